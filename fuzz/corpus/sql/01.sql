@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM glue.ml_features.user_features FOR TIMESTAMP AS OF TIMESTAMP '2024-09-23 14:30:00'

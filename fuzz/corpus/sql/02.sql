@@ -1,0 +1,1 @@
+SELECT snapshot_id, committed_at FROM glue.ml_features.user_features.snapshots ORDER BY committed_at DESC LIMIT 20

@@ -1,0 +1,1 @@
+SELECT feature_date, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY total_spend_90d) AS m FROM delta.default.user_features WHERE feature_date >= DATE_ADD('day', -30, CURRENT_DATE) GROUP BY feature_date

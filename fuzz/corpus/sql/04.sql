@@ -1,0 +1,1 @@
+SELECT AVG(x) FROM delta_scan('s3://lakehouse/gold/user_features/') WHERE d >= CURRENT_DATE - INTERVAL '7 days'

@@ -1,0 +1,1 @@
+SELECT DATEDIFF(CAST('2020-01-01' AS DATE), MAX(trip_date)) AS d FROM t WHERE trip_date >= DATEADD(day, -30, CAST('2020-01-01' AS DATE)) GROUP BY driver_id

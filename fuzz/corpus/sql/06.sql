@@ -1,0 +1,1 @@
+SELECT user_token, TUMBLE_END(event_time, INTERVAL '5' MINUTE) AS w, COUNT(txn_id) FROM k GROUP BY user_token, TUMBLE(event_time, INTERVAL '5' MINUTE)

@@ -1,0 +1,1 @@
+SELECT c FROM iceberg_scan('s3://my/x') WHERE user_token = ? AND d = current_date - INTERVAL 1 DAY AND z = ? LIMIT 1

@@ -1,0 +1,1 @@
+SELECT * FROM my_catalog.sales TIMESTAMP AS OF '2026-01-01 00:00:00' WHERE region = 'US'

@@ -1,0 +1,1 @@
+SELECT user_id, CURRENT_DATE() as feature_date, ARRAY_AGG(DISTINCT category) as cp, CURRENT_TIMESTAMP() as c FROM transactions WHERE transaction_date >= DATEADD(day, -30, CURRENT_DATE()) GROUP BY user_id

@@ -1,0 +1,1 @@
+SELECT * FROM ml_features.user_features AT(TIMESTAMP => DATEADD(hour, -24, CURRENT_TIMESTAMP()));  -- Data as of

@@ -1,0 +1,1 @@
+SELECT user_id, predicted_churned_probs[OFFSET(1)].prob as p FROM ML.PREDICT(MODEL ml_models.churn_predictor, (SELECT * FROM ml_features.user_features WHERE feature_date = CURRENT_DATE()))

@@ -1,0 +1,1 @@
+SELECT user_id, COUNT(CASE WHEN d >= DATEADD(day, -7, CURRENT_DATE()) THEN 1 END) as p, ARRAY_AGG(DISTINCT category) WITHIN GROUP (ORDER BY category) as c, DATEDIFF(day, MAX(d), CURRENT_DATE()) as days FROM transactions GROUP BY user_id

@@ -1,0 +1,1 @@
+SELECT ml_platform.features.calculate_user_embedding(user_id) as e FROM ml_platform.features.user_features LIMIT 10

@@ -1,0 +1,1 @@
+SELECT user_id, METADATA$ACTION as change_type, METADATA$ROW_ID as row_id FROM user_features_changes WHERE METADATA$ACTION = 'INSERT'

@@ -1,0 +1,1 @@
+SELECT * FROM ml_features.user_features VERSION AS OF 3

@@ -1,0 +1,1 @@
+SELECT * FROM t VERSION AS OF 3 AS x JOIN t AS y VERSION AS OF 4 ON x.a = y.a, delta.`/tmp/x@v12` z, `weird ``name` WHERE `a b` = 1

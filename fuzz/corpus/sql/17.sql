@@ -1,0 +1,1 @@
+SELECT * FROM t AS x (a, b) FOR VERSION AS OF 'main' WHERE x.a = 1

@@ -1,0 +1,1 @@
+SELECT * FROM (SELECT * FROM t VERSION AS OF ? ) q WHERE a = ?

@@ -1,0 +1,1 @@
+SELECT * FROM table_changes('t', ?, 5) c, parquet.`a/b.parquet`, `a/b.parquet`, "x.csv" WHERE c.x = ?

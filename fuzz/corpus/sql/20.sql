@@ -1,0 +1,1 @@
+SELECT date_sub(current_date(), 3), date_add(d, 3), date_add(d, INTERVAL 3 DAY), date_diff('day', a, b), date_diff(a, b, DAY), datediff(a,b) FROM t

@@ -1,0 +1,1 @@
+SELECT to_timestamp(s, 'yyyy-MM-dd HH:mm:ss'), to_date(s), to_date(s, 'dd/MM/yyyy'), date_format(d, 'yyyy-MM-dd'), to_timestamp(5), date_parse(s, '%Y-%m-%d %H:%i:%s') FROM t

@@ -1,0 +1,1 @@
+SELECT a RLIKE 'x.*', a NOT RLIKE ('^b' || c), NVL(a, 'b'), IFF(a = b, 1, 2), collect_list(a), collect_set(DISTINCT a), size(xs), explode(xs) FROM t

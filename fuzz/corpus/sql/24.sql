@@ -1,0 +1,1 @@
+SELECT * EXCEPT (a, b), t.* EXCEPT (c) FROM t EXCEPT (SELECT 1)

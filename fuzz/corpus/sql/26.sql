@@ -1,0 +1,1 @@
+SELECT extract(year FROM d), trim(both ' ' FROM x), substring(a from 2 for 3), x IS DISTINCT FROM y FROM t VERSION AS OF 2 version

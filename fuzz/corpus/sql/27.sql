@@ -1,0 +1,1 @@
+WITH size(a) AS (SELECT 1), b AS (FROM t VERSION AS OF 1 SELECT size(x)) SELECT * FROM size, b

@@ -1,0 +1,1 @@
+SELECT * FROM (a VERSION AS OF 1 JOIN b ON a.x = b.x), c VERSION AS OF 2

@@ -1,0 +1,1 @@
+SELECT xs[1:2], {'a': 1, 'b': x}, m['k'], xs[-1], list_transform(xs, x -> x + 1), a ->> 'b', a::JSON -> '$.x' FROM t

@@ -1,0 +1,1 @@
+SELECT :a + :b, xs[:n] FROM t WHERE x = :c

@@ -1,0 +1,1 @@
+PIVOT t VERSION AS OF 3 ON y USING sum(z)

@@ -1,0 +1,1 @@
+SELECT * FROM "d".`s3://b/x y` AS `al ias` (`c 1`)

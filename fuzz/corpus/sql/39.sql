@@ -1,0 +1,1 @@
+SELECT e'it\'s', $$a 'b' "c"$$, $t$ $$ $t$, 'it''s', "a""b" FROM t -- `x` ?

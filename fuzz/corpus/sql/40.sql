@@ -1,0 +1,1 @@
+SELECT /* `a` /* nested ? */ */ a FROM t TABLESAMPLE (10 PERCENT), range(5) r(i), read_parquet('x') AS p, unnest([1,2]) u

@@ -1,0 +1,1 @@
+USING delta PARTITIONED BY (a, days(b), bucket(16, c), truncate(d, 4) AS e, year INT, DATE_TRUNC(f, MONTH)) CLUSTER BY (h, i.j) LOCATION 's3://x' TBLPROPERTIES ('p' = 'q') CHANGE_TRACKING = TRUE AS SELECT 1

@@ -1,0 +1,1 @@
+AT (VERSION => CASE WHEN a THEN 1 END) E'\n\x41' $t$ $$ $t$ /* /* */ */ 0x1F 1_0.5e-3

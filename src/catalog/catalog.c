@@ -1,0 +1,125 @@
+/* catalog.c: the checked calls over a catalog's callbacks. */
+#include "catalog/catalog.h"
+
+#include "catalog/catalogs.h"
+
+tarn_code tarn_catalog_open(tarn_cx *cx, const char *root, tarn_catalog **out) {
+    return tarn_prefix(cx, tarn_catalog_sqlite_open(cx, root, out), "catalog of %s", root);
+}
+
+void tarn_catalog_close(tarn_catalog *c) {
+    if (c) c->type->close(c);
+}
+
+/* Edits between two names, up to 3: enough to say what may have been meant. */
+static int distance(const char *a, const char *b) {
+    enum { NAME_MAX_LENGTH = 64, FAR = 4 };
+    int row[NAME_MAX_LENGTH + 1], la = (int)strlen(a), lb = (int)strlen(b);
+    if (la > NAME_MAX_LENGTH || lb > NAME_MAX_LENGTH || la - lb > 2 || lb - la > 2) return FAR;
+    for (int j = 0; j <= lb; j++) row[j] = j;
+    for (int i = 1; i <= la; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= lb; j++) {
+            int up = row[j], change = diagonal + ((a[i - 1] | 32) != (b[j - 1] | 32));
+            row[j] = change < up + 1 ? change : up + 1;
+            if (row[j - 1] + 1 < row[j]) row[j] = row[j - 1] + 1;
+            diagonal = up;
+        }
+    }
+    return row[lb];
+}
+
+static tarn_code not_found(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *name) {
+    tarn_catalog_entries all = {0};
+    const char *near = NULL;
+    int best = 3;
+    if (!tarn_catalog_has(cx, c, catalog)) return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
+    if (!tarn_catalog_has_schema(cx, c, catalog, schema)) return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, schema);
+    TRY(tarn_catalog_list(cx, c, catalog, NULL, false, &all));
+    for (size_t i = 0; i < all.n; i++) {
+        int d = distance(name, all.at[i].name);
+        if (d >= best) continue;
+        best = d;
+        near = tarn_printf(cx, "%s.%s", all.at[i].schema, all.at[i].name);
+    }
+    tarn_code code = tarn_fail(cx, TARN_NOTFOUND, "there is no table %s.%s.%s", catalog, schema, name);
+    return near ? tarn_hint(cx, code, "did you mean %s?", near) : code;
+}
+
+tarn_code tarn_catalog_resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *name, tarn_catalog_entry *out) {
+    tarn_code code = c->type->resolve(cx, c, catalog, schema, name, out);
+    return code == TARN_NOTFOUND ? not_found(cx, c, catalog, schema, name) : code;
+}
+
+bool tarn_catalog_has(tarn_cx *cx, tarn_catalog *c, const char *catalog) {
+    tarn_catalog_entries all = {0};
+    if (c->type->catalogs(cx, c, &all) != TARN_OK) tarn_clear_error(cx);
+    for (size_t i = 0; i < all.n; i++)
+        if (tarn_name_eq(all.at[i].catalog, catalog)) return true;
+    return false;
+}
+
+bool tarn_catalog_has_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema) {
+    tarn_catalog_entries all = {0};
+    if (c->type->schemas(cx, c, catalog, &all) != TARN_OK) tarn_clear_error(cx);
+    for (size_t i = 0; i < all.n; i++)
+        if (tarn_name_eq(all.at[i].schema, schema)) return true;
+    return false;
+}
+
+tarn_code tarn_catalog_list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, bool dropped, tarn_catalog_entries *out) {
+    return c->type->list(cx, c, catalog, schema, dropped, out);
+}
+
+static tarn_code check_name(tarn_cx *cx, const char *what, const char *name) {
+    size_t n = strlen(name);
+    if (!n || n > 255) return tarn_fail(cx, TARN_INVALID, "a %s's name has 1 to 255 bytes", what);
+    for (const char *p = name; *p; p++)
+        if ((unsigned char)*p < ' ') return tarn_fail(cx, TARN_INVALID, "a %s's name has no control characters", what);
+    return TARN_OK;
+}
+
+tarn_code tarn_catalog_create(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_entry *entry, bool replace) {
+    TRY(check_name(cx, "table", entry->name));
+    if (!tarn_catalog_has_schema(cx, c, entry->catalog, entry->schema)) return not_found(cx, c, entry->catalog, entry->schema, entry->name);
+    return c->type->create(cx, c, entry, replace);
+}
+
+tarn_code tarn_catalog_drop(tarn_cx *cx, tarn_catalog *c, int64_t id) { return c->type->drop(cx, c, id); }
+tarn_code tarn_catalog_undrop(tarn_cx *cx, tarn_catalog *c, int64_t id) { return c->type->undrop(cx, c, id); }
+tarn_code tarn_catalog_forget(tarn_cx *cx, tarn_catalog *c, int64_t id) { return c->type->forget(cx, c, id); }
+
+tarn_code tarn_catalog_rename(tarn_cx *cx, tarn_catalog *c, int64_t id, const char *schema, const char *name) {
+    TRY(check_name(cx, "table", name));
+    return c->type->rename(cx, c, id, schema, name);
+}
+
+tarn_code tarn_catalog_schemas(tarn_cx *cx, tarn_catalog *c, const char *catalog, tarn_catalog_entries *out) {
+    return c->type->schemas(cx, c, catalog, out);
+}
+
+tarn_code tarn_catalog_create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *comment) {
+    TRY(check_name(cx, "schema", schema));
+    if (!tarn_catalog_has(cx, c, catalog)) return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
+    return c->type->create_schema(cx, c, catalog, schema, comment);
+}
+
+tarn_code tarn_catalog_drop_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema) {
+    return c->type->drop_schema(cx, c, catalog, schema);
+}
+
+tarn_code tarn_catalog_catalogs(tarn_cx *cx, tarn_catalog *c, tarn_catalog_entries *out) { return c->type->catalogs(cx, c, out); }
+
+tarn_code tarn_catalog_create_catalog(tarn_cx *cx, tarn_catalog *c, const char *catalog) {
+    TRY(check_name(cx, "catalog", catalog));
+    return c->type->create_catalog(cx, c, catalog);
+}
+
+tarn_code tarn_catalog_setting(tarn_cx *cx, tarn_catalog *c, const char *name, const char *value, char **out) {
+    return c->type->setting(cx, c, name, value, out);
+}
+
+tarn_code tarn_catalog_settings(tarn_cx *cx, tarn_catalog *c, void (*each)(void *state, const char *name, const char *value), void *state) {
+    return c->type->settings(cx, c, each, state);
+}

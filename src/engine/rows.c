@@ -1,0 +1,246 @@
+/* rows.c: runs statements and gives their rows as Arrow batches. */
+#include <stdlib.h>
+
+#include "engine/internal.h"
+
+struct tarn_rows {
+    tarn_conn *conn;
+    duckdb_result result;
+    duckdb_arrow_options options;
+    struct ArrowSchema schema;
+    int64_t changed;
+    tarn_watch watch;
+    bool done;
+};
+
+static tarn_code prepare(tarn_cx *cx, tarn_conn *conn, const char *sql, size_t skip, duckdb_prepared_statement *out) {
+    duckdb_prepared_statement statement = NULL;
+    if (conn->api->prepare(conn->handle, sql, &statement) != DuckDBSuccess) {
+        tarn_code code = tarn_duckdb_fail(cx, conn, conn->api->prepare_error(statement), skip);
+        conn->api->destroy_prepare(&statement);
+        return code;
+    }
+    *out = statement;
+    return TARN_OK;
+}
+
+/* Runs what is prepared and bound: to its first rows when it streams, else to its end. */
+static tarn_code execute(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement, bool stream, size_t skip, duckdb_result *out) {
+    const tarn_duckdb *api = conn->api;
+    duckdb_pending_result pending = NULL;
+    duckdb_result result = {0};
+    TRY(tarn_check(cx));
+    duckdb_state state = stream ? api->pending_prepared_streaming(statement, &pending) : api->pending_prepared(statement, &pending);
+    if (state != DuckDBSuccess) {
+        tarn_code code = tarn_duckdb_fail(cx, conn, api->pending_error(pending), skip);
+        api->destroy_pending(&pending);
+        return code;
+    }
+    state = api->execute_pending(pending, &result);
+    api->destroy_pending(&pending);
+    if (state == DuckDBSuccess) {
+        *out = result;
+        return TARN_OK;
+    }
+    tarn_code code = tarn_duckdb_fail(cx, conn, api->result_error(&result), skip);
+    api->destroy_result(&result);
+    return code;
+}
+
+static tarn_code run_extracted(tarn_cx *cx, tarn_conn *conn, duckdb_extracted_statements all, idx_t i) {
+    const tarn_duckdb *api = conn->api;
+    duckdb_prepared_statement statement = NULL;
+    duckdb_result result = {0};
+    tarn_code code;
+    if (api->prepare_extracted_statement(conn->handle, all, i, &statement) != DuckDBSuccess)
+        code = tarn_duckdb_fail(cx, conn, api->prepare_error(statement), 0);
+    else code = execute(cx, conn, statement, false, 0, &result);
+    if (code == TARN_OK) api->destroy_result(&result);
+    api->destroy_prepare(&statement);
+    return code;
+}
+
+tarn_code tarn_conn_run(tarn_cx *cx, tarn_conn *conn, const char *sql) {
+    const tarn_duckdb *api = conn->api;
+    duckdb_extracted_statements all = NULL;
+    tarn_watch watch;
+    tarn_code code = TARN_OK;
+    conn->error_at = -1;
+    conn->used = true;
+    idx_t n = api->extract_statements(conn->handle, sql, &all);
+    const char *message = n == 0 && all ? api->extract_statements_error(all) : NULL;
+    tarn_watch_begin(cx, conn, &watch);
+    if (message) code = tarn_duckdb_fail(cx, conn, message, 0);
+    for (idx_t i = 0; code == TARN_OK && i < n; i++) code = run_extracted(cx, conn, all, i);
+    tarn_watch_end(&watch);
+    api->destroy_extracted(&all);
+    return code;
+}
+
+/* A result's columns, as duckdb_to_arrow_schema takes them. */
+tarn_code tarn_rows_copy_schema(tarn_cx *cx, tarn_rows *rows, struct ArrowSchema *out) {
+    const tarn_duckdb *api = rows->conn->api;
+    idx_t n = api->column_count(&rows->result);
+    duckdb_logical_type *types = calloc(n + 1, sizeof *types);
+    const char **names = calloc(n + 1, sizeof *names);
+    tarn_code code = types && names ? TARN_OK : tarn_fail(cx, TARN_NOMEM, "no memory for the schema of %llu columns", (unsigned long long)n);
+    for (idx_t i = 0; code == TARN_OK && i < n; i++) {
+        types[i] = api->column_logical_type(&rows->result, i);
+        names[i] = api->column_name(&rows->result, i);
+    }
+    struct ArrowSchema schema = {0};
+    if (code == TARN_OK) code = tarn_duckdb_check(cx, rows->conn, api->to_arrow_schema(rows->options, types, names, n, &schema));
+    for (idx_t i = 0; types && i < n; i++)
+        if (types[i]) api->destroy_logical_type(&types[i]);
+    free(types);
+    free(names);
+    if (code == TARN_OK) *out = schema;
+    return code;
+}
+
+typedef struct statement {
+    const char *sql;
+    size_t skip; /* bytes before the caller's text */
+    const tarn_bind *binds;
+    size_t n_binds;
+    bool nulls; /* every parameter is null */
+} statement;
+
+static tarn_code bind_statement(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement prepared, const statement *s) {
+    if (!s->nulls) return tarn_bind_all(cx, conn, prepared, s->binds, s->n_binds);
+    for (idx_t i = 1; i <= conn->api->nparams(prepared); i++)
+        if (conn->api->bind_null(prepared, i) != DuckDBSuccess) return tarn_fail(cx, TARN_INTERNAL, "cannot bind a null");
+    return TARN_OK;
+}
+
+static tarn_code start(tarn_cx *cx, tarn_rows *rows, const statement *s) {
+    tarn_conn *conn = rows->conn;
+    const tarn_duckdb *api = conn->api;
+    duckdb_prepared_statement prepared = NULL;
+    TRY(prepare(cx, conn, s->sql, s->skip, &prepared));
+    bool select = api->prepared_statement_type(prepared) == DUCKDB_STATEMENT_TYPE_SELECT;
+    conn->used = conn->used || !select;
+    tarn_code code = bind_statement(cx, conn, prepared, s);
+    if (code == TARN_OK) code = execute(cx, conn, prepared, select, s->skip, &rows->result);
+    api->destroy_prepare(&prepared);
+    TRY(code);
+    rows->options = api->result_get_arrow_options(&rows->result);
+    if (!select && api->result_return_type(rows->result) == DUCKDB_RESULT_TYPE_CHANGED_ROWS)
+        rows->changed = (int64_t)api->rows_changed(&rows->result);
+    return tarn_rows_copy_schema(cx, rows, &rows->schema);
+}
+
+static tarn_code open_rows(tarn_cx *cx, tarn_conn *conn, const statement *s, tarn_rows **out) {
+    tarn_rows *rows = calloc(1, sizeof *rows);
+    if (!rows) return tarn_fail(cx, TARN_NOMEM, "no memory for a result");
+    rows->conn = conn;
+    rows->changed = -1;
+    conn->error_at = -1;
+    tarn_watch_begin(cx, conn, &rows->watch);
+    tarn_code code = start(cx, rows, s);
+    if (code == TARN_OK) *out = rows;
+    else tarn_rows_close(rows);
+    return code;
+}
+
+tarn_code tarn_conn_query(tarn_cx *cx, tarn_conn *conn, const char *sql, const tarn_bind *binds, size_t n_binds, tarn_rows **out) {
+    return open_rows(cx, conn, &(statement){.sql = sql, .binds = binds, .n_binds = n_binds}, out);
+}
+
+const struct ArrowSchema *tarn_rows_schema(const tarn_rows *rows) { return &rows->schema; }
+int64_t tarn_rows_changed(const tarn_rows *rows) { return rows->changed; }
+
+/* Chunks are small (2048 rows): empty ones are passed over, as consumers take an empty batch for a real one. */
+static tarn_code fetch(tarn_cx *cx, tarn_rows *rows, duckdb_data_chunk *out) {
+    const tarn_duckdb *api = rows->conn->api;
+    for (;;) {
+        TRY(tarn_check(cx));
+        duckdb_data_chunk chunk = api->fetch_chunk(rows->result);
+        if (!chunk) {
+            const char *message = api->result_error(&rows->result);
+            rows->done = true;
+            return message && *message ? tarn_duckdb_fail(cx, rows->conn, message, 0) : TARN_OK;
+        }
+        if (api->data_chunk_get_size(chunk)) {
+            *out = chunk;
+            return TARN_OK;
+        }
+        api->destroy_data_chunk(&chunk);
+    }
+}
+
+tarn_code tarn_rows_next(tarn_cx *cx, tarn_rows *rows, struct ArrowArray *out) {
+    const tarn_duckdb *api = rows->conn->api;
+    duckdb_data_chunk chunk = NULL;
+    struct ArrowArray array = {0};
+    if (!rows->done) TRY(fetch(cx, rows, &chunk));
+    if (chunk) {
+        tarn_code code = tarn_duckdb_check(cx, rows->conn, api->data_chunk_to_arrow(rows->options, chunk, &array));
+        api->destroy_data_chunk(&chunk);
+        TRY(code);
+    }
+    *out = array;
+    return TARN_OK;
+}
+
+void tarn_rows_close(tarn_rows *rows) {
+    if (!rows) return;
+    const tarn_duckdb *api = rows->conn->api;
+    tarn_watch_end(&rows->watch);
+    tarn_schema_release(&rows->schema);
+    if (rows->options) api->destroy_arrow_options(&rows->options);
+    api->destroy_result(&rows->result);
+    free(rows);
+}
+
+tarn_code tarn_conn_text(tarn_cx *cx, tarn_conn *conn, const char *sql, char **out) {
+    const tarn_duckdb *api = conn->api;
+    duckdb_prepared_statement statement = NULL;
+    duckdb_result result = {0};
+    tarn_watch watch;
+    conn->error_at = -1;
+    tarn_watch_begin(cx, conn, &watch);
+    tarn_code code = prepare(cx, conn, sql, 0, &statement);
+    if (code == TARN_OK) {
+        conn->used = conn->used || api->prepared_statement_type(statement) != DUCKDB_STATEMENT_TYPE_SELECT;
+        code = execute(cx, conn, statement, false, 0, &result);
+        api->destroy_prepare(&statement);
+    }
+    tarn_watch_end(&watch);
+    TRY(code);
+    char *text = api->value_varchar(&result, 0, 0);
+    *out = text ? tarn_arena_strdup(cx->arena, text) : NULL;
+    api->free(text);
+    api->destroy_result(&result);
+    return TARN_OK;
+}
+
+static tarn_code read_columns(tarn_cx *cx, tarn_rows *rows, tarn_arena *arena, tarn_schema **out) {
+    TARN_VEC(tarn_field) fields = {0};
+    for (;;) {
+        tarn_auto(struct ArrowArray, tarn_array_release) batch = {0};
+        TRY(tarn_rows_next(cx, rows, &batch));
+        if (!batch.release) break;
+        tarn_column all = {&rows->schema, &batch};
+        tarn_column names = tarn_column_named(all, "column_name"), types = tarn_column_named(all, "column_type");
+        for (int64_t i = 0; i < batch.length; i++) {
+            tarn_type *type;
+            tarn_str name = tarn_column_str(names, i);
+            TRY(tarn_prefix(cx, tarn_type_from_duckdb(cx, arena, tarn_column_str(types, i), &type), "column %.*s", (int)name.n, name.p));
+            *TARN_PUSH(arena, &fields) =
+                (tarn_field){.name = tarn_arena_strndup(arena, name.p, name.n), .type = type, .nullable = true, .id = -1};
+        }
+    }
+    tarn_schema *schema = tarn_type_new(arena, TARN_STRUCT);
+    schema->fields = fields.at;
+    schema->n_fields = fields.n;
+    *out = schema;
+    return TARN_OK;
+}
+
+tarn_code tarn_conn_describe(tarn_cx *cx, tarn_conn *conn, const char *sql, tarn_arena *arena, tarn_schema **out) {
+    static const char verb[] = "DESCRIBE ";
+    tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
+    TRY(open_rows(cx, conn, &(statement){.sql = tarn_printf(cx, "%s%s", verb, sql), .skip = sizeof verb - 1, .nulls = true}, &rows));
+    return read_columns(cx, rows, arena, out);
+}

@@ -1,0 +1,337 @@
+/* delta.h: the Delta Lake format's own structures, shared by the files of this folder. "1.x" in comments are sections of PROTOCOL.md's digest.
+ *
+ * A snapshot is opened from its protocol and metadata alone where a checksum file gives them; its files are loaded by the first call that needs them,
+ * under its lock, and do not change afterwards. */
+#ifndef TARN_FORMAT_DELTA_DELTA_H
+#define TARN_FORMAT_DELTA_DELTA_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "base/time.h"
+#include "codec/json.h"
+#include "codec/json_tree.h"
+#include "codec/jsonw.h"
+#include "format/format.h"
+
+#define TARN_DELTA_LOG "_delta_log/"
+
+typedef struct tarn_delta_snapshot tarn_delta_snapshot;
+
+typedef struct tarn_delta_protocol {
+    int reader, writer;
+    const char *const *reader_features, *const *writer_features;
+    size_t n_reader_features, n_writer_features;
+} tarn_delta_protocol;
+
+typedef struct tarn_delta_meta {
+    const char *id, *name, *description, *schema; /* schema: the JSON text */
+    const char *format;                           /* JSON text of the member "format" */
+    const char *const *partition_columns;         /* logical names */
+    size_t n_partition_columns;
+    const tarn_pair *configuration;
+    size_t n_configuration;
+    int64_t created_ms; /* -1: absent */
+} tarn_delta_meta;
+
+typedef struct tarn_delta_txn {
+    const char *app_id;
+    int64_t version, last_updated; /* -1: absent */
+} tarn_delta_txn;
+
+typedef struct tarn_delta_domain {
+    const char *domain, *configuration;
+    bool removed;
+} tarn_delta_domain;
+
+/* A deletion vector's descriptor. */
+typedef struct tarn_delta_dv {
+    tarn_deletes deletes; /* .where is this struct */
+    char storage;         /* 'u' relative, 'i' inline, 'p' absolute */
+    tarn_str where;       /* pathOrInlineDv */
+    int64_t offset;       /* -1: absent */
+    int64_t size, cardinality;
+} tarn_delta_dv;
+
+/* One distinct set of partition values; files share it. */
+typedef struct tarn_delta_tuple {
+    tarn_str json; /* the member partitionValues */
+    const tarn_value *values;
+} tarn_delta_tuple;
+
+typedef struct tarn_delta_file {
+    tarn_file file;   /* first: a tarn_file of this format is one of these */
+    tarn_str stats;   /* JSON; .p NULL: none */
+    const char *rest; /* further members of the add as JSON text: "tags":{…},"baseRowId":1; NULL: none */
+    uint32_t tuple;
+} tarn_delta_file;
+
+typedef struct tarn_delta_tombstone {
+    tarn_str path; /* decoded */
+    const tarn_delta_dv *dv;
+    int64_t deleted_ms; /* -1: absent */
+    int64_t size;       /* -1: absent */
+    tarn_str partition; /* JSON; .p NULL: absent */
+    const char *rest;
+    bool data_change;
+} tarn_delta_tombstone;
+
+/* Memory that file entries point into, shared by the snapshots made from one another. */
+typedef struct tarn_delta_mem {
+    tarn_arena *arena;
+    char *chunk; /* unaligned text is packed here */
+    size_t chunk_left;
+    atomic_int refs;
+} tarn_delta_mem;
+
+tarn_delta_mem *tarn_delta_mem_new(void);
+void tarn_delta_mem_release(tarn_delta_mem *mem);
+tarn_str tarn_delta_mem_str(tarn_delta_mem *mem, tarn_str s);
+
+/* log.c: which files of _delta_log make up a version (1.2). */
+typedef enum tarn_delta_ckpt { TARN_DELTA_NO_CKPT, TARN_DELTA_CKPT_CLASSIC, TARN_DELTA_CKPT_PARTS, TARN_DELTA_CKPT_V2 } tarn_delta_ckpt;
+
+typedef struct tarn_delta_commit {
+    int64_t version, from; /* from < version: a compacted range */
+    int64_t mtime_ms, size;
+} tarn_delta_commit;
+
+typedef struct tarn_delta_log {
+    int64_t version;                    /* what was asked for */
+    TARN_VEC(tarn_delta_commit) commits; /* after the checkpoint, ascending, without gaps */
+    tarn_delta_ckpt ckpt;
+    int64_t ckpt_version; /* -1: none */
+    TARN_VEC(const char *) ckpt_keys;
+    int64_t crc_version;  /* newest checksum in [checkpoint, version]; -1: none */
+    int64_t mtime_ms;     /* of the newest commit, or checkpoint where that is gone */
+} tarn_delta_log;
+
+const char *tarn_delta_commit_key(tarn_arena *arena, const tarn_delta_commit *commit);
+const char *tarn_delta_version_key(tarn_arena *arena, int64_t version, const char *suffix);
+/* Whether the key is a commit, checkpoint, checksum or compaction of some version. */
+bool tarn_delta_is_log_file(const char *key);
+/* What makes up `version`, or the latest one (-1). NOTFOUND names the versions there are. */
+TARN_MUST tarn_code tarn_delta_log_find(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t version, tarn_delta_log *out);
+/* The single commits after `from`, up to `version` (-1: all). CORRUPT where one is missing. */
+TARN_MUST tarn_code tarn_delta_log_after(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t from, int64_t version, tarn_delta_log *out);
+/* All single commits there are, ascending, with monotone times (1.2 [S]); gaps are left to the caller. */
+TARN_MUST tarn_code tarn_delta_log_commits(tarn_cx *cx, tarn_store *store, tarn_arena *arena, tarn_delta_log *out);
+/* The newest version not after ts_us; `meta`, when it asks for in-commit timestamps, decides by them (1.9). */
+TARN_MUST tarn_code tarn_delta_log_at(tarn_cx *cx, tarn_store *store, const tarn_delta_meta *meta, int64_t ts_us, int64_t *version);
+
+TARN_MUST tarn_code tarn_delta_read_hint(tarn_cx *cx, tarn_arena *arena, tarn_str json, int64_t *version);
+TARN_MUST tarn_code tarn_delta_commit_ict(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t version, int64_t *out);
+
+/* action.c: one action of a commit. Slices point into the text read. */
+typedef enum tarn_delta_kind {
+    TARN_DELTA_OTHER, /* unknown: ignored (1.1) */
+    TARN_DELTA_ADD,
+    TARN_DELTA_REMOVE,
+    TARN_DELTA_PROTOCOL,
+    TARN_DELTA_METADATA,
+    TARN_DELTA_TXN,
+    TARN_DELTA_DOMAIN,
+    TARN_DELTA_COMMIT_INFO,
+    TARN_DELTA_CDC,
+    TARN_DELTA_SIDECAR
+} tarn_delta_kind;
+
+typedef struct tarn_delta_action {
+    tarn_delta_kind kind;
+    tarn_str path; /* add, remove, cdc, sidecar: decoded and made canonical */
+    int64_t size, mtime_ms, deleted_ms;
+    bool data_change;
+    tarn_str partition, stats; /* JSON; .p NULL: absent */
+    bool has_dv;
+    tarn_delta_dv dv;
+    tarn_str rest; /* members of no meaning here, as JSON text */
+    tarn_delta_protocol protocol;
+    tarn_delta_meta meta;
+    tarn_delta_txn txn;
+    tarn_delta_domain domain;
+    tarn_str info; /* commitInfo: the object's JSON */
+    int64_t ict;   /* commitInfo.inCommitTimestamp, or -1 */
+} tarn_delta_action;
+
+typedef tarn_code tarn_delta_action_fn(tarn_cx *cx, void *state, const tarn_delta_action *action);
+
+/* Parses one action (an object with one member). What is said of files points into `line` or `scratch`; the rest is copied to `arena`. */
+TARN_MUST tarn_code tarn_delta_action_parse(tarn_cx *cx, tarn_arena *arena, tarn_arena *scratch, tarn_str line, tarn_delta_action *out);
+/* The members of an add, remove, cdc or sidecar; out->kind says which. */
+TARN_MUST tarn_code tarn_delta_read_file(tarn_cx *cx, tarn_json *r, tarn_arena *scratch, tarn_delta_action *out);
+/* Each action of a commit's text, last line first: so the first one seen of a key is the one in force. What is said of files is gone when the callback
+ * returns; the rest lives in `arena`. Errors name the file and the byte. */
+TARN_MUST tarn_code tarn_delta_actions(tarn_cx *cx, tarn_arena *arena, tarn_str text, const char *key, tarn_delta_action_fn *fn, void *state);
+/* Reads a commit and walks its actions. */
+TARN_MUST tarn_code tarn_delta_commit_walk(tarn_cx *cx, tarn_store *store, tarn_arena *arena, const char *key, tarn_delta_action_fn *fn, void *state);
+/* A path of the log as a key below the root or an absolute one: decoded once, file: taken off (1.2). CORRUPT where it climbs out of the table. */
+TARN_MUST tarn_code tarn_delta_path_decode(tarn_cx *cx, tarn_arena *arena, tarn_str uri, tarn_str *out);
+void tarn_delta_path_encode(tarn_buf *out, tarn_str path);
+/* Reads the objects as they stand in commits and checksums; strings are copied to the arena. */
+TARN_MUST tarn_code tarn_delta_read_protocol(tarn_cx *cx, tarn_arena *arena, tarn_str json, tarn_delta_protocol *out);
+TARN_MUST tarn_code tarn_delta_read_meta(tarn_cx *cx, tarn_arena *arena, tarn_str json, tarn_delta_meta *out);
+const char *tarn_delta_conf(const tarn_delta_meta *meta, const char *name);
+bool tarn_delta_conf_true(const tarn_delta_meta *meta, const char *name);
+int64_t tarn_delta_conf_int(const tarn_delta_meta *meta, const char *name, int64_t missing);
+int64_t tarn_delta_conf_interval_ms(const tarn_delta_meta *meta, const char *name, int64_t missing);
+
+/* protocol.c */
+bool tarn_delta_has_feature(const tarn_delta_protocol *p, const char *name);
+TARN_MUST tarn_code tarn_delta_protocol_readable(tarn_cx *cx, const tarn_delta_protocol *p);
+/* Why the table cannot be written, or NULL. */
+const char *tarn_delta_read_only(tarn_arena *arena, const tarn_delta_protocol *p, const tarn_delta_meta *meta, const tarn_schema *schema);
+/* Adds a feature: by version number where that is enough, else by name. */
+TARN_MUST tarn_code tarn_delta_enable(tarn_cx *cx, tarn_arena *arena, tarn_delta_protocol *p, const char *name);
+
+/* schema.c: schemaString and model schemas (1.10). `mapping`: whether ids and physical names are honoured (1.8). */
+typedef enum tarn_delta_mapping { TARN_DELTA_MAP_NONE, TARN_DELTA_MAP_NAME, TARN_DELTA_MAP_ID } tarn_delta_mapping;
+
+TARN_MUST tarn_code tarn_delta_schema_parse(tarn_cx *cx, tarn_arena *arena, const char *json, tarn_delta_mapping mapping, tarn_schema **out);
+TARN_MUST tarn_code tarn_delta_schema_print(tarn_cx *cx, const tarn_schema *schema, tarn_buf *out);
+const char *tarn_delta_physical(const tarn_field *field);
+/* "decimal(10,2)", "long". */
+void tarn_delta_primitive(tarn_buf *out, const tarn_type *type);
+
+/* values.c: one value as partitionValues and stats spell it (1.10). */
+bool tarn_delta_partition_parse(tarn_str text, const tarn_type *type, tarn_arena *arena, tarn_value *out);
+/* The member's text; false for null. */
+bool tarn_delta_partition_print(tarn_buf *out, const tarn_value *value);
+/* The whole object, by physical names. */
+TARN_MUST tarn_code tarn_delta_partition_values(tarn_cx *cx, tarn_arena *arena, tarn_str json, const tarn_schema *schema,
+                                                const tarn_partition_field *fields, size_t n, const tarn_value **out);
+
+/* Text as in stats, where "" is a value. */
+bool tarn_delta_value_parse(tarn_str text, const tarn_type *type, tarn_arena *arena, tarn_value *out);
+
+/* prepare.c: what a change makes of protocol and metadata. */
+typedef struct tarn_delta_plan {
+    tarn_delta_protocol protocol;
+    tarn_delta_meta meta;
+    const tarn_schema *schema; /* after the change; the base's own where it is the same */
+    tarn_delta_mapping mapping;
+    bool protocol_changed, meta_changed;
+} tarn_delta_plan;
+
+TARN_MUST tarn_code tarn_delta_plan_change(tarn_cx *cx, tarn_arena *arena, const tarn_delta_snapshot *base, const tarn_change *change, tarn_delta_plan *plan);
+/* Sets a property of the table, or (value NULL) unsets it. */
+void tarn_delta_plan_set(tarn_arena *arena, tarn_delta_plan *plan, const char *name, const char *value);
+TARN_MUST tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change);
+
+/* rebase.c */
+TARN_MUST tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, tarn_snapshot **fresh);
+
+/* replay.c: reconciliation, newest first (1.2). */
+typedef struct tarn_delta_replay {
+    tarn_arena *arena; /* of the tables below; gone when the snapshot is loaded */
+    tarn_delta_mem *mem;
+    uint64_t *slots; /* hash (32 bits), index into files or, with the top bit, into removed; 0: free */
+    size_t n_slots, used;
+    tarn_delta_file *files; /* malloc */
+    size_t n_files, cap_files;
+    size_t n_recent; /* those from commits; the rest are the base's */
+    TARN_VEC(tarn_delta_tombstone) removed;
+    TARN_VEC(tarn_delta_tuple) tuples;
+    tarn_map tuple_ids; /* JSON: index + 1 */
+    int64_t limit;
+} tarn_delta_replay;
+
+tarn_delta_replay *tarn_delta_replay_new(tarn_cx *cx);
+void tarn_delta_replay_free(tarn_delta_replay *r);
+/* An add or remove of a commit: kept unless a newer action of its key was seen. */
+TARN_MUST tarn_code tarn_delta_replay_action(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_action *action);
+/* An add of the checkpoint: probed, not remembered. */
+TARN_MUST tarn_code tarn_delta_replay_base_add(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_action *action);
+/* A remove of the checkpoint, for the tombstones. */
+TARN_MUST tarn_code tarn_delta_replay_base_remove(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_action *action);
+/* All files of an older snapshot. Called before the first action, to know its tuples; and after the last, to take its files. */
+void tarn_delta_replay_base_tuples(tarn_delta_replay *r, const tarn_delta_tuple *tuples, size_t n);
+TARN_MUST tarn_code tarn_delta_replay_base_files(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_file *files, size_t n);
+/* Puts the files in the order they were added. */
+void tarn_delta_replay_order(tarn_delta_replay *r);
+
+/* snapshot.c */
+typedef struct tarn_delta_stats tarn_delta_stats;
+
+struct tarn_delta_snapshot {
+    tarn_snapshot base;
+    tarn_delta_protocol protocol;
+    tarn_delta_meta meta;
+    tarn_delta_mapping mapping;
+    int64_t ict_ms; /* -1: none */
+    tarn_delta_log log;
+    TARN_VEC(tarn_delta_txn) txns; /* the newest of each application, of what was read */
+    TARN_VEC(tarn_delta_domain) domains;
+    bool states_complete; /* txns and domains are all there are */
+    int64_t crc_files, crc_bytes; /* what the checksum says; -1: nothing */
+    pthread_mutex_t lock; /* over all that follows, until loaded */
+    bool loaded;
+    tarn_delta_replay *replay;
+    tarn_delta_file *files;
+    size_t n_files;
+    int64_t bytes;
+    const tarn_delta_tuple *tuples;
+    size_t n_tuples;
+    TARN_VEC(tarn_delta_mem *) mems;
+    tarn_delta_stats *stats;
+};
+
+static inline tarn_delta_snapshot *tarn_delta_of(tarn_snapshot *snapshot) { return (tarn_delta_snapshot *)snapshot; }
+
+TARN_MUST tarn_code tarn_delta_load(tarn_cx *cx, tarn_delta_snapshot *s);
+TARN_MUST tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out);
+/* `prev` (NULL: nothing) with the text of one more commit on it. mtime_ms -1: not known. */
+TARN_MUST tarn_code tarn_delta_append(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version, int64_t mtime_ms, tarn_str commit,
+                                      tarn_snapshot **out);
+void tarn_delta_free(tarn_snapshot *snapshot);
+/* Unless a newer one is there. */
+void tarn_delta_add_txn(tarn_delta_snapshot *s, const tarn_delta_txn *txn);
+void tarn_delta_add_domain(tarn_delta_snapshot *s, const tarn_delta_domain *domain);
+
+/* stats.c */
+void tarn_delta_stats_free(tarn_delta_stats *stats);
+/* numRecords, or -1. */
+int64_t tarn_delta_stats_rows(tarn_cx *cx, tarn_str stats);
+TARN_MUST tarn_code tarn_delta_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out);
+void tarn_delta_bounds(tarn_snapshot *snapshot, const tarn_file *file, int column, const char *path, tarn_bounds *out);
+TARN_MUST tarn_code tarn_delta_groups(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, tarn_file_group **out, size_t *n_out);
+/* For a file that is not of the snapshot: a winner's. */
+bool tarn_delta_file_may_match(tarn_cx *cx, const tarn_delta_snapshot *s, const tarn_delta_file *file, const tarn_expr *where);
+
+/* checkpoint_read.c */
+TARN_MUST tarn_code tarn_delta_checkpoint_states(tarn_cx *cx, tarn_delta_snapshot *s, bool *protocol, bool *meta);
+TARN_MUST tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_replay *r);
+TARN_MUST tarn_code tarn_delta_checkpoint_removes(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_action_fn *fn, void *state);
+
+/* crc.c. Reading sets what is not found yet; false when there is nothing to be had. */
+bool tarn_delta_crc_read(tarn_cx *cx, tarn_delta_snapshot *s, int64_t version, bool *protocol, bool *meta);
+TARN_MUST tarn_code tarn_delta_crc_write(tarn_cx *cx, tarn_delta_snapshot *s);
+
+/* dv.c */
+TARN_MUST tarn_code tarn_delta_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out);
+TARN_MUST tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, const tarn_roaring64 *rows, const void **descriptor);
+/* The key of the file it lies in; NULL for an inline one, absolute where it is so. */
+TARN_MUST tarn_code tarn_delta_dv_key(tarn_cx *cx, tarn_arena *arena, const tarn_delta_dv *dv, const char **out);
+
+/* history.c */
+TARN_MUST tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info, tarn_history_entry *out);
+TARN_MUST tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n);
+TARN_MUST tarn_code tarn_delta_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
+
+/* commit_write.c */
+void tarn_delta_write_protocol(tarn_jsonw *w, const tarn_delta_protocol *p);
+void tarn_delta_write_meta(tarn_jsonw *w, const tarn_delta_meta *m);
+void tarn_delta_write_txn(tarn_jsonw *w, const tarn_delta_txn *t);
+void tarn_delta_write_domain(tarn_jsonw *w, const tarn_delta_domain *d);
+void tarn_delta_write_dv(tarn_jsonw *w, const tarn_delta_dv *dv);
+TARN_MUST tarn_code tarn_delta_commit_publish(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, int64_t *version);
+TARN_MUST tarn_code tarn_delta_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out);
+
+/* maintain.c */
+void tarn_delta_maintain(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot);
+TARN_MUST tarn_code tarn_delta_checkpoint_write(tarn_cx *cx, tarn_delta_snapshot *s);
+TARN_MUST tarn_code tarn_delta_log_clean(tarn_cx *cx, tarn_delta_snapshot *s);
+TARN_MUST tarn_code tarn_delta_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms, void (*keep)(void *state, tarn_str key), void *state);
+int64_t tarn_delta_retention_ms(tarn_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,475 @@
+/* snapshot.c: opens versions of a Delta table, from its log, from an older snapshot, or from a commit not published yet. */
+#include <stdlib.h>
+
+#include "base/pool.h"
+#include "format/delta/delta.h"
+
+enum { WINDOW_BYTES = 16 << 20, WINDOW_FILES = 64, MEMS_MAX = 64 };
+
+/* What the walk over the commits fills. */
+typedef struct walk {
+    tarn_delta_snapshot *s;
+    tarn_delta_replay *replay; /* NULL: file actions are not wanted */
+    int64_t version;           /* of the commit at hand */
+    bool protocol, meta, kept;
+} walk;
+
+static bool same(const char *a, const char *b) { return a && b && !strcmp(a, b); }
+
+void tarn_delta_add_txn(tarn_delta_snapshot *s, const tarn_delta_txn *txn) {
+    for (size_t i = 0; i < s->txns.n; i++)
+        if (same(s->txns.at[i].app_id, txn->app_id)) return;
+    *TARN_PUSH(s->base.arena, &s->txns) = *txn;
+}
+
+void tarn_delta_add_domain(tarn_delta_snapshot *s, const tarn_delta_domain *domain) {
+    for (size_t i = 0; i < s->domains.n; i++)
+        if (same(s->domains.at[i].domain, domain->domain)) return;
+    *TARN_PUSH(s->base.arena, &s->domains) = *domain;
+}
+
+static tarn_code take_action(tarn_cx *cx, void *state, const tarn_delta_action *a) {
+    walk *w = state;
+    tarn_delta_snapshot *s = w->s;
+    switch (a->kind) {
+    case TARN_DELTA_ADD:
+    case TARN_DELTA_REMOVE: return w->replay ? tarn_delta_replay_action(cx, w->replay, a) : TARN_OK;
+    case TARN_DELTA_PROTOCOL:
+        if (w->protocol) return TARN_OK;
+        s->protocol = a->protocol;
+        w->protocol = w->kept = true;
+        return TARN_OK;
+    case TARN_DELTA_METADATA:
+        if (w->meta) return TARN_OK;
+        s->meta = a->meta;
+        w->meta = w->kept = true;
+        return TARN_OK;
+    case TARN_DELTA_TXN:
+        if (!s->states_complete) tarn_delta_add_txn(s, &a->txn), w->kept = true;
+        return TARN_OK;
+    case TARN_DELTA_DOMAIN:
+        if (!s->states_complete) tarn_delta_add_domain(s, &a->domain), w->kept = true;
+        return TARN_OK;
+    case TARN_DELTA_COMMIT_INFO:
+        if (w->version == s->base.version) s->ict_ms = a->ict;
+        return TARN_OK;
+    default: return TARN_OK;
+    }
+}
+
+/* The text of one commit. What is kept of it outlives the text in the snapshot's arena; nothing else of it does. */
+static tarn_code take_commit(tarn_cx *cx, walk *w, int64_t version, const char *key, tarn_str text) {
+    tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
+    w->version = version;
+    w->kept = false;
+    TRY(tarn_delta_actions(cx, arena, text, key, take_action, w));
+    if (w->kept) {
+        tarn_arena_adopt(w->s->base.arena, arena);
+        arena = NULL;
+    }
+    return TARN_OK;
+}
+
+typedef struct fetch {
+    tarn_store *store;
+    const char **keys;
+    tarn_buf *texts;
+} fetch;
+
+static tarn_code fetch_one(tarn_cx *cx, size_t i, void *state) {
+    fetch *f = state;
+    return tarn_store_get(cx, f->store, f->keys[i], NULL, &f->texts[i], NULL);
+}
+
+/* Commits [first, first + n) of the log, newest first; read many at a time, for stores that make one wait. */
+static tarn_code take_window(tarn_cx *cx, walk *w, const tarn_delta_log *log, size_t first, size_t n) {
+    tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
+    size_t max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_COMMIT_BYTES);
+    fetch f = {.store = w->s->base.table->store};
+    f.keys = TARN_NEW_ARRAY(arena, const char *, n);
+    f.texts = TARN_NEW_ARRAY(arena, tarn_buf, n);
+    for (size_t i = 0; i < n; i++) {
+        f.keys[i] = tarn_delta_commit_key(arena, &log->commits.at[first + i]);
+        f.texts[i] = TARN_BUF(max);
+    }
+    tarn_code code = n == 1 ? fetch_one(cx, 0, &f) : tarn_pool_run(cx, n, fetch_one, &f);
+    for (size_t i = n; i-- > 0;) {
+        tarn_buf *text = &f.texts[i];
+        if (code == TARN_OK) code = take_commit(cx, w, log->commits.at[first + i].version, f.keys[i], (tarn_str){text->data, text->n});
+        tarn_buf_free(text);
+    }
+    return code;
+}
+
+static tarn_code take_commits(tarn_cx *cx, walk *w, const tarn_delta_log *log) {
+    size_t left = log->commits.n;
+    while (left > 0) {
+        TRY(tarn_check(cx));
+        size_t first = left - 1;
+        int64_t bytes = log->commits.at[first].size;
+        while (first > 0 && left - first < WINDOW_FILES && bytes + log->commits.at[first - 1].size <= WINDOW_BYTES)
+            bytes += log->commits.at[--first].size;
+        TRY(take_window(cx, w, log, first, left - first));
+        left = first;
+    }
+    return TARN_OK;
+}
+
+static void copy_names(tarn_arena *arena, const char *const **names, size_t n) {
+    const char **copy = TARN_NEW_ARRAY(arena, const char *, n);
+    for (size_t i = 0; i < n; i++) copy[i] = tarn_arena_strdup(arena, (*names)[i]);
+    *names = copy;
+}
+
+static const char *copy_text(tarn_arena *arena, const char *s) { return s ? tarn_arena_strdup(arena, s) : NULL; }
+
+static void own_protocol(tarn_arena *arena, tarn_delta_protocol *p) {
+    copy_names(arena, &p->reader_features, p->n_reader_features);
+    copy_names(arena, &p->writer_features, p->n_writer_features);
+}
+
+static void own_meta(tarn_arena *arena, tarn_delta_meta *m) {
+    m->id = copy_text(arena, m->id);
+    m->name = copy_text(arena, m->name);
+    m->description = copy_text(arena, m->description);
+    m->schema = copy_text(arena, m->schema);
+    m->format = copy_text(arena, m->format);
+    copy_names(arena, &m->partition_columns, m->n_partition_columns);
+    tarn_pair *pairs = TARN_NEW_ARRAY(arena, tarn_pair, m->n_configuration);
+    for (size_t i = 0; i < m->n_configuration; i++)
+        pairs[i] = (tarn_pair){copy_text(arena, m->configuration[i].name), copy_text(arena, m->configuration[i].value)};
+    m->configuration = pairs;
+}
+
+static void inherit_states(tarn_delta_snapshot *s, const tarn_delta_snapshot *prev) {
+    tarn_arena *arena = s->base.arena;
+    for (size_t i = 0; i < prev->txns.n; i++) {
+        tarn_delta_txn t = prev->txns.at[i];
+        t.app_id = copy_text(arena, t.app_id);
+        tarn_delta_add_txn(s, &t);
+    }
+    for (size_t i = 0; i < prev->domains.n; i++) {
+        tarn_delta_domain d = prev->domains.at[i];
+        d.domain = copy_text(arena, d.domain);
+        d.configuration = copy_text(arena, d.configuration);
+        tarn_delta_add_domain(s, &d);
+    }
+    s->states_complete = prev->states_complete;
+}
+
+static tarn_delta_mapping mapping_of(const tarn_delta_snapshot *s) {
+    const char *mode = tarn_delta_conf(&s->meta, "delta.columnMapping.mode");
+    if (!mode || !tarn_delta_has_feature(&s->protocol, "columnMapping")) return TARN_DELTA_MAP_NONE;
+    return same(mode, "id") ? TARN_DELTA_MAP_ID : same(mode, "name") ? TARN_DELTA_MAP_NAME : TARN_DELTA_MAP_NONE;
+}
+
+static tarn_code fill_partition(tarn_cx *cx, tarn_delta_snapshot *s) {
+    tarn_snapshot *b = &s->base;
+    size_t n = s->meta.n_partition_columns;
+    tarn_partition_field *fields = TARN_NEW_ARRAY(b->arena, tarn_partition_field, n);
+    for (size_t i = 0; i < n; i++) {
+        int column = tarn_schema_find(b->schema, tarn_str_of(s->meta.partition_columns[i]));
+        if (column < 0) return tarn_fail(cx, TARN_CORRUPT, "partition column %s is not in the schema", s->meta.partition_columns[i]);
+        fields[i] = (tarn_partition_field){.name = b->schema->fields[column].name, .column = column, .transform = TARN_IDENTITY};
+    }
+    b->partition = fields;
+    b->n_partition = n;
+    return TARN_OK;
+}
+
+static void fill_properties(tarn_delta_snapshot *s) {
+    static const char prefix[] = "delta.constraints.";
+    tarn_snapshot *b = &s->base;
+    size_t n = s->meta.n_configuration;
+    tarn_pair *properties = TARN_NEW_ARRAY(b->arena, tarn_pair, n), *checks = TARN_NEW_ARRAY(b->arena, tarn_pair, n);
+    for (size_t i = 0; i < n; i++) {
+        tarn_pair p = s->meta.configuration[i];
+        if (!strncmp(p.name, prefix, sizeof prefix - 1))
+            checks[b->n_checks++] = (tarn_pair){p.name + sizeof prefix - 1, p.value};
+        else
+            properties[b->n_properties++] = p;
+    }
+    b->properties = properties;
+    b->checks = checks;
+}
+
+/* From protocol and metadata to what callers see. The gate comes first (1.2). */
+static tarn_code fill(tarn_cx *cx, tarn_delta_snapshot *s) {
+    tarn_snapshot *b = &s->base;
+    TRY(tarn_delta_protocol_readable(cx, &s->protocol));
+    s->mapping = mapping_of(s);
+    tarn_schema *schema = NULL;
+    TRY(tarn_delta_schema_parse(cx, b->arena, s->meta.schema, s->mapping, &schema));
+    b->schema = schema;
+    b->id = s->meta.id;
+    b->comment = s->meta.description;
+    b->created_ms = s->meta.created_ms;
+    bool ict = s->ict_ms >= 0 && tarn_delta_conf_true(&s->meta, "delta.enableInCommitTimestamps");
+    b->timestamp_ms = ict ? s->ict_ms : s->log.mtime_ms >= 0 ? s->log.mtime_ms : tarn_now_ms(cx);
+    TRY(fill_partition(cx, s));
+    fill_properties(s);
+    b->read_only = tarn_delta_read_only(b->arena, &s->protocol, &s->meta, schema);
+    return TARN_OK;
+}
+
+static tarn_delta_snapshot *new_snapshot(const tarn_table *table, int64_t version) {
+    tarn_delta_snapshot *s = (tarn_delta_snapshot *)tarn_snapshot_new(table, sizeof(tarn_delta_snapshot));
+    s->base.version = version;
+    s->log.version = version;
+    s->log.ckpt_version = s->log.crc_version = s->log.mtime_ms = -1;
+    s->ict_ms = s->crc_files = s->crc_bytes = -1;
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+/* Gives the snapshot its files: the replay is used up. */
+static tarn_code finish_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_replay *r) {
+    tarn_snapshot *b = &s->base;
+    for (size_t i = 0; i < r->tuples.n; i++) {
+        tarn_delta_tuple *t = &r->tuples.at[i];
+        if (!t->values) TRY(tarn_delta_partition_values(cx, r->mem->arena, t->json, b->schema, b->partition, b->n_partition, &t->values));
+    }
+    tarn_delta_replay_order(r);
+    int64_t bytes = 0;
+    for (size_t i = 0; i < r->n_files; i++) {
+        tarn_delta_file *f = &r->files[i];
+        f->file.partition = r->tuples.at[f->tuple].values;
+        f->file.ordinal = (uint32_t)i;
+        f->file.entry = f;
+        bytes += f->file.size;
+    }
+    s->files = r->files;
+    s->n_files = r->n_files;
+    s->bytes = bytes;
+    tarn_delta_tuple *tuples = TARN_NEW_ARRAY(b->arena, tarn_delta_tuple, r->tuples.n);
+    if (r->tuples.n) memcpy(tuples, r->tuples.at, r->tuples.n * sizeof *tuples);
+    s->tuples = tuples;
+    s->n_tuples = r->tuples.n;
+    *TARN_PUSH(b->arena, &s->mems) = r->mem;
+    r->mem = NULL;
+    r->files = NULL;
+    s->loaded = true;
+    return TARN_OK;
+}
+
+static void free_replay(tarn_delta_replay **r) { tarn_delta_replay_free(*r); }
+
+static tarn_code load_locked(tarn_cx *cx, tarn_delta_snapshot *s) {
+    if (s->loaded) return TARN_OK;
+    tarn_auto(tarn_delta_replay *, free_replay) r = s->replay;
+    s->replay = NULL; /* a load that fails starts over the next time */
+    if (!r) {
+        r = tarn_delta_replay_new(cx);
+        walk w = {.s = s, .replay = r, .protocol = true, .meta = true};
+        TRY(take_commits(cx, &w, &s->log));
+    }
+    if (s->log.ckpt != TARN_DELTA_NO_CKPT) TRY(tarn_delta_checkpoint_files(cx, s, r));
+    s->states_complete = true;
+    return finish_files(cx, s, r);
+}
+
+tarn_code tarn_delta_load(tarn_cx *cx, tarn_delta_snapshot *s) {
+    pthread_mutex_lock(&s->lock);
+    tarn_code code = load_locked(cx, s);
+    pthread_mutex_unlock(&s->lock);
+    return code;
+}
+
+/* Protocol and metadata by the cheapest way there is: the checksum, the commits, an older checksum, the checkpoint. */
+static tarn_code find_metadata(tarn_cx *cx, tarn_delta_snapshot *s) {
+    const tarn_delta_log *log = &s->log;
+    walk w = {.s = s};
+    if (log->crc_version == s->base.version && tarn_delta_crc_read(cx, s, log->crc_version, &w.protocol, &w.meta)) return TARN_OK;
+    w.replay = s->replay = tarn_delta_replay_new(cx);
+    TRY(take_commits(cx, &w, log));
+    if (w.protocol && w.meta) return TARN_OK;
+    /* A checksum between checkpoint and now holds what the commits before it left. */
+    bool older = log->crc_version >= 0 && log->crc_version < s->base.version;
+    if (older && tarn_delta_crc_read(cx, s, log->crc_version, &w.protocol, &w.meta)) return TARN_OK;
+    if (log->ckpt != TARN_DELTA_NO_CKPT) TRY(tarn_delta_checkpoint_states(cx, s, &w.protocol, &w.meta));
+    if (!w.protocol) return tarn_fail(cx, TARN_CORRUPT, "the log has no protocol");
+    if (!w.meta) return tarn_fail(cx, TARN_CORRUPT, "the log has no metaData");
+    return TARN_OK;
+}
+
+static tarn_code open_log(tarn_cx *cx, const tarn_table *table, int64_t version, tarn_snapshot **out) {
+    tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
+    tarn_delta_log log = {0};
+    TRY(tarn_delta_log_find(cx, table->store, arena, version, &log));
+    tarn_delta_snapshot *fresh = new_snapshot(table, log.version);
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) held = &fresh->base;
+    fresh->log = log;
+    tarn_arena_adopt(held->arena, arena);
+    arena = NULL;
+    TRY(find_metadata(cx, fresh));
+    TRY(fill(cx, fresh));
+    *out = held;
+    held = NULL;
+    return TARN_OK;
+}
+
+/* Ends a snapshot that stands on `prev` (NULL: on nothing), whose newer commits the walk has taken. */
+static tarn_code build(tarn_cx *cx, tarn_delta_snapshot *s, walk *w, const tarn_delta_snapshot *prev) {
+    if (prev) {
+        if (!w->protocol) s->protocol = prev->protocol, own_protocol(s->base.arena, &s->protocol);
+        if (!w->meta) s->meta = prev->meta, own_meta(s->base.arena, &s->meta);
+        inherit_states(s, prev);
+        for (size_t i = 0; w->meta && i < w->replay->tuples.n; i++) w->replay->tuples.at[i].values = NULL;
+        TRY(tarn_delta_replay_base_files(cx, w->replay, prev->files, prev->n_files));
+        for (size_t i = 0; i < prev->mems.n; i++) {
+            atomic_fetch_add_explicit(&prev->mems.at[i]->refs, 1, memory_order_relaxed);
+            *TARN_PUSH(s->base.arena, &s->mems) = prev->mems.at[i];
+        }
+    } else {
+        if (!w->protocol || !w->meta) return tarn_fail(cx, TARN_CORRUPT, "the first commit has no protocol or no metaData");
+        s->states_complete = true;
+    }
+    TRY(fill(cx, s));
+    return finish_files(cx, s, w->replay);
+}
+
+tarn_code tarn_delta_append(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version, int64_t mtime_ms, tarn_str commit,
+                            tarn_snapshot **out) {
+    if (prev) TRY(tarn_delta_load(cx, prev));
+    tarn_delta_snapshot *s = new_snapshot(table, version);
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) held = &s->base;
+    tarn_auto(tarn_delta_replay *, free_replay) r = tarn_delta_replay_new(cx);
+    s->log.mtime_ms = mtime_ms;
+    if (prev) tarn_delta_replay_base_tuples(r, prev->tuples, prev->n_tuples);
+    walk w = {.s = s, .replay = r};
+    TRY(take_commit(cx, &w, version, "the commit", commit));
+    TRY(build(cx, s, &w, prev));
+    *out = held;
+    held = NULL;
+    return TARN_OK;
+}
+
+static bool usable(tarn_delta_snapshot *prev, int64_t version) {
+    if (!prev || prev->base.version < 0 || (version >= 0 && version < prev->base.version)) return false;
+    pthread_mutex_lock(&prev->lock);
+    bool yes = prev->loaded && prev->mems.n < MEMS_MAX;
+    pthread_mutex_unlock(&prev->lock);
+    return yes;
+}
+
+/* On top of an older snapshot; *done is false when that is not possible, as when the table was made anew meanwhile. */
+static tarn_code open_on(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version, tarn_snapshot **out, bool *done) {
+    tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
+    tarn_delta_log log = {0};
+    *done = false;
+    tarn_code code = tarn_delta_log_after(cx, table->store, arena, prev->base.version - 1, version, &log);
+    if (code == TARN_CANCELLED || code == TARN_TIMEOUT) return code;
+    bool other = code == TARN_OK && (log.commits.n == 0 || (prev->log.mtime_ms >= 0 && log.commits.at[0].mtime_ms != prev->log.mtime_ms));
+    if (code != TARN_OK || other) {
+        tarn_clear_error(cx);
+        return TARN_OK;
+    }
+    *done = true;
+    if (log.commits.n == 1) {
+        *out = tarn_snapshot_retain(&prev->base);
+        return TARN_OK;
+    }
+    log.commits.at++;
+    log.commits.n--;
+    tarn_delta_snapshot *s = new_snapshot(table, log.version);
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) held = &s->base;
+    tarn_auto(tarn_delta_replay *, free_replay) r = tarn_delta_replay_new(cx);
+    s->log.mtime_ms = log.mtime_ms;
+    tarn_delta_replay_base_tuples(r, prev->tuples, prev->n_tuples);
+    walk w = {.s = s, .replay = r};
+    TRY(take_commits(cx, &w, &log));
+    TRY(build(cx, s, &w, prev));
+    *out = held;
+    held = NULL;
+    return TARN_OK;
+}
+
+static tarn_code open_version(tarn_cx *cx, const tarn_table *table, int64_t version, tarn_snapshot *prev, tarn_snapshot **out) {
+    if (prev && usable(tarn_delta_of(prev), version)) {
+        bool done;
+        TRY(open_on(cx, table, tarn_delta_of(prev), version, out, &done));
+        if (done) return TARN_OK;
+    }
+    return open_log(cx, table, version, out);
+}
+
+tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out) {
+    int64_t version = -1;
+    switch (at->kind) {
+    case TARN_AT_LATEST: return open_version(cx, table, -1, prev, out);
+    case TARN_AT_VERSION:
+        if (at->version < 0) return tarn_fail(cx, TARN_NOTFOUND, "version %lld does not exist", (long long)at->version);
+        return open_version(cx, table, at->version, prev, out);
+    case TARN_AT_REF:
+        if (!tarn_parse_i64(tarn_str_of(at->ref), &version) || version < 0)
+            return tarn_fail(cx, TARN_UNSUPPORTED, "delta tables have no branches or tags (asked for \"%s\")", at->ref);
+        return open_version(cx, table, version, prev, out);
+    case TARN_AT_TIMESTAMP: break;
+    }
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) latest = NULL;
+    TRY(open_version(cx, table, -1, prev, &latest));
+    TRY(tarn_delta_log_at(cx, table->store, &tarn_delta_of(latest)->meta, at->timestamp_us, &version));
+    if (version == latest->version) {
+        *out = latest;
+        latest = NULL;
+        return TARN_OK;
+    }
+    return open_version(cx, table, version, prev, out);
+}
+
+void tarn_delta_free(tarn_snapshot *snapshot) {
+    tarn_delta_snapshot *s = tarn_delta_of(snapshot);
+    tarn_delta_replay_free(s->replay);
+    tarn_delta_stats_free(s->stats);
+    for (size_t i = 0; i < s->mems.n; i++) tarn_delta_mem_release(s->mems.at[i]);
+    free(s->files);
+    pthread_mutex_destroy(&s->lock);
+    tarn_arena_free(snapshot->arena);
+}
+
+static tarn_code detect(tarn_cx *cx, tarn_store *store, bool *found) {
+    tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
+    tarn_entry_list list = {0};
+    tarn_list_spec spec = {.prefix = TARN_DELTA_LOG "0", .limit = 1, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_LOG_FILES)};
+    TRY(tarn_store_list(cx, store, &spec, arena, &list));
+    *found = list.n > 0;
+    return TARN_OK;
+}
+
+static tarn_code app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version) {
+    tarn_delta_snapshot *s = tarn_delta_of(snapshot);
+    pthread_mutex_lock(&s->lock);
+    bool complete = s->states_complete;
+    pthread_mutex_unlock(&s->lock);
+    if (!complete) TRY(tarn_delta_load(cx, s));
+    *version = -1;
+    for (size_t i = 0; i < s->txns.n; i++)
+        if (same(s->txns.at[i].app_id, app_id)) *version = s->txns.at[i].version;
+    return TARN_OK;
+}
+
+extern const tarn_format tarn_format_delta;
+const tarn_format tarn_format_delta = {
+    .name = "delta",
+    .title = "Delta Lake",
+    .data_prefix = "part-",
+    .features = TARN_CAN_WRITE | TARN_CAN_ROW_DELETES | TARN_CAN_RENAME | TARN_CAN_APP_TRANSACTIONS,
+    .detect = detect,
+    .open = tarn_delta_open,
+    .free = tarn_delta_free,
+    .files = tarn_delta_files,
+    .groups = tarn_delta_groups,
+    .bounds = tarn_delta_bounds,
+    .deleted = tarn_delta_deleted,
+    .history = tarn_delta_history,
+    .detail = tarn_delta_detail,
+    .app_version = app_version,
+    .prepare = tarn_delta_prepare,
+    .commit = tarn_delta_commit_publish,
+    .rebase = tarn_delta_rebase,
+    .apply = tarn_delta_apply,
+    .maintain = tarn_delta_maintain,
+    .write_deletes = tarn_delta_write_deletes,
+    .needed = tarn_delta_needed,
+    .retention_ms = tarn_delta_retention_ms,
+};

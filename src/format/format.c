@@ -1,0 +1,86 @@
+/* format.c: checked calls of a format's callbacks, and the life of a snapshot. */
+#include "format/format.h"
+
+#include <stdlib.h>
+
+static tarn_code named(tarn_cx *cx, const tarn_table *table, tarn_code code) {
+    return tarn_prefix(cx, code, "%s table %s", table->format->name, table->name ? table->name : table->location);
+}
+
+tarn_code tarn_table_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out) {
+    static const tarn_at latest = {.kind = TARN_AT_LATEST};
+    if (!table->format || !table->store) return tarn_fail(cx, TARN_INTERNAL, "a table was opened without format or store");
+    if (prev && prev->table->format != table->format) prev = NULL;
+    tarn_snapshot *snapshot = NULL;
+    tarn_code code = table->format->open(cx, table, at ? at : &latest, prev, &snapshot);
+    TRY(named(cx, table, code));
+    *out = snapshot;
+    return TARN_OK;
+}
+
+tarn_snapshot *tarn_snapshot_new(const tarn_table *table, size_t size) {
+    tarn_arena *arena = tarn_arena_new();
+    tarn_snapshot *snapshot = tarn_arena_alloc(arena, size);
+    snapshot->format = table->format;
+    snapshot->table = table;
+    snapshot->arena = arena;
+    snapshot->version = -1;
+    atomic_init(&snapshot->refs, 1);
+    return snapshot;
+}
+
+tarn_snapshot *tarn_snapshot_retain(tarn_snapshot *snapshot) {
+    if (snapshot) atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+    return snapshot;
+}
+
+void tarn_snapshot_release(tarn_snapshot *snapshot) {
+    if (!snapshot) return;
+    if (atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) == 1) snapshot->format->free(snapshot);
+}
+
+tarn_code tarn_snapshot_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out) {
+    tarn_file_list list = {0};
+    tarn_code code = snapshot->format->files(cx, snapshot, where, &list);
+    TRY(named(cx, snapshot->table, code));
+    tarn_count(cx, files_total, list.total_files);
+    tarn_count(cx, files_pruned, list.total_files - (int64_t)list.files.n);
+    *out = list;
+    return TARN_OK;
+}
+
+const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name) {
+    for (size_t i = 0; i < snapshot->n_properties; i++)
+        if (!strcmp(snapshot->properties[i].name, name)) return snapshot->properties[i].value;
+    return NULL;
+}
+
+tarn_code tarn_snapshot_writable(tarn_cx *cx, const tarn_snapshot *snapshot) {
+    if (!snapshot->read_only) return TARN_OK;
+    const tarn_table *table = snapshot->table;
+    return tarn_fail(cx, TARN_UNSUPPORTED, "%s table %s is read-only: %s", table->format->name,
+                     table->name ? table->name : table->location, snapshot->read_only);
+}
+
+tarn_code tarn_table_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change) {
+    TRY(tarn_format_require(cx, table->format, TARN_CAN_WRITE, "writing"));
+    return named(cx, table, table->format->prepare(cx, table, base, change));
+}
+
+tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n) {
+    return named(cx, table, table->format->history(cx, table, limit, out, n));
+}
+
+tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out) {
+    return named(cx, base->table, base->format->apply(cx, base, change, version, out));
+}
+
+tarn_code tarn_snapshot_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out) {
+    return named(cx, snapshot->table, snapshot->format->detail(cx, snapshot, out));
+}
+
+tarn_code tarn_snapshot_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version) {
+    *version = -1;
+    if (!snapshot->format->app_version) return TARN_OK;
+    return named(cx, snapshot->table, snapshot->format->app_version(cx, snapshot, app_id, version));
+}

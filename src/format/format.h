@@ -1,0 +1,179 @@
+/* format.h: what a table format must do. Three formats fill this vtable; everything above is written once over it.
+ *
+ * A tarn_table is an open table: where it lies and how commits are published. A tarn_snapshot is one version of it: immutable, reference-counted, shared
+ * by threads. Callers use the tarn_table_… and tarn_snapshot_… functions, never the callbacks. */
+#ifndef TARN_FORMAT_FORMAT_H
+#define TARN_FORMAT_FORMAT_H
+
+#include "codec/roaring64.h"
+#include "engine/engine.h"
+#include "format/committer.h"
+#include "model/change.h"
+#include "store/store.h"
+
+typedef struct tarn_format tarn_format;
+
+typedef struct tarn_table {
+    const tarn_format *format;
+    tarn_store *store;         /* rooted at the table; held by the table */
+    const char *location;      /* as the catalog or the user names it, for messages */
+    const char *name;          /* "lake.main.t", or NULL for a path */
+    tarn_engine *engine;       /* for formats whose metadata is Parquet; loaded only when needed */
+    tarn_committer *committer; /* NULL: put-if-absent in the store */
+} tarn_table;
+
+typedef enum tarn_at_kind { TARN_AT_LATEST, TARN_AT_VERSION, TARN_AT_TIMESTAMP, TARN_AT_REF } tarn_at_kind;
+
+/* Which version: a number, the newest one not after an instant, or a name (branch, tag, instant). */
+typedef struct tarn_at {
+    tarn_at_kind kind;
+    int64_t version;
+    int64_t timestamp_us;
+    const char *ref;
+} tarn_at;
+
+typedef enum tarn_transform { TARN_IDENTITY, TARN_BUCKET, TARN_TRUNCATE, TARN_YEARS, TARN_MONTHS, TARN_DAYS, TARN_HOURS, TARN_VOID_TRANSFORM } tarn_transform;
+
+typedef struct tarn_partition_field {
+    const char *name;
+    int column; /* ordinal in the schema */
+    tarn_transform transform;
+    int param;
+} tarn_partition_field;
+
+typedef struct tarn_snapshot {
+    const tarn_format *format;
+    const tarn_table *table; /* outlives the snapshot */
+    int64_t version;         /* -1: the table does not exist yet (the base of a CREATE) */
+    int64_t timestamp_ms;    /* of its commit */
+    const char *id;          /* the table's own id */
+    const char *comment;     /* NULL: none */
+    int64_t created_ms;
+    const tarn_schema *schema;
+    const tarn_partition_field *partition;
+    size_t n_partition;
+    const tarn_pair *properties;
+    size_t n_properties;
+    const tarn_pair *checks; /* CHECK constraints: name, SQL; NOT NULL is in the schema */
+    size_t n_checks;
+    const char *read_only; /* why it cannot be written ("writer feature \"x\" is not supported"); NULL: it can */
+    tarn_arena *arena;
+    atomic_int refs;
+} tarn_snapshot;
+
+/* Files that may match, in cx->arena; the file entries themselves live as long as the snapshot. */
+typedef struct tarn_file_list {
+    TARN_VEC(const tarn_file *) files;
+    int64_t total_files, total_bytes;
+    int64_t pruned_by_partition, pruned_by_stats; /* files */
+    int64_t bytes;                                /* of `files` */
+} tarn_file_list;
+
+/* One commit, newest first. JSON texts as the format keeps them; NULL: not recorded. */
+typedef struct tarn_history_entry {
+    int64_t version, timestamp_ms;
+    const char *operation, *parameters, *metrics, *user, *engine, *isolation, *message;
+    int64_t read_version; /* -1: not recorded */
+    int blind_append;     /* -1: not recorded */
+} tarn_history_entry;
+
+/* What DESCRIBE DETAIL says beyond the snapshot. */
+typedef struct tarn_detail {
+    int64_t files, bytes; /* -1: unknown */
+    TARN_VEC(const char *) features;
+    TARN_VEC(tarn_pair) more; /* minReaderVersion and the like */
+} tarn_detail;
+
+/* features bits: what a format can do at all; answered once, by tarn_format_require. */
+enum {
+    TARN_CAN_WRITE = 1 << 0,
+    TARN_CAN_ROW_DELETES = 1 << 1, /* rows of a file can be marked deleted */
+    TARN_CAN_BRANCH = 1 << 2,
+    TARN_CAN_TRANSFORM = 1 << 3, /* hidden partitioning */
+    TARN_CAN_RENAME = 1 << 4,    /* rename and drop columns without rewriting */
+    TARN_CAN_APP_TRANSACTIONS = 1 << 5
+};
+
+struct tarn_format {
+    const char *name;       /* "delta" */
+    const char *title;      /* "Delta Lake" */
+    const char *data_prefix; /* how data files are called: "part-" */
+    uint64_t features;
+
+    /* READING. All required. */
+
+    /* Whether the store's root holds a table of this format. One or two requests. */
+    tarn_code (*detect)(tarn_cx *cx, tarn_store *store, bool *found);
+    /* Loads schema and properties of a version; files may be loaded later, by the first call that needs them. `prev` (NULL: none) is an older snapshot
+     * of the same table whose work may be reused. NOTFOUND names the versions there are. The gate for features not supported is here. */
+    tarn_code (*open)(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out);
+    /* Called once, by the last tarn_snapshot_release. Frees everything, the arena too. */
+    void (*free)(tarn_snapshot *snapshot);
+    /* Files that may hold rows for which `where` (NULL: all) is true. */
+    tarn_code (*files)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out);
+    /* Splits files by how they are read. */
+    tarn_code (*groups)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, tarn_file_group **out, size_t *n_out);
+    /* What is known of a column of a file; nothing known is fine. */
+    void (*bounds)(tarn_snapshot *snapshot, const tarn_file *file, int column, const char *path, tarn_bounds *out);
+    /* The deleted rows of a file; the caller frees the bitmap. Called only where file->deletes is set. */
+    tarn_code (*deleted)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out);
+    /* Newest first, at most `limit` (0: all there are), in cx->arena. Never loads the engine. */
+    tarn_code (*history)(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n);
+    tarn_code (*detail)(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
+    /* The version an application transaction last committed, or -1. NULL callback where the format has none. */
+    tarn_code (*app_version)(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version);
+
+    /* WRITING. Required with TARN_CAN_WRITE. */
+
+    /* Refuses a change the format cannot express, before data is written; fills in what it implies (properties, defaults). `base` NULL: a new table. */
+    tarn_code (*prepare)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change);
+    /* Writes the metadata of the change on top of base and publishes it as *version, through the committer. EXISTS: somebody else was first.
+     * Data files are durable already. */
+    tarn_code (*commit)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, int64_t *version);
+    /* Reads what was committed after base; when the change is still true gives the newest snapshot as *fresh, else CONFLICT naming the winner
+     * (version, operation, writer). */
+    tarn_code (*rebase)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, tarn_snapshot **fresh);
+    /* Base with the change on it, as if committed as `version`: what a transaction reads, and the next base after a commit. */
+    tarn_code (*apply)(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out);
+    /* Checkpoint, checksum, log clean-up, as due after `snapshot` was committed. A failure is logged, never passed on. */
+    void (*maintain)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot);
+    /* Stores the positions `rows` as deleted, added to those `file` has already; gives the descriptor for tarn_add.deletes. NULL: not with this format. */
+    tarn_code (*write_deletes)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, const tarn_roaring64 *rows, const void **descriptor);
+    /* Calls keep(state, key) for every file below the root that a version younger than `retention_ms` needs (VACUUM removes the others), and says through
+     * *retention_ms_min the least retention that is safe. */
+    tarn_code (*needed)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms, void (*keep)(void *state, tarn_str key), void *state);
+    int64_t (*retention_ms)(tarn_snapshot *snapshot);
+};
+
+/* formats.c: the list. By name; UNSUPPORTED with the names there are. */
+TARN_MUST tarn_code tarn_format_find(tarn_cx *cx, tarn_str name, const tarn_format **out);
+/* The format of what lies in the store; NOTFOUND when there is no table. */
+TARN_MUST tarn_code tarn_format_detect(tarn_cx *cx, tarn_store *store, const tarn_format **out);
+/* UNSUPPORTED: "<format> tables have no <what>". */
+TARN_MUST tarn_code tarn_format_require(tarn_cx *cx, const tarn_format *format, uint64_t features, const char *what);
+
+/* format.c: checked calls. */
+TARN_MUST tarn_code tarn_table_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out);
+tarn_snapshot *tarn_snapshot_retain(tarn_snapshot *snapshot);
+void tarn_snapshot_release(tarn_snapshot *snapshot);
+static inline void tarn_snapshot_releasep(tarn_snapshot **s) { tarn_snapshot_release(*s); }
+TARN_MUST tarn_code tarn_snapshot_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out);
+/* NULL when not set. */
+const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name);
+/* See the callbacks of the same names. app_version is -1 for a format without application transactions. */
+TARN_MUST tarn_code tarn_table_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change);
+TARN_MUST tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n);
+TARN_MUST tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out);
+TARN_MUST tarn_code tarn_snapshot_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
+TARN_MUST tarn_code tarn_snapshot_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version);
+/* UNSUPPORTED with the reason when the table is read-only. */
+TARN_MUST tarn_code tarn_snapshot_writable(tarn_cx *cx, const tarn_snapshot *snapshot);
+/* Fields for the start of a new snapshot: refs 1, its own arena. `size` is that of the format's own struct, which begins with a tarn_snapshot. */
+tarn_snapshot *tarn_snapshot_new(const tarn_table *table, size_t size);
+
+/* commit.c: the one loop. Makes the data files durable, commits, and on a lost race rebases and tries again with jittered waits until
+ * commit.retry_timeout or the deadline. CONFLICT: the change is no longer true; plan the statement again on a new snapshot. On success *out (may be
+ * NULL) is the snapshot after it, and the format's maintenance has run. */
+TARN_MUST tarn_code tarn_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change, tarn_snapshot **out);
+
+#endif

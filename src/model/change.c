@@ -1,0 +1,23 @@
+/* change.c: filling in a change set. */
+#include "model/change.h"
+
+#include <stdio.h>
+
+static void push_pair(tarn_arena *arena, tarn_pair pair, tarn_pair *slot) {
+    slot->name = tarn_arena_strdup(arena, pair.name);
+    slot->value = pair.value ? tarn_arena_strdup(arena, pair.value) : NULL;
+}
+
+void tarn_change_parameter(tarn_arena *arena, tarn_change *change, const char *name, const char *json) {
+    push_pair(arena, (tarn_pair){name, json}, TARN_PUSH(arena, &change->parameters));
+}
+
+void tarn_change_metric(tarn_arena *arena, tarn_change *change, const char *name, int64_t value) {
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    push_pair(arena, (tarn_pair){name, text}, TARN_PUSH(arena, &change->metrics));
+}
+
+void tarn_change_property(tarn_arena *arena, tarn_change *change, const char *name, const char *value) {
+    push_pair(arena, (tarn_pair){name, value}, TARN_PUSH(arena, &change->properties));
+}

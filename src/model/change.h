@@ -1,0 +1,53 @@
+/* change.h: the change set: everything one commit does to one table. Every write of Tarn is one of these through format/commit.c. */
+#ifndef TARN_MODEL_CHANGE_H
+#define TARN_MODEL_CHANGE_H
+
+#include "model/file.h"
+
+/* A data file written for this change; durable before the change is committed. */
+typedef struct tarn_add {
+    const char *path; /* key below the table's root, not encoded */
+    int64_t size, rows, mtime_ms;
+    const tarn_value *partition;
+    const tarn_leaf_stats *stats;
+    size_t n_stats;
+    const tarn_file *from; /* re-adds this file of the base (RESTORE, new deletes): its entry is kept but for what is set here */
+    const void *deletes;   /* the format's descriptor of deleted rows; NULL: none, or as in `from` */
+} tarn_add;
+
+typedef struct tarn_pair {
+    const char *name, *value; /* value NULL: unset */
+} tarn_pair;
+
+typedef struct tarn_change {
+    const char *operation;               /* as Delta names them: WRITE, MERGE, DELETE, OPTIMIZE, CREATE TABLE AS SELECT, … */
+    TARN_VEC(tarn_pair) parameters;      /* for the history; values as JSON text */
+    TARN_VEC(tarn_pair) metrics;         /* numOutputRows, …; values as decimal text */
+    TARN_VEC(tarn_add) adds;
+    TARN_VEC(const tarn_file *) removes; /* files of the base */
+    bool no_data_change;                 /* the rows are the same before and after (OPTIMIZE) */
+
+    bool create, replace;       /* the table does not exist yet; is replaced as a whole, history kept */
+    const tarn_schema *schema;  /* NULL: as it is */
+    const char *const *partition_by; /* with create/replace/schema: columns; NULL: as it is */
+    size_t n_partition_by;
+    TARN_VEC(tarn_pair) properties; /* set, or unset */
+    TARN_VEC(tarn_pair) checks;     /* CHECK constraints: name and SQL; value NULL drops one */
+    const char *comment;            /* the table's; NULL: as it is */
+
+    const char *commit_id; /* tells this change from all others, in every try; made by tarn_commit */
+    const char *app_id; /* idempotence: (app_id, app_version) commits once; a repeat is EXISTS */
+    int64_t app_version;
+
+    /* What the change rests on, for conflicts with others' commits. */
+    bool blind_append;            /* reads nothing of the table */
+    bool read_all;                /* depends on every row */
+    TARN_VEC(const tarn_expr *) reads; /* else on the rows that match any of these */
+    TARN_VEC(const tarn_file *) read_files;
+} tarn_change;
+
+void tarn_change_parameter(tarn_arena *arena, tarn_change *change, const char *name, const char *json);
+void tarn_change_metric(tarn_arena *arena, tarn_change *change, const char *name, int64_t value);
+void tarn_change_property(tarn_arena *arena, tarn_change *change, const char *name, const char *value);
+
+#endif

@@ -1,0 +1,386 @@
+/* bind.c: walks DuckDB's syntax tree of a query for table references, resolves them, and records where to splice. */
+#include "plan/bind.h"
+
+#include <stdlib.h>
+
+#include "codec/json_tree.h"
+
+enum { AST_DEPTH_MAX = 3000 };
+
+typedef const tarn_json_value json;
+
+/* Names a WITH made visible, innermost first. */
+typedef struct cte {
+    const struct cte *up;
+    tarn_str name;
+} cte;
+
+typedef struct walker {
+    tarn_binding *binding;
+    tarn_scope *scope;
+    TARN_VEC(json *) columns; /* COLUMN_REFs with two and more parts, looked at when all tables are known */
+    TARN_VEC(tarn_name) tables;
+} walker;
+
+static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scope);
+
+static bool is(json *node, const char *key, const char *text) { return tarn_str_is(tarn_json_as_str(tarn_json_get(node, key)), text); }
+
+static size_t origin(const tarn_scope *scope, size_t at) {
+    size_t in = tarn_text_origin(&scope->query.text, at);
+    for (; scope->outer; scope = scope->outer) in = tarn_text_origin(&scope->outer->query.text, scope->outer_at);
+    return in;
+}
+
+/* Index of the token that begins at or after `at`. */
+static size_t token_at(const tarn_tokens *t, size_t at) {
+    size_t lo = 0, hi = t->tokens.n - 1; /* END is always there */
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (t->tokens.at[mid].at < at) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
+static const tarn_foreign_ref *find_foreign(const tarn_scope *scope, const char *key) {
+    for (size_t i = 0; i < scope->query.refs.n; i++)
+        if (strcmp(scope->query.refs.at[i].key, key) == 0) return &scope->query.refs.at[i];
+    return NULL;
+}
+
+static tarn_splice *add_splice(tarn_cx *cx, walker *w, size_t at, size_t n, tarn_splice_kind kind) {
+    tarn_splice *s = TARN_PUSH(cx->arena, &w->scope->splices);
+    *s = (tarn_splice){.at = at, .n = n, .kind = kind};
+    return s;
+}
+
+/* `TABLE t` is only spelled FROM when a select stands in t's place. */
+static void respell_table(tarn_cx *cx, walker *w, size_t token) {
+    const tarn_tokens *t = &w->scope->tokens;
+    if (token == 0) return;
+    const tarn_token *before = &t->tokens.at[token - 1];
+    if (before->kind == TARN_T_WORD && tarn_str_ieq((tarn_str){t->text + before->at, before->n}, TARN_LIT("TABLE")))
+        add_splice(cx, w, before->at, before->n, TARN_SPLICE_TEXT)->text = "FROM";
+}
+
+static tarn_code describe_extra(tarn_cx *cx, tarn_binding *b, const char *from, tarn_splice *s) {
+    tarn_schema *schema;
+    TRY(tarn_conn_describe(cx, b->env->conn, tarn_printf(cx, "SELECT * FROM %s", from), cx->arena, &schema));
+    tarn_extra_shell *extra = TARN_PUSH(cx->arena, &b->extras);
+    extra->name = tarn_printf(cx, "tarn_x%zu", b->extras.n - 1);
+    extra->schema = schema;
+    s->shell = tarn_printf(cx, "temp.\"%s\"", extra->name);
+    return TARN_OK;
+}
+
+static tarn_code ingest_rows(tarn_cx *cx, tarn_binding *b, tarn_rowset *rows, tarn_splice *s) {
+    struct ArrowArrayStream stream = {0};
+    const char *name = tarn_printf(cx, "tarn_rows%zu", b->extras.n);
+    TRY(tarn_rowset_stream(cx, &rows, &stream));
+    tarn_code code = tarn_conn_ingest(cx, b->env->conn, name, &stream);
+    tarn_stream_release(&stream);
+    TRY(code);
+    s->text = tarn_printf(cx, "temp.\"%s\"", name);
+    return describe_extra(cx, b, s->text, s);
+}
+
+static tarn_code bind_view(tarn_cx *cx, walker *w, const tarn_relation *rel, const char *name, tarn_splice *s) {
+    int depth_max = (int)tarn_conf_int(cx->conf, TARN_LIMIT_VIEW_DEPTH);
+    if (w->scope->depth >= depth_max) return tarn_fail(cx, TARN_LIMIT, "view %s: views stand more than %d deep (limit.view_depth)", name, depth_max);
+    tarn_scope *inner = TARN_NEW(cx->arena, tarn_scope);
+    inner->outer = w->scope;
+    inner->outer_at = s->at;
+    inner->view_state = rel->view_state;
+    inner->depth = w->scope->depth + 1;
+    s->scope = inner;
+    TRY(tarn_prefix(cx, tarn_dialect_query(cx, tarn_str_of(rel->sql), &inner->query), "view %s", name));
+    return tarn_prefix(cx, bind_scope(cx, w->binding, inner), "view %s", name);
+}
+
+static const char *name_text(tarn_cx *cx, const tarn_name *name) {
+    tarn_auto_buf out = TARN_BUF(1 << 16);
+    for (int i = 0; i < name->n_parts; i++) {
+        tarn_buf_puts(&out, i ? "." : "");
+        tarn_buf_puts(&out, name->part[i]);
+    }
+    if (name->path) tarn_buf_printf(&out, "%s`%s`", name->n_parts ? "." : "", name->path);
+    return tarn_buf_take(&out, cx->arena);
+}
+
+/* What a resolved name becomes. */
+static tarn_code splice_relation(tarn_cx *cx, walker *w, tarn_relation *rel, const tarn_name *name, size_t at, size_t n, const char *alias, bool show) {
+    tarn_binding *b = w->binding;
+    const char *text = name_text(cx, name);
+    if (rel->kind == TARN_REL_NONE) return TARN_OK;
+    respell_table(cx, w, token_at(&w->scope->tokens, at));
+    size_t place = w->scope->splices.n;
+    add_splice(cx, w, at, n, rel->kind == TARN_REL_TABLE ? TARN_SPLICE_REF : rel->kind == TARN_REL_VIEW ? TARN_SPLICE_SCOPE : TARN_SPLICE_TEXT);
+    tarn_splice s = w->scope->splices.at[place];
+    s.alias = alias;
+    s.show = show;
+    if (rel->kind == TARN_REL_TABLE) {
+        s.ref = b->planned->refs.n;
+        tarn_plan_ref *ref = TARN_PUSH(cx->arena, &b->planned->refs);
+        *ref = (tarn_plan_ref){.name = text, .snapshot = rel->snapshot, .positions = rel->positions};
+    } else if (rel->kind == TARN_REL_VIEW) {
+        TRY(bind_view(cx, w, rel, text, &s));
+    } else if (rel->kind == TARN_REL_ROWS) {
+        TRY(ingest_rows(cx, b, rel->rows, &s));
+    } else {
+        s.text = rel->sql;
+        TRY(describe_extra(cx, b, rel->sql, &s));
+    }
+    w->scope->splices.at[place] = s;
+    return TARN_OK;
+}
+
+static tarn_code bind_foreign(tarn_cx *cx, walker *w, const tarn_foreign_ref *f, size_t at, size_t n, const char *alias, bool show) {
+    const tarn_plan_env *env = w->binding->env;
+    tarn_at when = {.kind = TARN_AT_LATEST};
+    tarn_relation rel = {0};
+    if (f->travel.kind) TRY(tarn_plan_at(cx, env, &f->travel, &when));
+    if (f->call.p) {
+        tarn_str function = {f->call.p, strcspn(f->call.p, "( \t\r\n")};
+        TRY(env->resolver.call(cx, env->resolver.state, function, f->call, &when, &rel));
+    } else {
+        TRY(env->resolver.resolve(cx, env->resolver.state, w->scope->view_state, &f->name, &when, &rel));
+    }
+    if (rel.kind == TARN_REL_NONE) {
+        return tarn_fail(cx, TARN_NOTFOUND, "%s is not a table of the lake: time travel and paths need one", name_text(cx, &f->name));
+    }
+    *TARN_PUSH(cx->arena, &w->tables) = f->name;
+    return splice_relation(cx, w, &rel, &f->name, at, n, alias, show);
+}
+
+static bool in_ctes(const cte *c, tarn_str name) {
+    for (; c; c = c->up)
+        if (c->name.n == name.n && tarn_str_ieq(c->name, name)) return true;
+    return false;
+}
+
+static tarn_code bind_table(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool show) {
+    tarn_str catalog = tarn_json_as_str(tarn_json_get(node, "catalog_name")), schema = tarn_json_as_str(tarn_json_get(node, "schema_name"));
+    tarn_str table = tarn_json_as_str(tarn_json_get(node, "table_name"));
+    int64_t at = tarn_json_as_int(tarn_json_get(node, "query_location"), -1);
+    if (at < 0 || (size_t)at >= w->scope->tokens.n_text) return TARN_OK; /* made by DuckDB, not in the text */
+    if (!catalog.n && !schema.n && in_ctes(ctes, table)) return TARN_OK;
+    size_t first = token_at(&w->scope->tokens, (size_t)at);
+    tarn_cursor cursor = {&w->scope->tokens, first};
+    tarn_name name;
+    TRY(tarn_parse_name(cx, &cursor, &name));
+    const tarn_token *last = &w->scope->tokens.tokens.at[cursor.i - 1];
+    size_t n = last->at + last->n - (size_t)at;
+    bool aliased = tarn_json_as_str(tarn_json_get(node, "alias")).n > 0;
+    const tarn_foreign_ref *foreign = name.n_parts == 1 && !name.path ? find_foreign(w->scope, name.part[0]) : NULL;
+    const tarn_name *shown = foreign ? &foreign->name : &name;
+    const char *alias = aliased ? NULL : shown->path ? shown->path : shown->n_parts ? shown->part[shown->n_parts - 1] : "t";
+    if (foreign) return bind_foreign(cx, w, foreign, (size_t)at, n, alias, show);
+    tarn_relation rel = {0};
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    const tarn_resolver *r = &w->binding->env->resolver;
+    tarn_code code = r->resolve(cx, r->state, w->scope->view_state, &name, &latest, &rel);
+    if (code != TARN_OK) {
+        if (cx->error.line || w->scope->outer) return code;
+        tarn_error was = cx->error;
+        return tarn_fail_at(cx, code, (tarn_str){w->scope->query.text.sql, w->scope->query.text.n}, (size_t)at, "%s", was.message);
+    }
+    *TARN_PUSH(cx->arena, &w->tables) = rel.known_as ? *rel.known_as : name;
+    return splice_relation(cx, w, &rel, &name, (size_t)at, n, alias, show);
+}
+
+static tarn_code walk(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool show, int depth);
+
+/* Earlier WITH names are visible to later ones; a recursive one to itself. */
+static tarn_code walk_with(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool show, int depth) {
+    json *map = tarn_json_get(tarn_json_get(node, "cte_map"), "map");
+    for (size_t i = 0; map && i < map->n; i++) {
+        json *entry = tarn_json_at(map, i), *query = tarn_json_get(tarn_json_get(entry, "value"), "query");
+        cte *named = TARN_NEW(cx->arena, cte);
+        *named = (cte){.up = ctes, .name = tarn_json_as_str(tarn_json_get(entry, "key"))};
+        bool recursive = is(tarn_json_get(query, "node"), "type", "RECURSIVE_CTE_NODE");
+        TRY(walk(cx, w, query, recursive ? named : ctes, false, depth + 1));
+        ctes = named;
+    }
+    for (size_t i = 0; i < node->n; i++)
+        if (!tarn_str_is(node->keys[i], "cte_map")) TRY(walk(cx, w, &node->items[i], ctes, show, depth + 1));
+    return TARN_OK;
+}
+
+static tarn_code walk(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool show, int depth) {
+    if (!node || (node->kind != TARN_JSON_OBJECT && node->kind != TARN_JSON_ARRAY)) return TARN_OK;
+    if (depth > AST_DEPTH_MAX) return tarn_fail(cx, TARN_LIMIT, "the query is nested too deep");
+    if (node->kind == TARN_JSON_OBJECT) {
+        if (is(node, "type", "BASE_TABLE")) return bind_table(cx, w, node, ctes, show);
+        if (is(node, "class", "COLUMN_REF")) {
+            json *names = tarn_json_get(node, "column_names");
+            if (names && names->n > 2) *TARN_PUSH(cx->arena, &w->columns) = node;
+            return TARN_OK;
+        }
+        if (is(node, "type", "SHOW_REF")) show = true;
+        else if (tarn_json_get(node, "select_list")) show = show && is(tarn_json_get(node, "from_table"), "type", "BASE_TABLE");
+        if (tarn_json_get(node, "cte_map")) return walk_with(cx, w, node, ctes, show, depth);
+    }
+    for (size_t i = 0; i < node->n; i++) TRY(walk(cx, w, &node->items[i], ctes, show, depth + 1));
+    return TARN_OK;
+}
+
+/* Parts of the column's name that spell a table's qualified name, less its last part: what must go now that only the alias is visible. */
+static size_t prefix_parts(const walker *w, json *names) {
+    for (size_t t = 0; t < w->tables.n; t++) {
+        const tarn_name *table = &w->tables.at[t];
+        for (int from = 0; from + 2 <= table->n_parts; from++) {
+            size_t k = (size_t)(table->n_parts - from);
+            if (names->n <= k) continue;
+            size_t same = 0;
+            while (same < k && tarn_str_ieq(tarn_json_as_str(tarn_json_at(names, same)), tarn_str_of(table->part[(size_t)from + same]))) same++;
+            if (same == k) return k - 1;
+        }
+    }
+    return 0;
+}
+
+static void strip_prefixes(tarn_cx *cx, walker *w) {
+    const tarn_tokens *t = &w->scope->tokens;
+    for (size_t i = 0; i < w->columns.n; i++) {
+        json *node = w->columns.at[i];
+        int64_t at = tarn_json_as_int(tarn_json_get(node, "query_location"), -1);
+        size_t parts = prefix_parts(w, tarn_json_get(node, "column_names"));
+        if (!parts || at < 0 || (size_t)at >= t->n_text) continue;
+        size_t token = token_at(t, (size_t)at) + 2 * parts; /* name . name . */
+        if (token < t->tokens.n) add_splice(cx, w, (size_t)at, t->tokens.at[token].at - (size_t)at, TARN_SPLICE_TEXT)->text = "";
+    }
+}
+
+static void add_params(tarn_cx *cx, walker *w) {
+    const tarn_tokens *t = &w->scope->tokens;
+    for (size_t i = 0; i < t->tokens.n; i++) {
+        const tarn_token *token = &t->tokens.at[i];
+        tarn_str name = {t->text + token->at + 1, token->n - 1};
+        int64_t position = 0;
+        if (token->kind != TARN_T_PARAM || token->n < 2) continue;
+        bool by_position = tarn_parse_i64(name, &position);
+        for (size_t b = 0; b < w->binding->n_binds; b++) {
+            const char *bound = w->binding->binds[b].name;
+            if (by_position ? !bound && (int64_t)b + 1 == position : bound && tarn_str_ieq(tarn_str_of(bound), name))
+                add_splice(cx, w, token->at, token->n, TARN_SPLICE_PARAM)->ref = b;
+        }
+    }
+}
+
+static int by_place(const void *a, const void *b) {
+    const tarn_splice *x = a, *y = b;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scope) {
+    tarn_str text = {scope->query.text.sql, scope->query.text.n};
+    walker w = {.binding = binding, .scope = scope};
+    char *ast_text;
+    const tarn_json_value *ast;
+    TRY(tarn_lex(cx, text, &scope->tokens));
+    TRY(tarn_conn_text(cx, binding->env->conn, tarn_printf(cx, "SELECT json_serialize_sql(%s)", tarn_sql_string(cx->arena, scope->query.text.sql)), &ast_text));
+    TRY(tarn_json_parse(cx, cx->arena, tarn_str_of(ast_text), AST_DEPTH_MAX, &ast));
+    if (tarn_json_as_bool(tarn_json_get(ast, "error"), true)) {
+        tarn_str message = tarn_json_as_str(tarn_json_get(ast, "error_message")), position = tarn_json_as_str(tarn_json_get(ast, "position"));
+        int64_t at;
+        if (!tarn_parse_i64(position, &at)) return tarn_fail(cx, TARN_UNSUPPORTED, "%.*s", (int)message.n, message.p);
+        return tarn_fail_at(cx, TARN_INVALID, text, (size_t)at, "%.*s", (int)message.n, message.p);
+    }
+    TRY(walk(cx, &w, tarn_json_get(ast, "statements"), NULL, false, 0));
+    strip_prefixes(cx, &w);
+    if (!scope->outer) add_params(cx, &w);
+    qsort(scope->splices.at, scope->splices.n, sizeof *scope->splices.at, by_place);
+    return TARN_OK;
+}
+
+tarn_code tarn_bind_query(tarn_cx *cx, tarn_binding *binding, tarn_str sql) {
+    tarn_scope *top = TARN_NEW(cx->arena, tarn_scope);
+    binding->top = top;
+    TRY(tarn_dialect_query(cx, sql, &top->query));
+    return bind_scope(cx, binding, top);
+}
+
+const char *tarn_bind_shell_name(tarn_cx *cx, size_t ref) { return tarn_printf(cx, "tarn_s%zu", ref); }
+
+typedef struct emitter {
+    const tarn_binding *binding;
+    bool for_plan;
+    tarn_buf out;
+    tarn_text *text;
+} emitter;
+
+static void piece(tarn_cx *cx, emitter *e, const tarn_scope *scope, size_t at, bool exact) {
+    tarn_piece *p = TARN_PUSH(cx->arena, &e->text->pieces);
+    *p = (tarn_piece){.out_at = (uint32_t)e->out.n, .in_at = (uint32_t)origin(scope, at), .exact = exact && !scope->outer};
+}
+
+/* Copies text[from..to), one piece for every piece of the dialect's own map in it. */
+static void copy(tarn_cx *cx, emitter *e, const tarn_scope *scope, size_t from, size_t to) {
+    const tarn_text *t = &scope->query.text;
+    if (from >= to) return;
+    piece(cx, e, scope, from, true);
+    for (size_t i = 0; i < t->pieces.n; i++) {
+        const tarn_piece *p = &t->pieces.at[i];
+        if (p->out_at <= from || p->out_at >= to) continue;
+        tarn_buf_add(&e->out, t->sql + from, p->out_at - from);
+        from = p->out_at;
+        piece(cx, e, scope, from, p->exact);
+    }
+    tarn_buf_add(&e->out, t->sql + from, to - from);
+}
+
+static void emit_scope(tarn_cx *cx, emitter *e, const tarn_scope *scope);
+
+static void emit_alias(emitter *e, const char *alias) {
+    if (!alias) return;
+    tarn_buf_puts(&e->out, " AS ");
+    tarn_buf_sql_name(&e->out, alias);
+}
+
+static void emit_relation(tarn_cx *cx, emitter *e, const tarn_splice *s) {
+    if (s->show) tarn_buf_puts(&e->out, "SELECT * FROM ");
+    if (s->kind == TARN_SPLICE_SCOPE) {
+        tarn_buf_puts(&e->out, "(");
+        emit_scope(cx, e, s->scope);
+        tarn_buf_puts(&e->out, "\n)"); /* the view may end in a comment */
+    } else if (s->kind == TARN_SPLICE_REF && e->for_plan) {
+        tarn_buf_printf(&e->out, "temp.\"%s\"", tarn_bind_shell_name(cx, s->ref));
+    } else if (s->kind == TARN_SPLICE_REF) {
+        tarn_buf_puts(&e->out, "(");
+        tarn_buf_puts(&e->out, e->binding->planned->refs.at[s->ref].scan.sql);
+        tarn_buf_puts(&e->out, ")");
+    } else {
+        tarn_buf_puts(&e->out, e->for_plan && s->shell ? s->shell : s->text);
+    }
+    emit_alias(e, s->alias);
+}
+
+static void emit_scope(tarn_cx *cx, emitter *e, const tarn_scope *scope) {
+    size_t at = 0;
+    for (size_t i = 0; i < scope->splices.n; i++) {
+        const tarn_splice *s = &scope->splices.at[i];
+        if (s->at < at || (s->kind == TARN_SPLICE_PARAM && !e->for_plan)) continue;
+        copy(cx, e, scope, at, s->at);
+        piece(cx, e, scope, s->at, false);
+        if (s->kind == TARN_SPLICE_PARAM) tarn_value_sql(&e->out, &e->binding->binds[s->ref].value);
+        else emit_relation(cx, e, s);
+        at = s->at + s->n;
+    }
+    copy(cx, e, scope, at, scope->query.text.n);
+}
+
+tarn_code tarn_bind_text(tarn_cx *cx, const tarn_binding *binding, bool for_plan, tarn_text *out) {
+    tarn_text text = {0};
+    emitter e = {.binding = binding, .for_plan = for_plan, .out = TARN_BUF((size_t)1 << 31), .text = &text};
+    emit_scope(cx, &e, binding->top);
+    if (e.out.failed) {
+        tarn_buf_free(&e.out);
+        return tarn_fail(cx, TARN_LIMIT, "the planned statement passes 2 GB: it reads too many files at once");
+    }
+    text.n = e.out.n;
+    text.sql = tarn_buf_take(&e.out, cx->arena);
+    tarn_buf_free(&e.out);
+    *out = text;
+    return TARN_OK;
+}

@@ -1,0 +1,59 @@
+/* bind.h: finds the table references of a query and what each means; the result is a tree of texts with places to splice. */
+#ifndef TARN_PLAN_BIND_H
+#define TARN_PLAN_BIND_H
+
+#include "plan/plan.h"
+
+typedef struct tarn_scope tarn_scope;
+
+typedef enum tarn_splice_kind {
+    TARN_SPLICE_REF,   /* a table: its files in X, its shell in P */
+    TARN_SPLICE_SCOPE, /* a view: its own text */
+    TARN_SPLICE_TEXT,  /* other text: a temp table, a stripped prefix */
+    TARN_SPLICE_PARAM  /* a parameter: stays in X, a literal in P */
+} tarn_splice_kind;
+
+typedef struct tarn_splice {
+    size_t at, n; /* byte range of the scope's text */
+    tarn_splice_kind kind;
+    size_t ref;         /* REF: index into planned->refs; PARAM: index into binds */
+    tarn_scope *scope;  /* SCOPE */
+    const char *text;   /* TEXT: in X */
+    const char *shell;  /* TEXT: in P (NULL: the same) */
+    const char *alias;  /* added as AS "alias"; NULL: the user wrote one */
+    bool show;          /* inside DESCRIBE or SUMMARIZE: a select must stand here */
+} tarn_splice;
+
+struct tarn_scope {
+    tarn_query_text query;
+    tarn_tokens tokens; /* of query.text */
+    TARN_VEC(tarn_splice) splices; /* ascending after binding */
+    const tarn_scope *outer;       /* of a view: where it is used, and at which byte */
+    size_t outer_at;
+    void *view_state;
+    int depth;
+};
+
+/* Another relation the planner must know the columns of: a temp table or rows that were ingested. */
+typedef struct tarn_extra_shell {
+    const char *name;
+    const tarn_schema *schema;
+} tarn_extra_shell;
+
+typedef struct tarn_binding {
+    const tarn_plan_env *env;
+    tarn_planned *planned;
+    const tarn_bind *binds;
+    size_t n_binds;
+    TARN_VEC(tarn_extra_shell) extras;
+    tarn_scope *top;
+} tarn_binding;
+
+TARN_MUST tarn_code tarn_bind_query(tarn_cx *cx, tarn_binding *binding, tarn_str sql);
+
+/* The text with everything spliced: for X (scans) or for P (shells and literals). pieces (may be NULL) map it back to the user's text. */
+TARN_MUST tarn_code tarn_bind_text(tarn_cx *cx, const tarn_binding *binding, bool for_plan, tarn_text *out);
+/* Name of the shell of reference i. */
+const char *tarn_bind_shell_name(tarn_cx *cx, size_t ref);
+
+#endif

@@ -1,0 +1,113 @@
+/* metadata.c: the metadata tables every format has. */
+#include "session/metadata.h"
+
+#include "base/map.h"
+
+static void put_int(tarn_rowset *rows, int64_t value, int64_t unknown) {
+    if (value == unknown) tarn_rowset_null(rows);
+    else tarn_rowset_int(rows, value);
+}
+
+/* {"day":"2026-01-01","cat":null} */
+static const char *partition_text(tarn_cx *cx, const tarn_snapshot *s, const tarn_file *file) {
+    tarn_auto_buf out = TARN_BUF(1 << 20);
+    for (size_t i = 0; i < s->n_partition; i++) {
+        tarn_buf_puts(&out, i ? "/" : "");
+        tarn_buf_printf(&out, "%s=", s->partition[i].name);
+        if (file->partition[i].null) tarn_buf_puts(&out, "null");
+        else tarn_value_text(&out, &file->partition[i]);
+    }
+    return s->n_partition ? tarn_buf_take(&out, cx->arena) : NULL;
+}
+
+static tarn_code file_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) {
+    static const tarn_rowset_column columns[] = {{"path", "u"},          {"partition", "u"},     {"size_bytes", "l"},
+                                                 {"modified_at", "tsu:UTC"}, {"record_count", "l"}, {"deleted_rows", "l"}};
+    tarn_file_list list = {0};
+    TRY(tarn_snapshot_files(cx, opened->snapshot, NULL, &list));
+    tarn_rowset *rows = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < list.files.n; i++) {
+        const tarn_file *file = list.files.at[i];
+        tarn_rowset_str(rows, file->path);
+        tarn_rowset_text(rows, partition_text(cx, opened->snapshot, file));
+        tarn_rowset_int(rows, file->size);
+        tarn_rowset_int(rows, file->mtime_ms * 1000);
+        put_int(rows, file->rows, -1);
+        tarn_rowset_int(rows, file->deletes ? file->deletes->rows : 0);
+    }
+    *out = rows;
+    return TARN_OK;
+}
+
+tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_rowset **out) {
+    static const tarn_rowset_column columns[] = {
+        {"version", "l"},        {"timestamp", "tsu:UTC"}, {"user_name", "u"},     {"operation", "u"},       {"operation_parameters", "u"}, {"read_version", "l"},
+        {"isolation_level", "u"}, {"is_blind_append", "b"}, {"operation_metrics", "u"}, {"user_metadata", "u"}, {"engine_info", "u"}};
+    tarn_history_entry *entries;
+    size_t n;
+    TRY(tarn_table_history(cx, table, limit, &entries, &n));
+    tarn_rowset *rows = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < n; i++) {
+        const tarn_history_entry *e = &entries[i];
+        tarn_rowset_int(rows, e->version);
+        tarn_rowset_int(rows, e->timestamp_ms * 1000);
+        tarn_rowset_text(rows, e->user);
+        tarn_rowset_text(rows, e->operation);
+        tarn_rowset_text(rows, e->parameters);
+        put_int(rows, e->read_version, -1);
+        tarn_rowset_text(rows, e->isolation);
+        put_int(rows, e->blind_append, -1);
+        tarn_rowset_text(rows, e->metrics);
+        tarn_rowset_text(rows, e->message);
+        tarn_rowset_text(rows, e->engine);
+    }
+    *out = rows;
+    return TARN_OK;
+}
+
+static tarn_code history_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) { return tarn_metadata_history(cx, opened->table, 0, out); }
+
+static tarn_code partition_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) {
+    static const tarn_rowset_column columns[] = {{"partition", "u"}, {"files", "l"}, {"size_bytes", "l"}, {"record_count", "l"}};
+    typedef struct totals {
+        const char *name;
+        int64_t files, bytes, rows;
+    } totals;
+    TARN_VEC(totals) all = {0};
+    tarn_file_list list = {0};
+    tarn_map seen = {0};
+    TRY(tarn_snapshot_files(cx, opened->snapshot, NULL, &list));
+    for (size_t i = 0; i < list.files.n; i++) {
+        const tarn_file *file = list.files.at[i];
+        const char *name = partition_text(cx, opened->snapshot, file);
+        if (!name) name = "";
+        size_t at = (size_t)(uintptr_t)tarn_map_get(&seen, tarn_str_of(name));
+        if (!at) {
+            TARN_PUSH(cx->arena, &all)->name = name;
+            at = all.n;
+            tarn_map_put(&seen, cx->arena, tarn_str_of(name), (void *)(uintptr_t)at);
+        }
+        totals *t = &all.at[at - 1];
+        t->files++;
+        t->bytes += file->size;
+        if (file->rows < 0 || t->rows < 0) t->rows = -1;
+        else t->rows += file->rows - (file->deletes ? file->deletes->rows : 0);
+    }
+    tarn_rowset *rows = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < all.n; i++) {
+        tarn_rowset_text(rows, all.at[i].name);
+        tarn_rowset_int(rows, all.at[i].files);
+        tarn_rowset_int(rows, all.at[i].bytes);
+        put_int(rows, all.at[i].rows, -1);
+    }
+    *out = rows;
+    return TARN_OK;
+}
+
+static const tarn_metadata_table tables[] = {{"files", file_rows}, {"history", history_rows}, {"partitions", partition_rows}};
+
+const tarn_metadata_table *tarn_metadata_find(const char *name) {
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tarn_name_eq(name, tables[i].name)) return &tables[i];
+    return NULL;
+}

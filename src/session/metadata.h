@@ -1,0 +1,17 @@
+/* metadata.h: t.files, t.history and the like: what a table says of itself, as rows. */
+#ifndef TARN_SESSION_METADATA_H
+#define TARN_SESSION_METADATA_H
+
+#include "session/session.h"
+
+typedef struct tarn_metadata_table {
+    const char *name;
+    tarn_code (*rows)(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out);
+} tarn_metadata_table;
+
+/* NULL: no metadata table is called so. */
+const tarn_metadata_table *tarn_metadata_find(const char *name);
+/* The history as rows, newest first; limit 0: all. Needs no snapshot. */
+TARN_MUST tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_rowset **out);
+
+#endif

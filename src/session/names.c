@@ -1,0 +1,258 @@
+/* names.c: what a name means to a session: catalog entries, paths, metadata tables; and the resolver the planner asks. */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "session/guard.h"
+#include "session/metadata.h"
+#include "session/session.h"
+#include "session/tables.h"
+#include "session/txn.h"
+
+/* Where the names inside a view are looked up. */
+typedef struct view_place {
+    const char *catalog, *schema;
+} view_place;
+
+/* catalog.aliases: "spark_catalog=lake,glue=lake". */
+static const char *unalias(tarn_cx *cx, const char *catalog) {
+    const char *p = tarn_conf_text(cx->conf, TARN_CATALOG_ALIASES);
+    for (size_t n = strcspn(p, ","); *p; p += n + (p[n] == ','), n = strcspn(p, ",")) {
+        const char *eq = memchr(p, '=', n);
+        if (eq && tarn_name_eq(tarn_arena_strndup(cx->arena, p, (size_t)(eq - p)), catalog))
+            return tarn_arena_strndup(cx->arena, eq + 1, n - (size_t)(eq + 1 - p));
+    }
+    return catalog;
+}
+
+static tarn_code complete(tarn_cx *cx, tarn_session *s, const view_place *place, const char *const *part, int n, const char **catalog, const char **schema,
+                          const char **table) {
+    const char *here = place ? place->catalog : s->catalog, *first = n > 1 ? unalias(cx, part[0]) : NULL;
+    *catalog = here;
+    *schema = place ? place->schema : s->schema;
+    *table = part[n - 1];
+    if (n == 2) {
+        if (!tarn_catalog_has_schema(cx, s->lake->catalog, here, part[0]) && tarn_catalog_has(cx, s->lake->catalog, first)) {
+            *catalog = first;
+            *schema = "main";
+        } else {
+            *schema = part[0];
+        }
+    } else if (n == 3) {
+        *catalog = first;
+        *schema = part[1];
+    } else if (n > 3) {
+        return tarn_fail(cx, TARN_INVALID, "a table's name has at most three parts: catalog.schema.table");
+    }
+    return TARN_OK;
+}
+
+tarn_code tarn_session_name(tarn_cx *cx, tarn_session *s, const tarn_name *name, const char **catalog, const char **schema, const char **table) {
+    if (name->path) return tarn_fail(cx, TARN_INVALID, "`%s` is a path: a name in the catalog is needed here", name->path);
+    return complete(cx, s, NULL, (const char *const *)name->part, name->n_parts, catalog, schema, table);
+}
+
+static char *absolute(tarn_cx *cx, const char *path) {
+    char cwd[PATH_MAX];
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    if (strncmp(path, "file://", 7) == 0) return tarn_arena_strndup(cx->arena, path + 7, n - 7);
+    if (strstr(path, "://") || path[0] == '/' || !getcwd(cwd, sizeof cwd)) return tarn_arena_strndup(cx->arena, path, n);
+    while (n > 2 && path[0] == '.' && path[1] == '/') path += 2, n -= 2;
+    return tarn_printf(cx, "%s/%.*s", cwd, (int)n, path);
+}
+
+static tarn_code open_location(tarn_cx *cx, tarn_session *s, const char *location, const char *format_name, const char *name, const tarn_table **out) {
+    const tarn_format *format = NULL;
+    if (format_name) TRY(tarn_format_find(cx, tarn_str_of(format_name), &format));
+    return tarn_tables_open(cx, s->lake->tables, absolute(cx, location), format, name, out);
+}
+
+/* A path's version suffix, as Delta spells it: …@v3. */
+static const char *split_version(tarn_cx *cx, const char *path, tarn_at *at) {
+    const char *mark = strrchr(path, '@');
+    int64_t version;
+    if (!mark || mark[1] != 'v' || at->kind != TARN_AT_LATEST || !tarn_parse_i64(tarn_str_of(mark + 2), &version) || access(path, F_OK) == 0) return path;
+    *at = (tarn_at){.kind = TARN_AT_VERSION, .version = version};
+    return tarn_arena_strndup(cx->arena, path, (size_t)(mark - path));
+}
+
+static tarn_code take_snapshot(tarn_cx *cx, tarn_session *s, const tarn_at *at, tarn_opened *out) {
+    if (at->kind == TARN_AT_LATEST && s->txn) return tarn_txn_snapshot(cx, s, out->table, &out->snapshot);
+    return tarn_tables_snapshot(cx, s->lake->tables, out->table, at, &out->snapshot);
+}
+
+static tarn_code find_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_entry *entry, tarn_opened *out) {
+    const char *name = tarn_printf(cx, "%s.%s.%s", entry->catalog, entry->schema, entry->name);
+    const char *location = entry->location;
+    if (entry->kind == TARN_ENTRY_VIEW) return tarn_fail(cx, TARN_INVALID, "%s is a view, not a table", name);
+    if (entry->managed && location[0] != '/' && !strstr(location, "://")) location = tarn_printf(cx, "%s/%s", s->lake->root, location);
+    out->entry = *entry;
+    return open_location(cx, s, location, entry->format, name, &out->table);
+}
+
+/* *at takes the version a path may end in. */
+static tarn_code find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, tarn_at *at, tarn_opened *out) {
+    const char *catalog, *schema, *table;
+    tarn_catalog_entry entry;
+    if (name->path) {
+        const char *path = split_version(cx, name->path, at);
+        if (name->n_parts > 1) return tarn_fail(cx, TARN_INVALID, "write a path as format.`path`, with one word before it");
+        return open_location(cx, s, path, name->n_parts ? name->part[0] : NULL, NULL, &out->table);
+    }
+    TRY(tarn_session_name(cx, s, name, &catalog, &schema, &table));
+    TRY(tarn_catalog_resolve(cx, s->lake->catalog, catalog, schema, table, &entry));
+    return find_entry(cx, s, &entry, out);
+}
+
+tarn_code tarn_session_find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_table **out) {
+    tarn_opened opened = {0};
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    TRY(find_table(cx, s, name, &latest, &opened));
+    *out = opened.table;
+    return TARN_OK;
+}
+
+tarn_code tarn_session_open_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at, tarn_opened *out) {
+    tarn_opened opened = {0};
+    tarn_at when = *at;
+    TRY(find_table(cx, s, name, &when, &opened));
+    TRY(take_snapshot(cx, s, &when, &opened));
+    *out = opened;
+    return TARN_OK;
+}
+
+void tarn_opened_done(tarn_opened *opened) {
+    tarn_snapshot_release(opened->snapshot);
+    opened->snapshot = NULL;
+}
+
+tarn_code tarn_session_new_table(tarn_cx *cx, tarn_session *s, const char *format, const char *location, const char *name, const tarn_table **out) {
+    return open_location(cx, s, location, format, name, out);
+}
+
+tarn_code tarn_session_absolute(tarn_cx *cx, const char *path, const char **out) {
+    if (!*path) return tarn_fail(cx, TARN_INVALID, "a location cannot be empty");
+    *out = absolute(cx, path);
+    return TARN_OK;
+}
+
+tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, const char *schema, const char *table, char **location) {
+    tarn_auto_buf safe = TARN_BUF(4096);
+    const char *parts[] = {catalog, schema, table};
+    for (int i = 0; i < 3; i++) {
+        if (i) tarn_buf_putc(&safe, '/');
+        for (const char *p = parts[i]; *p; p++) {
+            bool plain = *p != '/' && *p != '%' && *p != '\\' && (unsigned char)*p >= ' ' && !(p == parts[i] && (*p == '.' || *p == '_'));
+            if (plain) tarn_buf_putc(&safe, *p);
+            else tarn_buf_printf(&safe, "%%%02X", (unsigned char)*p);
+        }
+    }
+    if (safe.failed) return tarn_fail(cx, TARN_LIMIT, "the table's name is too long for a folder");
+    char *place = tarn_buf_take(&safe, cx->arena);
+    for (int i = 0; i < 100; i++) {
+        unsigned char salt[4];
+        tarn_random(cx, salt, sizeof salt);
+        char *candidate = i == 0 ? place : tarn_printf(cx, "%s-%02x%02x%02x%02x", place, salt[0], salt[1], salt[2], salt[3]);
+        if (access(tarn_printf(cx, "%s/%s", s->lake->root, candidate), F_OK) != 0) {
+            *location = candidate;
+            return TARN_OK;
+        }
+    }
+    return tarn_fail(cx, TARN_EXISTS, "no free folder for table %s below %s", table, s->lake->root);
+}
+
+/* parquet.`x`, csv.`x`, json.`x`: files, not tables of a format. */
+static const char *file_reader(tarn_cx *cx, const tarn_name *name) {
+    static const struct { const char *word, *sql; } readers[] = {{"parquet", "read_parquet"}, {"csv", "read_csv"}, {"json", "read_json"}, {"text", "read_text"}};
+    for (size_t i = 0; name->path && name->n_parts == 1 && i < sizeof readers / sizeof *readers; i++) {
+        if (!tarn_name_eq(name->part[0], readers[i].word)) continue;
+        const char *path = absolute(cx, name->path);
+        bool folder = i == 0 && !strpbrk(path, "*?[") && access(tarn_printf(cx, "%s/.", path), F_OK) == 0;
+        return tarn_printf(cx, "%s(%s)", readers[i].sql, tarn_sql_string(cx->arena, folder ? tarn_printf(cx, "%s/**/*.parquet", path) : path));
+    }
+    return NULL;
+}
+
+static tarn_code give_table(tarn_opened *opened, tarn_relation *out) {
+    *out = (tarn_relation){.kind = TARN_REL_TABLE, .snapshot = opened->snapshot};
+    return TARN_OK;
+}
+
+static tarn_code resolve_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_entry *entry, const tarn_at *at, tarn_relation *out) {
+    if (entry->kind == TARN_ENTRY_VIEW) {
+        view_place *place = TARN_NEW(cx->arena, view_place);
+        if (at->kind != TARN_AT_LATEST) return tarn_fail(cx, TARN_INVALID, "%s.%s is a view: put the version on the tables it reads", entry->schema, entry->name);
+        *place = (view_place){entry->default_catalog, entry->default_schema};
+        *out = (tarn_relation){.kind = TARN_REL_VIEW, .sql = entry->sql, .view_state = place};
+        return TARN_OK;
+    }
+    tarn_opened opened = {0};
+    TRY(find_entry(cx, s, entry, &opened));
+    TRY(take_snapshot(cx, s, at, &opened));
+    return give_table(&opened, out);
+}
+
+/* "t.files": the metadata of table t. NOTFOUND leaves *out at NONE. */
+static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at, tarn_relation *out) {
+    const tarn_metadata_table *metadata = name->n_parts > 1 || name->path ? tarn_metadata_find(name->part[name->n_parts ? name->n_parts - 1 : 0]) : NULL;
+    if (!metadata || name->path) return TARN_OK;
+    tarn_name table = *name;
+    tarn_opened opened = {0};
+    table.n_parts--;
+    tarn_code code = tarn_session_open_table(cx, s, &table, at, &opened);
+    if (code != TARN_OK) return code;
+    code = metadata->rows(cx, &opened, &out->rows);
+    tarn_opened_done(&opened);
+    if (code == TARN_OK) out->kind = TARN_REL_ROWS;
+    return code;
+}
+
+static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at, tarn_relation *out) {
+    tarn_session *s = state;
+    const char *catalog, *schema, *table, *reader;
+    tarn_catalog_entry entry;
+    *out = (tarn_relation){0};
+    if ((reader = file_reader(cx, name))) {
+        *out = (tarn_relation){.kind = TARN_REL_SQL, .sql = reader};
+        return TARN_OK;
+    }
+    if (name->path && name->n_parts == 0 && at->kind == TARN_AT_LATEST && strchr(name->path, '.')) return TARN_OK; /* 'x.csv': DuckDB reads it */
+    if (name->path) {
+        tarn_opened opened;
+        TRY(tarn_session_open_table(cx, s, name, at, &opened));
+        return give_table(&opened, out);
+    }
+    if (name->n_parts > 3) return resolve_metadata(cx, s, name, at, out);
+    TRY(complete(cx, s, view_state, (const char *const *)name->part, name->n_parts, &catalog, &schema, &table));
+    tarn_code code = tarn_catalog_resolve(cx, s->lake->catalog, catalog, schema, table, &entry);
+    if (code == TARN_OK) return resolve_entry(cx, s, &entry, at, out);
+    if (code != TARN_NOTFOUND) return code;
+    tarn_error missing = cx->error;
+    tarn_clear_error(cx);
+    if (tarn_session_is_engine_name(name)) return TARN_OK;
+    if (tarn_metadata_find(table) && name->n_parts > 1) return resolve_metadata(cx, s, name, at, out);
+    cx->error = missing;
+    return code;
+}
+
+/* delta_scan('path') and its like: a table by path. */
+static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text, const tarn_at *at, tarn_relation *out) {
+    tarn_tokens tokens;
+    const char *path;
+    TRY(tarn_lex(cx, text, &tokens));
+    tarn_cursor c = {&tokens, 1};
+    bool scan = tarn_str_ends(function, "_scan");
+    if (!scan) return tarn_fail(cx, TARN_UNSUPPORTED, "the table function %.*s is not supported yet", (int)function.n, function.p);
+    TRY(tarn_expect(cx, &c, "("));
+    TRY(tarn_parse_string(cx, &c, &path));
+    TRY(tarn_expect(cx, &c, ")"));
+    tarn_name name = {.n_parts = 1, .path = path};
+    name.part[0] = tarn_arena_strndup(cx->arena, function.p, function.n - 5);
+    return resolve(cx, state, NULL, &name, at, out);
+}
+
+void tarn_session_plan_env(tarn_cx *cx, tarn_session *s, tarn_conn *conn, tarn_plan_env *out) {
+    *out = (tarn_plan_env){.engine = s->lake->engine, .conn = conn, .resolver = {s, resolve, call}, .now_us = tarn_now_us(cx)};
+}

@@ -1,0 +1,222 @@
+/* create_table.c: CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (…) [USING f] … [AS SELECT …], and registering a table that lies somewhere already. */
+#include "stmt/stmts.h"
+
+typedef struct create_stmt {
+    tarn_run *run;
+    tarn_name name;
+    bool replace, if_not_exists, external;
+    tarn_table_def def;
+    const char *catalog, *schema, *table; /* NULL: a table by path, outside the catalog */
+    const char *format;
+    const char *location; /* as the catalog keeps it */
+    bool managed;
+    int64_t rows;
+} create_stmt;
+
+
+/* The columns as declared (Hive's typed partition columns come last), or those of AS SELECT. */
+static tarn_code make_schema(tarn_cx *cx, create_stmt *s, const tarn_schema *source, tarn_schema **out) {
+    tarn_table_def *def = &s->def;
+    tarn_schema *schema = tarn_type_new(cx->arena, TARN_STRUCT);
+    size_t n = def->fields.n + def->partition_by.n + (source ? source->n_fields : 0);
+    schema->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, n);
+    if (source && def->fields.n) return tarn_fail(cx, TARN_INVALID, "CREATE TABLE … AS SELECT takes its columns from the query: leave the column list out");
+    for (size_t i = 0; source && i < source->n_fields; i++)
+        schema->fields[schema->n_fields++] = (tarn_field){.name = source->fields[i].name, .type = source->fields[i].type, .nullable = true, .id = -1};
+    for (size_t i = 0; i < def->fields.n; i++) schema->fields[schema->n_fields++] = def->fields.at[i];
+    for (size_t i = 0; i < def->partition_by.n; i++) {
+        const tarn_partition_item *item = &def->partition_by.at[i];
+        if (item->type) schema->fields[schema->n_fields++] = (tarn_field){.name = item->column, .type = item->type, .nullable = true, .id = -1};
+        int at = tarn_schema_find(schema, tarn_str_of(item->column));
+        if (at < 0) return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: there is no column %s", item->column);
+        if (tarn_type_nested(schema->fields[at].type)) return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: column %s is nested, a partition is one value", item->column);
+    }
+    if (!schema->n_fields) return tarn_fail(cx, TARN_INVALID, "a table needs at least one column");
+    if (def->partition_by.n >= schema->n_fields) return tarn_fail(cx, TARN_INVALID, "a table needs a column that is no partition column");
+    *out = schema;
+    return tarn_schema_check(cx, schema);
+}
+
+static tarn_code describe_change(tarn_cx *cx, create_stmt *s, const tarn_format *format, const tarn_schema *schema, tarn_change *change) {
+    tarn_table_def *def = &s->def;
+    const char **columns = TARN_NEW_ARRAY(cx->arena, const char *, def->partition_by.n);
+    for (size_t i = 0; i < def->partition_by.n; i++) {
+        if (def->partition_by.at[i].transform) TRY(tarn_format_require(cx, format, TARN_CAN_TRANSFORM, "hidden partitioning"));
+        columns[i] = schema->fields[tarn_schema_find(schema, tarn_str_of(def->partition_by.at[i].column))].name;
+    }
+    change->schema = schema;
+    change->partition_by = columns;
+    change->n_partition_by = def->partition_by.n;
+    change->comment = def->comment;
+    for (size_t i = 0; i < def->properties.n; i++)
+        if (def->properties.at[i].value) tarn_change_property(cx->arena, change, def->properties.at[i].key, def->properties.at[i].value);
+    for (size_t i = 0; i < def->checks.n; i++) {
+        tarn_pair *check = TARN_PUSH(cx->arena, &change->checks);
+        check->name = def->checks.at[i].key ? def->checks.at[i].key : tarn_printf(cx, "check_%zu", i + 1);
+        check->value = def->checks.at[i].value;
+    }
+    if (def->cluster_by.n) return tarn_fail(cx, TARN_UNSUPPORTED, "CLUSTER BY is not supported yet: OPTIMIZE … ZORDER BY orders the rows");
+    return TARN_OK;
+}
+
+/* Writes the rows of AS SELECT into the table to be, and commits it as version 0 (or the next, when replacing). */
+static tarn_code commit_table(tarn_cx *cx, create_stmt *s, const tarn_table *table, tarn_snapshot *base, tarn_snapshot **fresh) {
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    tarn_planned planned = {0};
+    tarn_schema *source = NULL, *schema;
+    tarn_change change = {.create = !base, .replace = base != NULL};
+    bool select = s->def.as_select.p != NULL;
+    change.operation = tarn_printf(cx, "%s TABLE%s", base ? "CREATE OR REPLACE" : "CREATE", select ? " AS SELECT" : "");
+    if (select) {
+        TRY(tarn_session_conn(cx, s->run->session, &conn));
+        TRY(tarn_stmt_source(cx, s->run, conn, s->def.as_select, &planned, &source));
+    }
+    tarn_code code = make_schema(cx, s, source, &schema);
+    if (code == TARN_OK) code = describe_change(cx, s, table->format, schema, &change);
+    if (code == TARN_OK) code = tarn_table_prepare(cx, table, base, &change);
+    if (code == TARN_OK && base) {
+        tarn_file_list old = {0};
+        code = tarn_snapshot_files(cx, base, NULL, &old);
+        for (size_t i = 0; code == TARN_OK && i < old.files.n; i++) *TARN_PUSH(cx->arena, &change.removes) = old.files.at[i];
+    }
+    if (code == TARN_OK && select) {
+        tarn_target target;
+        tarn_insert_map map = {0};
+        char *sql;
+        tarn_target_of(cx, table, base, &change, &target);
+        code = tarn_write_select(cx, &target, planned.sql, source, &map, &sql);
+        if (code == TARN_OK) code = tarn_write_files(cx, conn, &target, sql, planned.binds, planned.n_binds, &change, &s->rows);
+        tarn_change_metric(cx->arena, &change, "numFiles", (int64_t)change.adds.n);
+        tarn_change_metric(cx->arena, &change, "numOutputRows", s->rows);
+    }
+    if (select && planned.sql) tarn_planned_done(&planned);
+    if (code == TARN_OK) code = tarn_commit(cx, table, base, &change, fresh);
+    if (code != TARN_OK) {
+        tarn_error why = cx->error;
+        tarn_write_abandon(cx, table, &change);
+        cx->error = why;
+    }
+    return code;
+}
+
+static tarn_code enter(tarn_cx *cx, create_stmt *s, bool replace) {
+    tarn_catalog_entry entry = {.kind = TARN_ENTRY_TABLE, .catalog = s->catalog, .schema = s->schema, .name = s->table,
+                                .format = s->format, .location = s->location, .managed = s->managed, .comment = s->def.comment};
+    return tarn_catalog_create(cx, s->run->session->lake->catalog, &entry, replace);
+}
+
+static const char *full_location(tarn_cx *cx, const create_stmt *s) {
+    return s->managed ? tarn_printf(cx, "%s/%s", s->run->session->lake->root, s->location) : s->location;
+}
+
+/* What stands at a path already: it is registered as it is. */
+static tarn_code registered(tarn_cx *cx, create_stmt *s, const char *location, bool *found) {
+    tarn_auto(tarn_store *, tarn_store_closep) store = NULL;
+    const tarn_format *format;
+    TRY(tarn_store_open(cx, location, &store));
+    tarn_code code = tarn_format_detect(cx, store, &format);
+    *found = code == TARN_OK;
+    if (code == TARN_NOTFOUND) {
+        tarn_clear_error(cx);
+        return TARN_OK;
+    }
+    TRY(code);
+    if (s->def.using_format && !tarn_name_eq(s->def.using_format, format->name))
+        return tarn_fail(cx, TARN_INVALID, "%s holds a %s table, not %s", location, format->name, s->def.using_format);
+    s->format = format->name;
+    return TARN_OK;
+}
+
+/* A new table: its first commit, then its name. A crash in between leaves a folder nobody names. */
+static tarn_code create_new(tarn_cx *cx, create_stmt *s) {
+    const tarn_table *table;
+    tarn_snapshot *fresh = NULL;
+    const char *location = full_location(cx, s), *name = s->table ? tarn_printf(cx, "%s.%s.%s", s->catalog, s->schema, s->table) : NULL;
+    bool there = false;
+    if (!s->managed) TRY(registered(cx, s, location, &there));
+    if (there && (s->def.fields.n || s->def.as_select.p) && !s->if_not_exists)
+        return tarn_fail(cx, TARN_EXISTS, "%s holds a table already: leave the columns out to register it", location);
+    if (!there) {
+        TRY(tarn_session_new_table(cx, s->run->session, s->format, location, name, &table));
+        TRY(commit_table(cx, s, table, NULL, &fresh));
+        tarn_snapshot_release(fresh);
+    }
+    return s->table ? enter(cx, s, false) : TARN_OK;
+}
+
+static tarn_code replace_table(tarn_cx *cx, create_stmt *s, const tarn_catalog_entry *entry) {
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    tarn_opened opened;
+    tarn_snapshot *fresh = NULL;
+    if (s->def.using_format && !tarn_name_eq(s->def.using_format, entry->format))
+        return tarn_fail(cx, TARN_UNSUPPORTED, "CREATE OR REPLACE keeps the format (%s): DROP the table first", entry->format);
+    TRY(tarn_session_open_table(cx, s->run->session, &s->name, &latest, &opened));
+    tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
+    if (code == TARN_OK) code = commit_table(cx, s, opened.table, opened.snapshot, &fresh);
+    tarn_snapshot_release(fresh);
+    tarn_opened_done(&opened);
+    return code;
+}
+
+static tarn_code place(tarn_cx *cx, create_stmt *s) {
+    tarn_session *session = s->run->session;
+    char *location;
+    s->managed = !s->def.location && s->table;
+    s->format = s->def.using_format ? s->def.using_format : tarn_conf_text(cx->conf, TARN_DEFAULT_FORMAT);
+    if (s->name.path) {
+        if (s->name.n_parts) s->format = s->name.part[0];
+        return tarn_session_absolute(cx, s->name.path, &s->location);
+    }
+    if (s->def.location) return tarn_session_absolute(cx, s->def.location, &s->location);
+    TRY(tarn_session_place(cx, session, s->catalog, s->schema, s->table, &location));
+    s->location = location;
+    return TARN_OK;
+}
+
+static tarn_code create(tarn_cx *cx, create_stmt *s) {
+    tarn_session *session = s->run->session;
+    if (session->txn) return tarn_fail(cx, TARN_UNSUPPORTED, "CREATE TABLE cannot run inside a transaction: COMMIT it first");
+    if (!s->name.path) {
+        tarn_catalog_entry entry;
+        TRY(tarn_session_name(cx, session, &s->name, &s->catalog, &s->schema, &s->table));
+        tarn_code code = tarn_catalog_resolve(cx, session->lake->catalog, s->catalog, s->schema, s->table, &entry);
+        if (code == TARN_OK && s->if_not_exists) return TARN_OK;
+        if (code == TARN_OK && s->replace && entry.kind == TARN_ENTRY_TABLE) return replace_table(cx, s, &entry);
+        if (code == TARN_OK) return tarn_fail(cx, TARN_EXISTS, "%s.%s.%s exists already", s->catalog, s->schema, s->table);
+        if (code != TARN_NOTFOUND) return code;
+        tarn_clear_error(cx);
+    }
+    TRY(place(cx, s));
+    tarn_code code = create_new(cx, s);
+    if (code != TARN_EXISTS || !s->if_not_exists) return code;
+    tarn_clear_error(cx); /* somebody else was quicker */
+    return TARN_OK;
+}
+
+static tarn_code run_create(tarn_cx *cx, tarn_run *run) {
+    create_stmt s = {.run = run};
+    tarn_cursor c = {run->cursor.tokens, 0};
+    TRY(tarn_expect(cx, &c, "CREATE"));
+    s.replace = tarn_accept(&c, "OR REPLACE");
+    s.external = tarn_accept(&c, "EXTERNAL");
+    TRY(tarn_expect(cx, &c, "TABLE"));
+    s.if_not_exists = tarn_accept(&c, "IF NOT EXISTS");
+    if (s.replace && s.if_not_exists) return tarn_fail(cx, TARN_INVALID, "OR REPLACE and IF NOT EXISTS exclude each other");
+    TRY(tarn_parse_name(cx, &c, &s.name));
+    if (tarn_peek(&c, "(")) TRY(tarn_parse_columns(cx, &c, &s.def));
+    TRY(tarn_parse_table_clauses(cx, &c, &s.def));
+    TRY(tarn_expect_end(cx, &c));
+    TRY(create(cx, &s));
+    tarn_report report[] = {{"num_affected_rows", s.rows}};
+    return tarn_stmt_report(cx, run, report, 1);
+}
+
+const tarn_stmt tarn_stmt_create_table = {
+    .name = "CREATE TABLE",
+    .keywords = "CREATE TABLE|CREATE OR REPLACE TABLE|CREATE EXTERNAL TABLE",
+    .privilege = TARN_PRIV_CREATE,
+    .run = run_create,
+    .help = "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (column TYPE [NOT NULL] [DEFAULT e] [GENERATED ALWAYS AS (e)] [COMMENT s], CONSTRAINT n CHECK (e), …) [USING format]\n"
+            "  [PARTITIONED BY (columns)] [LOCATION 'path'] [COMMENT s] [TBLPROPERTIES ('k' = 'v', …)] [AS query]\n"
+            "Makes a table; with LOCATION of an existing table and no columns, names it.",
+};

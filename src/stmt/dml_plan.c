@@ -1,0 +1,98 @@
+/* dml_plan.c: what the statements that change rows share: planning a query over the target and others, and applying its actions. */
+#include "stmt/stmts.h"
+
+/* Resolves TARN_TARGET to the opened table with positions, and leaves the rest to the session. */
+typedef struct target_resolver {
+    tarn_resolver session;
+    const tarn_opened *opened;
+    const tarn_name *name;
+} target_resolver;
+
+static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at, tarn_relation *out) {
+    target_resolver *r = state;
+    if (name->n_parts != 1 || name->path || strcmp(name->part[0], TARN_TARGET) != 0) return r->session.resolve(cx, r->session.state, view_state, name, at, out);
+    *out = (tarn_relation){.kind = TARN_REL_TABLE, .snapshot = tarn_snapshot_retain(r->opened->snapshot), .positions = true, .known_as = r->name};
+    return TARN_OK;
+}
+
+static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text, const tarn_at *at, tarn_relation *out) {
+    target_resolver *r = state;
+    return r->session.call(cx, r->session.state, function, text, at, out);
+}
+
+tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target, tarn_conn *conn, const char *sql,
+                              const char *into, tarn_planned *planned, const tarn_plan_ref **target_ref) {
+    tarn_plan_env env;
+    tarn_rows *rows = NULL;
+    struct ArrowArray batch = {0};
+    tarn_session_plan_env(cx, run->session, conn, &env);
+    target_resolver resolver = {env.resolver, opened, target};
+    env.resolver = (tarn_resolver){&resolver, resolve, call};
+    env.force_prune = true;
+    TRY(tarn_plan_query(cx, &env, tarn_str_of(sql), run->binds, run->n_binds, planned));
+    const char *select = planned->sql;
+    planned->sql = tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS %s", tarn_sql_name(cx->arena, into), select);
+    tarn_code code = tarn_planned_run(cx, &env, planned, (tarn_str){0}, &rows);
+    if (code == TARN_OK) code = tarn_rows_next(cx, rows, &batch);
+    tarn_array_release(&batch);
+    tarn_rows_close(rows);
+    if (code != TARN_OK) {
+        tarn_planned_done(planned);
+        return code;
+    }
+    *target_ref = NULL;
+    for (size_t i = 0; i < planned->refs.n; i++)
+        if (planned->refs.at[i].positions) *target_ref = &planned->refs.at[i];
+    return TARN_OK;
+}
+
+tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *conn, const char *into, const tarn_plan_ref *target_ref, tarn_change *change,
+                          tarn_dml_result *result) {
+    tarn_target target;
+    tarn_target_of(cx, opened->table, opened->snapshot, change, &target);
+    const tarn_scan none = {0};
+    if (target_ref && target_ref->filter) *TARN_PUSH(cx->arena, &change->reads) = target_ref->filter;
+    else change->read_all = true;
+    TRY(tarn_dml_apply(cx, conn, &target, target_ref ? &target_ref->scan : &none, into, change, result));
+    for (size_t i = 0; i < change->removes.n; i++) *TARN_PUSH(cx->arena, &change->read_files) = change->removes.at[i];
+    return TARN_OK;
+}
+
+tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select, tarn_planned *planned, tarn_schema **source) {
+    tarn_plan_env env;
+    tarn_session_plan_env(cx, run->session, conn, &env);
+    TRY(tarn_plan_query(cx, &env, select, run->binds, run->n_binds, planned));
+    tarn_code code = tarn_conn_describe(cx, conn, planned->sql, cx->arena, source);
+    int64_t at = code == TARN_OK ? -1 : tarn_conn_error_at(conn);
+    if (at >= 0) {
+        tarn_error was = cx->error;
+        code = tarn_fail_at(cx, code, select, tarn_text_origin(&planned->text, (size_t)at), "%s", was.message);
+    }
+    if (code != TARN_OK) tarn_planned_done(planned);
+    return code;
+}
+
+static tarn_code read_flag(tarn_cx *cx, const tarn_option_pair *o, bool *out) {
+    *out = o->value && tarn_str_ieq(tarn_str_of(o->value), TARN_LIT("true"));
+    if (*out || (o->value && tarn_str_ieq(tarn_str_of(o->value), TARN_LIT("false")))) return TARN_OK;
+    return tarn_fail(cx, TARN_INVALID, "option %s takes true or false", o->key);
+}
+
+tarn_code tarn_stmt_options(tarn_cx *cx, tarn_cursor *cursor, tarn_write_options *out) {
+    tarn_option_pairs pairs = {0};
+    bool version = false;
+    *out = (tarn_write_options){0};
+    if (!tarn_accept(cursor, "OPTIONS")) return TARN_OK;
+    TRY(tarn_parse_options(cx, cursor, &pairs));
+    for (size_t i = 0; i < pairs.n; i++) {
+        const tarn_option_pair *o = &pairs.at[i];
+        tarn_str key = tarn_str_of(o->key);
+        if (tarn_str_ieq(key, TARN_LIT("mergeSchema"))) TRY(read_flag(cx, o, &out->merge_schema));
+        else if (tarn_str_ieq(key, TARN_LIT("overwriteSchema"))) TRY(read_flag(cx, o, &out->overwrite_schema));
+        else if (tarn_str_ieq(key, TARN_LIT("txnAppId")) && o->value && *o->value) out->app_id = o->value;
+        else if (tarn_str_ieq(key, TARN_LIT("txnVersion")) && o->value && tarn_parse_i64(tarn_str_of(o->value), &out->app_version)) version = true;
+        else return tarn_fail(cx, TARN_INVALID, "option %s is not known here, or its value is wrong; there are mergeSchema, overwriteSchema, txnAppId, txnVersion", o->key);
+    }
+    if (version != (out->app_id != NULL)) return tarn_fail(cx, TARN_INVALID, "txnAppId and txnVersion come together");
+    return TARN_OK;
+}

@@ -1,0 +1,94 @@
+/* merge_parse.c: the clauses of MERGE. */
+#include "stmt/merge.h"
+
+static tarn_code parse_source(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
+    tarn_name name = {0};
+    size_t from = c->tokens->tokens.at[c->i].at;
+    if (tarn_peek(c, "(")) {
+        tarn_str inside;
+        TRY(tarn_parse_parens(cx, c, "the source", &inside));
+    } else {
+        tarn_travel travel;
+        TRY(tarn_parse_name(cx, c, &name));
+        TRY(tarn_parse_travel(cx, c, &travel));
+    }
+    const tarn_token *last = &c->tokens->tokens.at[c->i - 1];
+    m->source = (tarn_str){c->tokens->text + from, last->at + last->n - from};
+    if (name.n_parts || name.path) return tarn_stmt_alias(cx, c, &name, "ON", &m->source_alias);
+    (void)tarn_accept(c, "AS");
+    if (tarn_peek(c, "ON")) {
+        m->source_alias = "source";
+        return TARN_OK;
+    }
+    return tarn_parse_ident(cx, c, &m->source_alias);
+}
+
+static tarn_code parse_insert(tarn_cx *cx, tarn_cursor *c, tarn_merge_clause *clause) {
+    tarn_names names = {0};
+    tarn_cursor values;
+    clause->action = TARN_ACTION_INSERT;
+    if (tarn_accept(c, "*") || tarn_accept(c, "ROW")) {
+        clause->star = true;
+        return TARN_OK;
+    }
+    if (tarn_peek(c, "(")) TRY(tarn_parse_names(cx, c, &names));
+    TRY(tarn_expect(cx, c, "VALUES"));
+    TRY(tarn_expect(cx, c, "("));
+    values = *c;
+    for (size_t i = 0;; i++) {
+        tarn_str value;
+        TRY(tarn_parse_extent(cx, c, ",|)", "a value", &value));
+        if (names.n && i >= names.n) return tarn_unexpected(cx, &values, tarn_printf(cx, "%zu values, one for each column", names.n));
+        tarn_assignment *a = TARN_PUSH(cx->arena, &clause->set);
+        a->value = value;
+        a->column.n_parts = 1;
+        a->column.part[0] = names.n ? names.at[i] : NULL;
+        if (!tarn_accept(c, ",")) break;
+    }
+    if (names.n > clause->set.n) return tarn_unexpected(cx, c, tarn_printf(cx, "%zu values, one for each column", names.n));
+    return tarn_expect(cx, c, ")");
+}
+
+static tarn_code parse_action(tarn_cx *cx, tarn_cursor *c, tarn_merge_clause *clause) {
+    if (clause->kind == TARN_NOT_MATCHED) {
+        TRY(tarn_expect(cx, c, "INSERT"));
+        return parse_insert(cx, c, clause);
+    }
+    if (tarn_accept(c, "DELETE")) {
+        clause->action = TARN_ACTION_DELETE;
+        return TARN_OK;
+    }
+    TRY(tarn_expect(cx, c, "UPDATE SET"));
+    clause->action = TARN_ACTION_UPDATE;
+    if (clause->kind == TARN_MATCHED && tarn_accept(c, "*")) {
+        clause->star = true;
+        return TARN_OK;
+    }
+    return tarn_parse_assignments(cx, c, "WHEN|OPTIONS|;", &clause->set);
+}
+
+static tarn_code parse_clause(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
+    tarn_merge_clause *clause = TARN_PUSH(cx->arena, &m->clauses);
+    if (tarn_accept(c, "MATCHED")) clause->kind = TARN_MATCHED;
+    else if (tarn_accept(c, "NOT MATCHED BY SOURCE")) clause->kind = TARN_NOT_MATCHED_BY_SOURCE;
+    else if (tarn_accept(c, "NOT MATCHED BY TARGET") || tarn_accept(c, "NOT MATCHED")) clause->kind = TARN_NOT_MATCHED;
+    else return tarn_unexpected(cx, c, "MATCHED, NOT MATCHED or NOT MATCHED BY SOURCE");
+    if (tarn_accept(c, "AND")) TRY(tarn_parse_extent(cx, c, "THEN", "a condition", &clause->condition));
+    TRY(tarn_expect(cx, c, "THEN"));
+    return parse_action(cx, c, clause);
+}
+
+tarn_code tarn_merge_parse(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
+    TRY(tarn_parse_name(cx, c, &m->table));
+    TRY(tarn_stmt_alias(cx, c, &m->table, "USING", &m->alias));
+    TRY(tarn_expect(cx, c, "USING"));
+    TRY(parse_source(cx, c, m));
+    TRY(tarn_expect(cx, c, "ON"));
+    TRY(tarn_parse_extent(cx, c, "WHEN", "a condition", &m->on));
+    while (tarn_accept(c, "WHEN")) TRY(parse_clause(cx, c, m));
+    if (!m->clauses.n) return tarn_unexpected(cx, c, "WHEN MATCHED or WHEN NOT MATCHED");
+    bool evolve = m->options.merge_schema;
+    TRY(tarn_stmt_options(cx, c, &m->options));
+    m->options.merge_schema = m->options.merge_schema || evolve;
+    return tarn_expect_end(cx, c);
+}

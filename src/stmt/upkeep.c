@@ -1,0 +1,170 @@
+/* upkeep.c: OPTIMIZE, VACUUM and RESTORE as statements. */
+#include "stmt/assign.h"
+#include "stmt/stmts.h"
+
+#include <inttypes.h>
+
+typedef struct optimize_stmt {
+    tarn_run *run;
+    tarn_name table;
+    tarn_str where;
+    tarn_names zorder;
+    tarn_optimize_result result;
+    int64_t version;
+} optimize_stmt;
+
+/* The predicate over the table's columns, read from the plan of a query with it. */
+static tarn_code read_where(tarn_cx *cx, const optimize_stmt *o, const tarn_opened *opened, tarn_conn *conn, const tarn_expr **out) {
+    tarn_planned planned;
+    const tarn_plan_ref *ref;
+    const char *alias = tarn_sql_name(cx->arena, o->table.path ? "t" : o->table.part[o->table.n_parts - 1]);
+    const char *sql = tarn_printf(cx, "SELECT 1 FROM \"" TARN_TARGET "\" AS %s WHERE %.*s LIMIT 0", alias, (int)o->where.n, o->where.p);
+    TRY(tarn_stmt_into_temp(cx, o->run, opened, &o->table, conn, sql, "tarn_where", &planned, &ref));
+    *out = ref && ref->filter ? tarn_expr_copy(cx->arena, ref->filter) : NULL;
+    tarn_planned_done(&planned);
+    bool *named = TARN_NEW_ARRAY(cx->arena, bool, opened->snapshot->schema->n_fields);
+    if (*out) tarn_expr_columns(*out, named, opened->snapshot->schema->n_fields);
+    for (size_t i = 0; i < opened->snapshot->n_partition; i++) named[opened->snapshot->partition[i].column] = false;
+    for (size_t i = 0; i < opened->snapshot->schema->n_fields; i++)
+        if (named[i]) return tarn_fail(cx, TARN_INVALID, "OPTIMIZE: WHERE may only name partition columns, %s is none", opened->snapshot->schema->fields[i].name);
+    if (!*out) return tarn_fail(cx, TARN_INVALID, "OPTIMIZE: WHERE must compare partition columns with constants");
+    return TARN_OK;
+}
+
+static tarn_code optimize_once(tarn_cx *cx, optimize_stmt *o) {
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    tarn_opened opened;
+    tarn_optimize_spec spec = {.zorder = o->zorder.at, .n_zorder = o->zorder.n, .file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE)};
+    TRY(tarn_session_open_table(cx, o->run->session, &o->table, &latest, &opened));
+    tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
+    if (code == TARN_OK) code = tarn_session_conn(cx, o->run->session, &conn);
+    if (code == TARN_OK && o->where.p) code = read_where(cx, o, &opened, conn, &spec.where);
+    if (code == TARN_OK) code = tarn_optimize(cx, conn, opened.table, opened.snapshot, &spec, &o->result);
+    tarn_opened_done(&opened);
+    return code;
+}
+
+static tarn_code run_optimize(tarn_cx *cx, tarn_run *run) {
+    optimize_stmt o = {.run = run};
+    tarn_cursor *c = &run->cursor;
+    (void)tarn_accept(c, "TABLE");
+    TRY(tarn_parse_name(cx, c, &o.table));
+    if (tarn_accept(c, "WHERE")) TRY(tarn_parse_extent(cx, c, "ZORDER|;", "a condition", &o.where));
+    if (tarn_accept(c, "ZORDER BY")) TRY(tarn_parse_names(cx, c, &o.zorder));
+    TRY(tarn_expect_end(cx, c));
+    if (run->session->txn) return tarn_fail(cx, TARN_INVALID, "OPTIMIZE cannot run inside a transaction: COMMIT it first");
+    int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT);
+    tarn_code code;
+    while ((code = optimize_once(cx, &o)) == TARN_CONFLICT && tarn_monotonic_us() < until) TRY(tarn_check(cx));
+    TRY(code);
+    tarn_report report[] = {{"files_removed", o.result.files_removed}, {"files_added", o.result.files_added},   {"partitions", o.result.partitions},
+                            {"files_before", o.result.files_before},   {"files_after", o.result.files_after},   {"bytes_before", o.result.bytes_before},
+                            {"bytes_after", o.result.bytes_after}};
+    return tarn_stmt_report(cx, run, report, sizeof report / sizeof *report);
+}
+
+typedef struct vacuum_rows {
+    tarn_rowset *rows;
+} vacuum_rows;
+
+static void add_key(void *state, const char *key, int64_t size) {
+    vacuum_rows *v = state;
+    tarn_rowset_text(v->rows, key);
+    tarn_rowset_int(v->rows, size);
+}
+
+static tarn_code run_vacuum(tarn_cx *cx, tarn_run *run) {
+    static const tarn_rowset_column columns[] = {{"path", "u"}, {"size_bytes", "l"}};
+    tarn_cursor *c = &run->cursor;
+    tarn_name name;
+    int64_t hours = -1;
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    tarn_opened opened;
+    (void)tarn_accept(c, "TABLE");
+    TRY(tarn_parse_name(cx, c, &name));
+    if (tarn_accept(c, "RETAIN")) {
+        TRY(tarn_parse_int(cx, c, &hours));
+        TRY(tarn_expect(cx, c, "HOURS|HOUR"));
+        if (hours < 0 || hours > 1000000) return tarn_fail(cx, TARN_INVALID, "VACUUM: RETAIN takes 0 to 1000000 hours");
+    }
+    bool dry = tarn_accept(c, "DRY RUN");
+    TRY(tarn_expect_end(cx, c));
+    if (run->session->txn) return tarn_fail(cx, TARN_INVALID, "VACUUM cannot run inside a transaction: COMMIT it first");
+    TRY(tarn_session_open_table(cx, run->session, &name, &latest, &opened));
+    vacuum_rows v = {tarn_rowset_new(columns, 2)};
+    tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
+    if (code == TARN_OK) code = tarn_vacuum(cx, opened.table, opened.snapshot, hours < 0 ? -1 : hours * 3600000, dry, add_key, &v);
+    tarn_opened_done(&opened);
+    if (code != TARN_OK) {
+        tarn_rowset_free(v.rows);
+        return code;
+    }
+    return tarn_stmt_rows(cx, run, v.rows, dry);
+}
+
+typedef struct restore_stmt {
+    tarn_run *run;
+    tarn_name table;
+    tarn_travel travel;
+    tarn_opened past; /* held until the change that points into it is committed */
+    int64_t restored, removed;
+} restore_stmt;
+
+static tarn_code plan_restore(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_change *change) {
+    restore_stmt *r = state;
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    tarn_plan_env env;
+    tarn_at at;
+    TRY(tarn_session_conn(cx, r->run->session, &conn));
+    tarn_session_plan_env(cx, r->run->session, conn, &env);
+    TRY(tarn_plan_at(cx, &env, &r->travel, &at));
+    tarn_opened_done(&r->past);
+    TRY(tarn_session_open_table(cx, r->run->session, &r->table, &at, &r->past));
+    tarn_code code = tarn_restore(cx, opened->table, opened->snapshot, r->past.snapshot, change);
+    r->restored = (int64_t)change->adds.n;
+    r->removed = (int64_t)change->removes.n;
+    return code;
+}
+
+static tarn_code run_restore(tarn_cx *cx, tarn_run *run) {
+    restore_stmt r = {.run = run};
+    tarn_cursor *c = &run->cursor;
+    (void)tarn_accept(c, "TABLE");
+    TRY(tarn_parse_name(cx, c, &r.table));
+    (void)tarn_accept(c, "TO");
+    TRY(tarn_parse_travel(cx, c, &r.travel));
+    if (!r.travel.kind) return tarn_unexpected(cx, c, "VERSION AS OF or TIMESTAMP AS OF");
+    TRY(tarn_expect_end(cx, c));
+    if (run->session->txn) return tarn_fail(cx, TARN_INVALID, "RESTORE cannot run inside a transaction: COMMIT it first");
+    int64_t version = 0;
+    tarn_code code = tarn_session_change(cx, run->session, &r.table, plan_restore, &r, &version);
+    tarn_opened_done(&r.past);
+    TRY(code);
+    tarn_report report[] = {{"version", version}, {"restored_files", r.restored}, {"removed_files", r.removed}};
+    return tarn_stmt_report(cx, run, report, 3);
+}
+
+const tarn_stmt tarn_stmt_optimize = {
+    .name = "OPTIMIZE",
+    .keywords = "OPTIMIZE",
+    .privilege = TARN_PRIV_MODIFY,
+    .run = run_optimize,
+    .help = "OPTIMIZE t [WHERE partition_condition] [ZORDER BY (columns)]\nPacks small files into larger ones, or orders rows so that queries on those columns read fewer files.",
+};
+
+const tarn_stmt tarn_stmt_vacuum = {
+    .name = "VACUUM",
+    .keywords = "VACUUM",
+    .privilege = TARN_PRIV_MODIFY,
+    .run = run_vacuum,
+    .help = "VACUUM t [RETAIN n HOURS] [DRY RUN]\nRemoves files that no version younger than the retention needs; DRY RUN only lists them.",
+};
+
+const tarn_stmt tarn_stmt_restore = {
+    .name = "RESTORE",
+    .keywords = "RESTORE",
+    .privilege = TARN_PRIV_MODIFY,
+    .run = run_restore,
+    .help = "RESTORE [TABLE] t TO VERSION AS OF n | TIMESTAMP AS OF ts\nMakes the table what it was, as a new version.",
+};
