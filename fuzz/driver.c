@@ -1,4 +1,5 @@
-/* driver.c: runs a fuzz target over the files given, and over the files in the folders given: a fuzz target as a plain regression test. */
+/* driver.c: runs a fuzz target over the files given, and over the files in the folders given: a fuzz target as a plain
+ * regression test. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* json.c: fuzz target: any bytes as JSON; the reader, the tree and the skipper must agree, and strings must survive writing. */
+/* json.c: fuzz target: any bytes as JSON; the reader, the tree and the skipper must agree, and strings must survive
+ * writing. */
 #include <stdlib.h>
 
 #include "codec/json_tree.h"
@@ -17,7 +18,8 @@ static void check_string(tarn_cx *cx, tarn_str s) {
     tarn_str back;
     tarn_jsonw_string(&w, s);
     tarn_json_init(&r, (tarn_str){b.data, b.n}, 4);
-    require(tarn_json_next(cx, &r) == TARN_OK && tarn_json_text(cx, &r, cx->arena, &back) == TARN_OK && tarn_str_eq(s, back));
+    require(tarn_json_next(cx, &r) == TARN_OK && tarn_json_text(cx, &r, cx->arena, &back) == TARN_OK &&
+            tarn_str_eq(s, back));
 }
 
 static tarn_code read_tokens(tarn_cx *cx, tarn_str text) {
@@ -32,7 +34,8 @@ static tarn_code read_tokens(tarn_cx *cx, tarn_str text) {
             TRY(tarn_json_text(cx, &r, cx->arena, &s));
             check_string(cx, s);
         }
-        if (r.kind == TARN_JSON_NUMBER && tarn_json_int(cx, &r, &i) == TARN_OK) require(tarn_json_double(cx, &r, &d) == TARN_OK);
+        if (r.kind == TARN_JSON_NUMBER && tarn_json_int(cx, &r, &i) == TARN_OK)
+            require(tarn_json_double(cx, &r, &d) == TARN_OK);
     } while (r.kind != TARN_JSON_END);
     return TARN_OK;
 }

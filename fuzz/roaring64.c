@@ -18,7 +18,8 @@ static void use_bitmap(tarn_cx *cx, tarn_roaring64 *b) {
         tarn_auto_buf bytes = TARN_BUF(1 << 26);
         tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) back = NULL;
         tarn_roaring64_serialize(b, &bytes);
-        require(tarn_roaring64_deserialize(cx, (tarn_str){bytes.data, bytes.n}, &back) == TARN_OK && tarn_roaring64_equals(b, back));
+        require(tarn_roaring64_deserialize(cx, (tarn_str){bytes.data, bytes.n}, &back) == TARN_OK &&
+                tarn_roaring64_equals(b, back));
         tarn_roaring64_optimize(b);
     }
 }

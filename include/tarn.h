@@ -1,11 +1,12 @@
 /* tarn.h: the public C API of Tarn. Open a lake, open sessions on it, run SQL, take the rows as an Arrow C stream.
  *
- * Ownership: every handle is freed by its own *_close; NULL is allowed there. Strings returned by Tarn belong to the handle they came from and live
- * as long as it does. Strings passed in are copied before the call returns.
- * Threads: a tarn_lake may be shared by any number of threads; a tarn_session and its results belong to one thread at a time, except tarn_cancel and
- * tarn_progress, which any thread may call. A handle opened before fork() is refused after it.
- * Errors: functions that can fail return a tarn_code and fill the tarn_error they are given (which may be NULL). Outputs are untouched on failure.
- * Structs start with their size, so that fields can be added: set `size` to sizeof before the call. */
+ * Ownership: every handle is freed by its own *_close; NULL is allowed there. Strings returned by Tarn belong to the
+ * handle they came from and live as long as it does. Strings passed in are copied before the call returns. Threads: a
+ * tarn_lake may be shared by any number of threads; a tarn_session and its results belong to one thread at a time,
+ * except tarn_cancel and tarn_progress, which any thread may call. A handle opened before fork() is refused after it.
+ * Errors: functions that can fail return a tarn_code and fill the tarn_error they are given (which may be NULL).
+ * Outputs are untouched on failure. Structs start with their size, so that fields can be added: set `size` to sizeof
+ * before the call. */
 #ifndef TARN_H
 #define TARN_H
 
@@ -100,8 +101,8 @@ typedef struct tarn_result tarn_result;
 
 typedef struct tarn_options {
     size_t size;
-    const char *uri;              /* the warehouse: a folder (created when missing) or an object-store prefix */
-    const char *const *settings;  /* name, value, name, value, …, NULL; the highest precedence ("flag") */
+    const char *uri;             /* the warehouse: a folder (created when missing) or an object-store prefix */
+    const char *const *settings; /* name, value, name, value, …, NULL; the highest precedence ("flag") */
 } tarn_options;
 
 typedef enum tarn_param_type {
@@ -128,7 +129,8 @@ TARN_API int tarn_abi_version(void);
 /* "NOTFOUND" and so on; never NULL. */
 TARN_API const char *tarn_code_name(tarn_code code);
 
-/* Opens the warehouse at options->uri, creating it when it is missing. Cheap: DuckDB is loaded by the first statement that needs it. */
+/* Opens the warehouse at options->uri, creating it when it is missing. Cheap: DuckDB is loaded by the first statement
+ * that needs it. */
 TARN_API tarn_code tarn_open(const tarn_options *options, tarn_lake **out, tarn_error *error);
 TARN_API void tarn_close(tarn_lake *lake);
 
@@ -136,22 +138,26 @@ TARN_API void tarn_close(tarn_lake *lake);
 TARN_API tarn_code tarn_session_open(tarn_lake *lake, const char *principal, tarn_session **out, tarn_error *error);
 TARN_API void tarn_session_close(tarn_session *session);
 
-/* Bytes of the first statement in sql[0..n), with its semicolon; 0: the text ends before the statement does (an open quote, or no semicolon and
- * `final` is 0). Leading blanks and comments belong to the statement. */
+/* Bytes of the first statement in sql[0..n), with its semicolon; 0: the text ends before the statement does (an open
+ * quote, or no semicolon and `final` is 0). Leading blanks and comments belong to the statement. */
 TARN_API size_t tarn_statement_length(const char *sql, size_t n, int final);
 
 /* Runs one statement. A result that has rows streams them: later statements of the session do not disturb it. */
-TARN_API tarn_code tarn_query(tarn_session *session, const char *sql, const tarn_param *params, size_t n_params, tarn_result **out, tarn_error *error);
+TARN_API tarn_code tarn_query(tarn_session *session, const char *sql, const tarn_param *params, size_t n_params,
+                              tarn_result **out, tarn_error *error);
 /* Runs one statement and writes its rows to a Parquet file at `path` (replaced when there). */
-TARN_API tarn_code tarn_query_to_parquet(tarn_session *session, const char *sql, const tarn_param *params, size_t n_params, const char *path,
-                                         tarn_error *error);
-/* Moves the rows out; the stream must be released before the session is closed, and outlives the result. Once per result. */
+TARN_API tarn_code tarn_query_to_parquet(tarn_session *session, const char *sql, const tarn_param *params,
+                                         size_t n_params, const char *path, tarn_error *error);
+/* Moves the rows out; the stream must be released before the session is closed, and outlives the result. Once per
+ * result. */
 TARN_API tarn_code tarn_result_stream(tarn_result *result, struct ArrowArrayStream *out, tarn_error *error);
-/* 1 when the statement is a query or shows something, 0 when it only did something (its one-row report is still streamed). */
+/* 1 when the statement is a query or shows something, 0 when it only did something (its one-row report is still
+ * streamed). */
 TARN_API int tarn_result_is_query(const tarn_result *result);
 TARN_API void tarn_result_close(tarn_result *result);
 
-/* Stops the statement that runs now, from any thread or a signal handler; it ends with TARN_CANCELLED. Nothing to stop is fine. */
+/* Stops the statement that runs now, from any thread or a signal handler; it ends with TARN_CANCELLED. Nothing to stop
+ * is fine. */
 TARN_API void tarn_cancel(tarn_session *session);
 /* 0..100, or -1 when unknown; from any thread. */
 TARN_API double tarn_progress(tarn_session *session);

@@ -43,17 +43,20 @@ static tarn_code apply_settings(tarn_cx *cx, tarn_conf *conf, const char *const 
 
 static tarn_code make_root(tarn_cx *cx, const char *uri, char **out) {
     char real[PATH_MAX];
-    if (strstr(uri, "://")) return tarn_fail(cx, TARN_UNSUPPORTED, "warehouse %s: only folders can be warehouses so far", uri);
+    if (strstr(uri, "://"))
+        return tarn_fail(cx, TARN_UNSUPPORTED, "warehouse %s: only folders can be warehouses so far", uri);
     for (char *path = tarn_arena_strdup(cx->arena, uri), *p = path + (*path == '/');; p++) {
         if (*p && *p != '/') continue;
         char was = *p;
         *p = 0;
         if (*path && mkdir(path, 0777) != 0 && errno != EEXIST)
-            return tarn_fail(cx, tarn_errno_code(errno), "warehouse %s: cannot make folder %s: %s", uri, path, tarn_errno_text(cx, errno));
+            return tarn_fail(cx, tarn_errno_code(errno), "warehouse %s: cannot make folder %s: %s", uri, path,
+                             tarn_errno_text(cx, errno));
         *p = was;
         if (!was) break;
     }
-    if (!realpath(uri, real)) return tarn_fail(cx, tarn_errno_code(errno), "warehouse %s: %s", uri, tarn_errno_text(cx, errno));
+    if (!realpath(uri, real))
+        return tarn_fail(cx, tarn_errno_code(errno), "warehouse %s: %s", uri, tarn_errno_text(cx, errno));
     *out = tarn_arena_strdup(cx->arena, real);
     return TARN_OK;
 }
@@ -66,11 +69,12 @@ typedef struct setting_reader {
 
 static void read_setting(void *state, const char *name, const char *value) {
     setting_reader *r = state;
-    if (r->code == TARN_OK) r->code = tarn_conf_set(r->cx, r->conf, tarn_str_of(name), tarn_str_of(value), TARN_FROM_WAREHOUSE);
+    if (r->code == TARN_OK)
+        r->code = tarn_conf_set(r->cx, r->conf, tarn_str_of(name), tarn_str_of(value), TARN_FROM_WAREHOUSE);
 }
 
 static tarn_code open_lake(tarn_cx *cx, tarn_lake *lake, const char *uri) {
-    char *root;
+    char *root = NULL;
     setting_reader reader = {cx, lake->conf, TARN_OK};
     TRY(make_root(cx, uri, &root));
     lake->root = tarn_arena_strdup(lake->arena, root);
@@ -102,8 +106,10 @@ tarn_code tarn_open(const tarn_options *options, tarn_lake **out, tarn_error *er
         lake->arena = tarn_arena_new();
         lake->conf = conf;
         code = open_lake(&cx, lake, options->uri && *options->uri ? options->uri : "lake");
-        if (code == TARN_OK) *out = lake;
-        else tarn_close(lake);
+        if (code == TARN_OK)
+            *out = lake;
+        else
+            tarn_close(lake);
     } else {
         tarn_conf_free(conf);
     }
@@ -172,7 +178,8 @@ static tarn_bind *copy_params(tarn_arena *arena, const tarn_param *params, size_
         binds[i].name = params[i].name ? tarn_arena_strdup(arena, params[i].name) : NULL;
         binds[i].value = param_value(&params[i]);
         tarn_value *v = &binds[i].value;
-        if (!v->null && (v->kind == TARN_STRING || v->kind == TARN_BINARY)) v->s.p = tarn_arena_strndup(arena, v->s.p, v->s.n);
+        if (!v->null && (v->kind == TARN_STRING || v->kind == TARN_BINARY))
+            v->s.p = tarn_arena_strndup(arena, v->s.p, v->s.n);
     }
     return binds;
 }
@@ -183,7 +190,8 @@ static void end_output(tarn_output *output) {
     output->planned = NULL;
 }
 
-static tarn_code run_call(tarn_session *s, const char *sql, const tarn_param *params, size_t n_params, const char *path, tarn_result **out, tarn_error *error) {
+static tarn_code run_call(tarn_session *s, const char *sql, const tarn_param *params, size_t n_params, const char *path,
+                          tarn_result **out, tarn_error *error) {
     tarn_output output = {0};
     tarn_counters counters = {0};
     tarn_cx cx;
@@ -207,11 +215,13 @@ static tarn_code run_call(tarn_session *s, const char *sql, const tarn_param *pa
     return TARN_OK;
 }
 
-tarn_code tarn_query(tarn_session *session, const char *sql, const tarn_param *params, size_t n_params, tarn_result **out, tarn_error *error) {
+tarn_code tarn_query(tarn_session *session, const char *sql, const tarn_param *params, size_t n_params,
+                     tarn_result **out, tarn_error *error) {
     return run_call(session, sql, params, n_params, NULL, out, error);
 }
 
-tarn_code tarn_query_to_parquet(tarn_session *session, const char *sql, const tarn_param *params, size_t n_params, const char *path, tarn_error *error) {
+tarn_code tarn_query_to_parquet(tarn_session *session, const char *sql, const tarn_param *params, size_t n_params,
+                                const char *path, tarn_error *error) {
     return run_call(session, sql, params, n_params, path, NULL, error);
 }
 
@@ -248,7 +258,8 @@ tarn_code tarn_result_stream(tarn_result *result, struct ArrowArrayStream *out, 
     tarn_cx cx;
     tarn_cx_init(&cx, result->session->conf);
     tarn_code code = TARN_OK;
-    if (!result->output.stream.release) code = tarn_fail(&cx, TARN_INVALID, "the result has no rows, or they were taken already");
+    if (!result->output.stream.release)
+        code = tarn_fail(&cx, TARN_INVALID, "the result has no rows, or they were taken already");
     give_error(&cx, code, error);
     tarn_cx_done(&cx);
     if (code != TARN_OK) return code;

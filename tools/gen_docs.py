@@ -1,4 +1,5 @@
-"""gen_docs.py [--check]: writes docs/CONFIGURATION.md from src/base/options.def; --check only says whether it is stale."""
+"""gen_docs.py [--check]: writes docs/CONFIGURATION.md from src/base/options.def and docs/SQL.md from the statements' help texts;
+--check only says whether one is stale."""
 import pathlib
 import re
 import sys
@@ -64,15 +65,47 @@ def page():
     return HEAD + "".join(lines)
 
 
+SQL_PAGE = ROOT / "docs/SQL.md"
+SQL_HEAD = """# SQL
+
+Queries are DuckDB SQL; lakehouse statements are spelled as Spark and Delta spell them. This page is made from the statements' own help texts by `make docs`;
+`HELP` and the shell's `\\h` show the same.
+
+Names are `[catalog.]schema.table`; the first catalog is `lake`, its first schema `main`. A table can be named by its path: `` delta.`/data/t` ``. `t.files`,
+`t.history` and `t.partitions` are tables too. `t VERSION AS OF 3`, `t TIMESTAMP AS OF '2026-01-31'`, `FOR TIMESTAMP AS OF`, `AT (VERSION => 3)` read an older version.
+
+"""
+
+
+def statements():
+    order = re.findall(r"X\((\w+)\)", (ROOT / "src/stmt/stmts.c").read_text().split("#define DECLARE")[0])
+    found = {}
+    for path in sorted((ROOT / "src/stmt").rglob("*.c")):
+        for match in re.finditer(r"const tarn_stmt tarn_stmt_(\w+) = \{(.*?)\};", path.read_text(), re.S):
+            name = re.search(r'\.name = "([^"]*)"', match[2])
+            text = re.search(r"\.help = ((?:\s*\"(?:[^\"\\]|\\.)*\")+)", match[2])
+            found[match[1]] = (name[1], literal(text[1]).replace("\\n", "\n"))
+    return [found[entry] for entry in order if entry != "name"]
+
+
+def sql_page():
+    parts = []
+    for name, text in statements():
+        syntax, _, what = text.rpartition("\n")
+        parts.append(f"## {name}\n\n```sql\n{syntax}\n```\n\n{what}\n")
+    return SQL_HEAD + "\n".join(parts)
+
+
 def main():
-    text = page()
-    current = PAGE.read_text() if PAGE.exists() else ""
-    if sys.argv[1:] == ["--check"]:
-        sys.exit(0 if text == current else f"{PAGE.relative_to(ROOT)} is stale; run: make docs")
-    if text != current:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(text)
-        print(f"wrote {PAGE.relative_to(ROOT)}")
+    for path, text in ((PAGE, page()), (SQL_PAGE, sql_page())):
+        current = path.read_text() if path.exists() else ""
+        if sys.argv[1:] == ["--check"]:
+            if text != current:
+                sys.exit(f"{path.relative_to(ROOT)} is stale; run: make docs")
+        elif text != current:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            print(f"wrote {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

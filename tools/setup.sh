@@ -131,6 +131,16 @@ python_env() {
     printf '%s\n' "$*" >"$folder/tarn-packages"
 }
 
+bench_packages() {
+    python_env "$cache/bench-venv" benchmarks $PY_BENCH
+    [ "$(cat "$cache/bench-daft/tarn-packages" 2>/dev/null)" = "$PY_BENCH_DAFT" ] && return
+    say "fetching $PY_BENCH_DAFT"
+    rm -rf "$cache/bench-daft"
+    retry "$cache/bench-venv/bin/pip" install --no-cache-dir --no-deps --target "$cache/bench-daft" "$PY_BENCH_DAFT" ||
+        die "pip install $PY_BENCH_DAFT failed (above); check that pip reaches its index, then run again"
+    printf '%s\n' "$PY_BENCH_DAFT" >"$cache/bench-daft/tarn-packages"
+}
+
 # The stamp says that these pins were fetched; the things themselves are looked for all the same.
 stamp=$cache/setup-$dev-$bench
 pins=$(cksum <"$here/versions.env") script=$(cksum <"$here/setup.sh")
@@ -158,6 +168,6 @@ find "$cache" -maxdepth 1 -name 'work.*' ! -path "$work" -exec rm -rf {} +
 apt_packages
 python_env "$cache/venv" tests $PY_TEST
 duckdb_files
-[ $bench = 0 ] || python_env "$cache/bench-venv" benchmarks $PY_BENCH
+[ $bench = 0 ] || bench_packages
 printf '%s\n' "$pins $script" >"$stamp"
 say "all is there"

@@ -7,9 +7,9 @@ set(TEST_ENVIRONMENT
     "TARN_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
     "TARN_BUILD_DIR=${PROJECT_BINARY_DIR}"
     "ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1"
-    "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/sanitizers.supp:print_suppressions=0"
+    "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/lsan.supp:print_suppressions=0"
     "UBSAN_OPTIONS=print_stacktrace=1"
-    "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/sanitizers.supp")
+    "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/tsan.supp")
 
 # tarn_test(NAME LABEL TIMEOUT COMMAND...)
 function(tarn_test name label timeout)
@@ -31,6 +31,10 @@ else()
     set(TEST_LIBRARY tarn_test_flags)
 endif()
 
+# The binary's files are not in the library; its tests link them all but main.c.
+set(CLI_PARTS ${CLI_SOURCES})
+list(FILTER CLI_PARTS EXCLUDE REGEX "/main\\.c$")
+
 file(GLOB_RECURSE SUITES CONFIGURE_DEPENDS tests/conform/*_test.c tests/crash/*_test.c)
 foreach(source ${TEST_SOURCES} ${SUITES})
     file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${source})
@@ -40,6 +44,10 @@ foreach(source ${TEST_SOURCES} ${SUITES})
     target_link_libraries(${target} PRIVATE ${TEST_LIBRARY})
     if(name MATCHES "^engine/")
         target_include_directories(${target} SYSTEM PRIVATE ${DUCKDB_ROOT}/include)
+    endif()
+    if(name MATCHES "^cli/")
+        target_sources(${target} PRIVATE ${CLI_PARTS})
+        target_link_libraries(${target} PRIVATE ${LIB_edit})
     endif()
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     tarn_test(${name} unit 120 $<TARGET_FILE:${target}>)

@@ -27,7 +27,8 @@ EDGES = {
     "sql": GROUND + ["model", "codec"],
     "plan": LAKE + ["format", "table", "catalog", "sql"],
     "session": LAKE + ["format", "table", "catalog", "sql", "plan"],
-    "stmt": ROOM,
+    "stmt": ROOM + ["stmt/dml"],
+    "stmt/dml": ROOM + ["stmt"],  # the statements that change rows; one room in two folders
     "stream": ROOM,
     "feature": ROOM,
     "ml": ROOM,
@@ -67,6 +68,7 @@ FORMAT_HOMES = [
     "src/format/formats.c",        # the list of formats
     "src/sql/dialect_ref.c",       # the list of path prefixes and of scan functions
     "src/sql/parse_travel.c",      # delta.`path@v3`
+    "src/stmt/settings.c",         # LOAD delta: what DuckDB calls its extensions
     "src/server/iceberg_rest.c",   # the protocol is called so
     "src/cli/demo",                # shows all of them
 ]
@@ -78,7 +80,7 @@ BANNED_IN_LIBRARY = re.compile(r"(?<![\w.>])(exit|chdir|signal)\s*\(")
 MARKS = re.compile(r"\b(TODO|FIXME|XXX)\b")
 
 FILE_LINES, FILE_LINES_WARN, FUNCTION_LINES, COLUMNS = 800, 500, 70, 150
-HEADER_LINES, HEADERS = 150, {"include/tarn.h": 250}
+HEADER_LINES, HEADERS = 200, {"include/tarn.h": 250}
 FOLDER_FILES = 16
 
 FOLDERS = ["src", "include", "tests", "fuzz", "tools", "bench", "demo", "examples", "python", "console", "docs", ".ci"]
@@ -196,13 +198,14 @@ class Tidy:
 
     def check_functions(self, path, text):
         start, inside = 0, False
+        most = FUNCTION_LINES * 2 if path.endswith("_test.c") else FUNCTION_LINES  # a test may hold its table of cases
         for number, line in enumerate(text.split("\n"), 1):
             if not inside:
                 start = number if line[:1].isalpha() else start
                 inside = bool(start) and line.endswith("{")
             elif line.startswith("}"):
-                if line == "}" and number - start >= FUNCTION_LINES:
-                    self.fail(path, start, f"a function of {number - start + 1} lines; at most {FUNCTION_LINES}")
+                if line == "}" and number - start >= most:
+                    self.fail(path, start, f"a function of {number - start + 1} lines; at most {most}")
                 start, inside = 0, False
 
     def check_words(self, path, code):
@@ -253,7 +256,9 @@ class Tidy:
         other = "tarn.h" if target == "tarn.h" else module_of(target)
         if target.startswith(".") or other is None or (other == "tarn.c" and "/" not in target):
             return self.fail(path, number, f'"{target}": name an include by its path under src/, as "base/cx.h"')
-        allowed = EDGES.get(module, []) + FILE_EDGES.get(path, [])
+        if module not in EDGES:
+            return  # check_folders says so once
+        allowed = EDGES[module] + FILE_EDGES.get(path, [])
         if other != module and other not in allowed:
             self.fail(path, number, f"{module} may not include {other} (see EDGES in tools/tidy.py)")
 

@@ -1,7 +1,8 @@
 /* arena.h: memory by lifetime. An arena is freed whole; there is no free of a part.
- * Three lifetimes: a statement (cx->arena), a snapshot (its own, immutable once built), the process. Choose one before you allocate.
- * Allocation never returns NULL: a request malloc cannot meet ends the process with a message, as in GLib. What outside input sizes is therefore
- * never taken from an arena before a limit of base/conf.c has been checked. Not thread-safe: one arena, one thread. */
+ * Three lifetimes: a statement (cx->arena), a snapshot (its own, immutable once built), the process. Choose one before
+ * you allocate. Allocation never returns NULL: a request malloc cannot meet ends the process with a message, as in
+ * GLib. What outside input sizes is therefore never taken from an arena before a limit of base/conf.c has been checked.
+ * Not thread-safe: one arena, one thread. */
 #ifndef TARN_BASE_ARENA_H
 #define TARN_BASE_ARENA_H
 
@@ -20,7 +21,8 @@ void *tarn_arena_array(tarn_arena *arena, size_t n, size_t size);
 /* Copies with a terminating zero. */
 char *tarn_arena_strndup(tarn_arena *arena, const char *s, size_t n);
 char *tarn_arena_strdup(tarn_arena *arena, const char *s);
-char *tarn_arena_printf(tarn_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *tarn_arena_printf(tarn_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3), nonnull(2), returns_nonnull));
 char *tarn_arena_vprintf(tarn_arena *arena, const char *format, va_list args);
 /* Bytes taken from malloc: what EXPLAIN ANALYZE and the caches count. */
 size_t tarn_arena_size(const tarn_arena *arena);

@@ -62,7 +62,7 @@ static void test_adopt(void **state) {
     }
     assert_int_equal(tarn_arena_size(to), total);
     char *after = tarn_arena_strdup(to, "after");
-    for (int i = 0; i < 200; i++) assert_int_equal(atoi(texts[i] + 6), i);
+    for (int i = 0; i < 200; i++) assert_string_equal(texts[i] + 6, tarn_arena_printf(to, "%d", i));
     assert_string_equal(after, "after");
     tarn_arena_free(to);
 }

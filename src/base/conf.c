@@ -32,19 +32,9 @@ static const struct {
     const char *name;
     int64_t bytes;
 } byte_units[] = {
-    {"b", 1},
-    {"k", 1000},
-    {"kb", 1000},
-    {"m", 1000000},
-    {"mb", 1000000},
-    {"g", 1000000000},
-    {"gb", 1000000000},
-    {"t", 1000000000000},
-    {"tb", 1000000000000},
-    {"kib", 1024},
-    {"mib", 1048576},
-    {"gib", 1073741824},
-    {"tib", 1099511627776},
+    {"b", 1},          {"k", 1000},         {"kb", 1000},           {"m", 1000000},        {"mb", 1000000},
+    {"g", 1000000000}, {"gb", 1000000000},  {"t", 1000000000000},   {"tb", 1000000000000}, {"kib", 1024},
+    {"mib", 1048576},  {"gib", 1073741824}, {"tib", 1099511627776},
 };
 
 const tarn_option_info *tarn_option_info_of(tarn_option option) { return &options[option]; }
@@ -140,7 +130,8 @@ static bool parse_typed(const tarn_option_info *info, tarn_str *text, int64_t *n
 }
 
 /* `label` is what the user wrote: the setting's name or the variable's. A secret is never repeated. */
-static tarn_code parse_value(tarn_cx *cx, const tarn_option_info *info, const char *label, tarn_str *text, int64_t *number) {
+static tarn_code parse_value(tarn_cx *cx, const tarn_option_info *info, const char *label, tarn_str *text,
+                             int64_t *number) {
     bool ranged = info->type == TARN_OPT_INT || info->type == TARN_OPT_BYTES || info->type == TARN_OPT_DURATION;
     tarn_str given = *text;
     int64_t value = 0;
@@ -149,10 +140,13 @@ static tarn_code parse_value(tarn_cx *cx, const tarn_option_info *info, const ch
         *number = value;
         return TARN_OK;
     }
-    const char *shown = info->secret || given.n == 0 ? "the value" : tarn_printf(cx, "'%.*s'", (int)(given.n < 80 ? given.n : 80), given.p);
+    const char *shown = info->secret || given.n == 0
+                            ? "the value"
+                            : tarn_printf(cx, "'%.*s'", (int)(given.n < 80 ? given.n : 80), given.p);
     if (!fits) return tarn_fail(cx, TARN_INVALID, "%s: %s is not %s", label, shown, describe_type(cx, info));
     const char *unit = info->type == TARN_OPT_DURATION ? " ms" : info->type == TARN_OPT_BYTES ? " bytes" : "";
-    return tarn_fail(cx, TARN_INVALID, "%s: %s is not between %" PRId64 " and %" PRId64 "%s", label, shown, info->min, info->max, unit);
+    return tarn_fail(cx, TARN_INVALID, "%s: %s is not between %" PRId64 " and %" PRId64 "%s", label, shown, info->min,
+                     info->max, unit);
 }
 
 static void hold_value(tarn_conf *conf, held_value *held, tarn_str text, int64_t number) {
@@ -241,8 +235,8 @@ void tarn_conf_free(tarn_conf *conf) {
 static tarn_code find_option(tarn_cx *cx, tarn_str name, int *out) {
     int option = tarn_option_find(name);
     if (option < 0)
-        return tarn_fail(cx, TARN_NOTFOUND, "there is no setting '%.*s'; SHOW SETTINGS lists them all", (int)(name.n < 80 ? name.n : 80),
-                         name.n ? name.p : "");
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no setting '%.*s'; SHOW SETTINGS lists them all",
+                         (int)(name.n < 80 ? name.n : 80), name.n ? name.p : "");
     *out = option;
     return TARN_OK;
 }

@@ -9,9 +9,22 @@
 #include "base/str.h"
 
 /* One precedence for all: a later one wins. */
-typedef enum tarn_origin { TARN_FROM_DEFAULT, TARN_FROM_WAREHOUSE, TARN_FROM_ENVIRONMENT, TARN_FROM_SET, TARN_FROM_FLAG } tarn_origin;
+typedef enum tarn_origin {
+    TARN_FROM_DEFAULT,
+    TARN_FROM_WAREHOUSE,
+    TARN_FROM_ENVIRONMENT,
+    TARN_FROM_SET,
+    TARN_FROM_FLAG
+} tarn_origin;
 
-typedef enum tarn_option_type { TARN_OPT_INT, TARN_OPT_BYTES, TARN_OPT_DURATION, TARN_OPT_BOOL, TARN_OPT_TEXT, TARN_OPT_ENUM } tarn_option_type;
+typedef enum tarn_option_type {
+    TARN_OPT_INT,
+    TARN_OPT_BYTES,
+    TARN_OPT_DURATION,
+    TARN_OPT_BOOL,
+    TARN_OPT_TEXT,
+    TARN_OPT_ENUM
+} tarn_option_type;
 
 /* The ids: one for each row of the table in conf.c, in its order. */
 typedef enum tarn_option {
@@ -22,7 +35,7 @@ typedef enum tarn_option {
 } tarn_option;
 
 typedef struct tarn_option_info {
-    const char *name;          /* "commit.retry_timeout" */
+    const char *name; /* "commit.retry_timeout" */
     tarn_option_type type;
     const char *default_value; /* as text */
     int64_t min, max;          /* INT, BYTES, DURATION (ms) */
@@ -33,16 +46,16 @@ typedef struct tarn_option_info {
 
 typedef struct tarn_conf tarn_conf;
 
-/* Reads TARN_… variables of the environment (TARN_COMMIT_RETRY_TIMEOUT for commit.retry_timeout). A bad value is an error that names the variable;
- * variables that are no settings are passed over. */
+/* Reads TARN_… variables of the environment (TARN_COMMIT_RETRY_TIMEOUT for commit.retry_timeout). A bad value is an
+ * error that names the variable; variables that are no settings are passed over. */
 TARN_MUST tarn_code tarn_conf_new(tarn_cx *cx, tarn_conf **out);
 /* All defaults, nothing read. For tests and for contexts before a lake is open. */
 tarn_conf *tarn_conf_defaults(void);
 /* A copy whose changes do not reach the original: a session's SET. */
 tarn_conf *tarn_conf_copy(const tarn_conf *conf);
 void tarn_conf_free(tarn_conf *conf);
-/* Checks name, type and range. BYTES: 128MB (powers of 1000) or 128MiB (of 1024); DURATION: 5ms, 60s, 2h, 7d, a bare number is ms.
- * A value of lower precedence than the one in force is remembered but changes nothing. */
+/* Checks name, type and range. BYTES: 128MB (powers of 1000) or 128MiB (of 1024); DURATION: 5ms, 60s, 2h, 7d, a bare
+ * number is ms. A value of lower precedence than the one in force is remembered but changes nothing. */
 TARN_MUST tarn_code tarn_conf_set(tarn_cx *cx, tarn_conf *conf, tarn_str name, tarn_str value, tarn_origin origin);
 /* Undoes SET: back to what the other origins say. */
 TARN_MUST tarn_code tarn_conf_reset(tarn_cx *cx, tarn_conf *conf, tarn_str name);

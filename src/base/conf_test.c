@@ -61,28 +61,49 @@ static void test_values(void **state) {
         const char *name, *value;
         int64_t expected; /* -1: refused */
     } cases[] = {
-        {"cache.snapshots", "1GB", 1000000000}, {"cache.snapshots", "1GiB", 1073741824},
+        {"cache.snapshots", "1GB", 1000000000},
+        {"cache.snapshots", "1GiB", 1073741824},
         {"cache.snapshots", "1.5 mb", 1500000},
-        {"cache.snapshots", "0.5KiB", 512}, {"cache.snapshots", "77", 77}, {"cache.snapshots", "3b", 3},
+        {"cache.snapshots", "0.5KiB", 512},
+        {"cache.snapshots", "77", 77},
+        {"cache.snapshots", "3b", 3},
         {"cache.snapshots", "9223372036854775807", INT64_MAX},
-        {"cache.snapshots", "9223372036854775808", -1}, {"cache.snapshots", "9999999999TB", -1},
+        {"cache.snapshots", "9223372036854775808", -1},
+        {"cache.snapshots", "9999999999TB", -1},
         {"cache.snapshots", "8388608TiB", -1},
-        {"cache.snapshots", "8388607.999999TiB", INT64_C(9223372036853676296)}, {"cache.snapshots", "-1", -1},
+        {"cache.snapshots", "8388607.999999TiB", INT64_C(9223372036853676296)},
+        {"cache.snapshots", "-1", -1},
         {"cache.snapshots", "", -1},
-        {"cache.snapshots", "1.", -1}, {"cache.snapshots", ".5GB", -1}, {"cache.snapshots", "1.5", -1},
+        {"cache.snapshots", "1.", -1},
+        {"cache.snapshots", ".5GB", -1},
+        {"cache.snapshots", "1.5", -1},
         {"cache.snapshots", "1XB", -1},
-        {"cache.snapshots", "1 GB ", -1}, {"cache.snapshots", "GB", -1}, {"cache.snapshots", "1.1234567GB", -1},
-        {"statement_timeout", "5ms", 5}, {"statement_timeout", "60s", 60000},
-        {"statement_timeout", "2h", 7200000}, {"statement_timeout", "7d", 604800000},
-        {"statement_timeout", "0", 0}, {"statement_timeout", "1500", 1500},
-        {"statement_timeout", "2 minutes", 120000}, {"statement_timeout", "1 month", -1},
-        {"statement_timeout", "-1s", -1}, {"statement_timeout", "s", -1},
+        {"cache.snapshots", "1 GB ", -1},
+        {"cache.snapshots", "GB", -1},
+        {"cache.snapshots", "1.1234567GB", -1},
+        {"statement_timeout", "5ms", 5},
+        {"statement_timeout", "60s", 60000},
+        {"statement_timeout", "2h", 7200000},
+        {"statement_timeout", "7d", 604800000},
+        {"statement_timeout", "0", 0},
+        {"statement_timeout", "1500", 1500},
+        {"statement_timeout", "2 minutes", 120000},
+        {"statement_timeout", "1 month", -1},
+        {"statement_timeout", "-1s", -1},
+        {"statement_timeout", "s", -1},
         {"statement_timeout", "999999999999999999w", -1},
-        {"commit.retry_timeout", "2d", -1}, {"threads", "1024", 1024}, {"threads", "1025", -1},
-        {"threads", "1.5", -1}, {"threads", "", -1},
-        {"vacuum.retention_check", "OFF", 0}, {"vacuum.retention_check", "Yes", 1}, {"vacuum.retention_check", "2", -1},
-        {"write.compression", "LZ4", 3}, {"write.compression", "zst", -1},
-        {"write.compression", "zstd|snappy", -1}, {"write.compression", "", -1},
+        {"commit.retry_timeout", "2d", -1},
+        {"threads", "1024", 1024},
+        {"threads", "1025", -1},
+        {"threads", "1.5", -1},
+        {"threads", "", -1},
+        {"vacuum.retention_check", "OFF", 0},
+        {"vacuum.retention_check", "Yes", 1},
+        {"vacuum.retention_check", "2", -1},
+        {"write.compression", "LZ4", 3},
+        {"write.compression", "zst", -1},
+        {"write.compression", "zstd|snappy", -1},
+        {"write.compression", "", -1},
         {"log.level", "debug", 3},
     };
     fixture *f = *state;
@@ -97,14 +118,14 @@ static void test_values(void **state) {
     assert_string_equal(tarn_conf_text(f->conf, TARN_WRITE_COMPRESSION), "lz4");
     assert_string_equal(tarn_conf_text(f->conf, TARN_VACUUM_RETENTION_CHECK), "true");
     assert_int_equal(set(f, "no.such", "1", TARN_FROM_SET), TARN_NOTFOUND);
-    assert_int_equal(tarn_conf_set(&f->cx, f->conf, TARN_LIT("timezone"), (tarn_str){"U\0C", 3},
-    TARN_FROM_SET), TARN_INVALID);
+    assert_int_equal(tarn_conf_set(&f->cx, f->conf, TARN_LIT("timezone"), (tarn_str){"U\0C", 3}, TARN_FROM_SET),
+                     TARN_INVALID);
     char wide[5000];
     memset(wide, 'x', sizeof wide);
-    assert_int_equal(tarn_conf_set(&f->cx, f->conf, TARN_LIT("timezone"), (tarn_str){wide, 4097},
-    TARN_FROM_SET), TARN_INVALID);
-    assert_int_equal(tarn_conf_set(&f->cx, f->conf, TARN_LIT("timezone"), (tarn_str){wide, 4096},
-    TARN_FROM_SET), TARN_OK);
+    assert_int_equal(tarn_conf_set(&f->cx, f->conf, TARN_LIT("timezone"), (tarn_str){wide, 4097}, TARN_FROM_SET),
+                     TARN_INVALID);
+    assert_int_equal(tarn_conf_set(&f->cx, f->conf, TARN_LIT("timezone"), (tarn_str){wide, 4096}, TARN_FROM_SET),
+                     TARN_OK);
     assert_int_equal(strlen(tarn_conf_text(f->conf, TARN_TIMEZONE)), 4096);
     assert_int_equal(set(f, "timezone", "", TARN_FROM_SET), TARN_OK);
     assert_string_equal(tarn_conf_text(f->conf, TARN_TIMEZONE), "");
@@ -162,9 +183,9 @@ static void test_set_to_itself(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
-            cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_values, setup, teardown),
         cmocka_unit_test_setup_teardown(test_precedence, setup, teardown),
-            cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_to_itself, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

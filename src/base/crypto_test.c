@@ -71,19 +71,22 @@ static void test_parse_uuids(void **state) {
     assert_int_equal(bytes[15], 0x8f);
     tarn_uuid_text(bytes, text);
     assert_string_equal(text, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
-    static const char *const bad[] = {"", "017f22e279b07cc398c4dc0c0c07398f",
+    static const char *const bad[] = {"",
+                                      "017f22e279b07cc398c4dc0c0c07398f",
                                       "017f22e2-79b0-7cc3-98c4-dc0c0c07398",
-                                      "017f22e2-79b0-7cc3-98c4-dc0c0c07398ff", "017f22e2-79b0-7cc3-98c4dc0c0c-07398f",
+                                      "017f22e2-79b0-7cc3-98c4-dc0c0c07398ff",
+                                      "017f22e2-79b0-7cc3-98c4dc0c0c-07398f",
                                       "g17f22e2-79b0-7cc3-98c4-dc0c0c07398f",
                                       "017f22e2-79b0-7cc3-98c4-dc0c0c07398g",
-                                      "------------------------------------", "017f22e2 79b0-7cc3-98c4-dc0c0c07398f"};
+                                      "------------------------------------",
+                                      "017f22e2 79b0-7cc3-98c4-dc0c0c07398f"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(tarn_uuid_parse(tarn_str_of(bad[i]), bytes));
     assert_int_equal(bytes[15], 0x8f);
     for (int c = 0; c < 256; c++) {
         char odd[] = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
         odd[3] = (char)c;
-        assert_int_equal(tarn_uuid_parse((tarn_str){odd, 36},
-        bytes), c != 0 && strchr("0123456789abcdefABCDEF", c) != NULL);
+        assert_int_equal(tarn_uuid_parse((tarn_str){odd, 36}, bytes),
+                         c != 0 && strchr("0123456789abcdefABCDEF", c) != NULL);
     }
 }
 

@@ -1,4 +1,5 @@
-/* cx.h: the first argument of everything that can fail: memory, error, deadline, settings, clock, randomness, counters. */
+/* cx.h: the first argument of everything that can fail: memory, error, deadline, settings, clock, randomness, counters.
+ */
 #ifndef TARN_BASE_CX_H
 #define TARN_BASE_CX_H
 
@@ -24,8 +25,8 @@ struct tarn_cx {
     tarn_conf *conf;   /* settings in force; never NULL */
     tarn_pool *pool;   /* I/O threads; NULL: do it in this thread */
     const char *principal;
-    const atomic_bool *cancel; /* NULL: cannot be cancelled */
-    int64_t deadline_us;       /* monotonic; 0: none */
+    const atomic_bool *cancel;     /* NULL: cannot be cancelled */
+    int64_t deadline_us;           /* monotonic; 0: none */
     int64_t (*clock)(void *state); /* µs since 1970, UTC; NULL: the system's */
     void *clock_state;
     void (*random)(void *state, void *out, size_t n); /* NULL: the system's */
@@ -37,7 +38,8 @@ struct tarn_cx {
 /* A context on a fresh arena with nothing else set; tarn_cx_done frees the arena. */
 void tarn_cx_init(tarn_cx *cx, tarn_conf *conf);
 void tarn_cx_done(tarn_cx *cx);
-/* A child for a pool thread: same settings and limits, its own arena and error, and no pool, so that what it runs in turn stays in its thread. */
+/* A child for a pool thread: same settings and limits, its own arena and error, and no pool, so that what it runs in
+ * turn stays in its thread. */
 void tarn_cx_fork(const tarn_cx *parent, tarn_cx *child);
 /* Ends a child: its memory goes to the parent's arena; when `code` is a failure its error too. Returns `code`. */
 tarn_code tarn_cx_join(tarn_cx *parent, tarn_cx *child, tarn_code code);
@@ -50,9 +52,10 @@ void tarn_random(tarn_cx *cx, void *out, size_t n);
 /* Sleeps up to `ms`, ends early with CANCELLED or TIMEOUT. */
 TARN_MUST tarn_code tarn_sleep_ms(tarn_cx *cx, int64_t ms);
 
-#define tarn_count(cx, counter, k)                                                                                        \
-    do {                                                                                                                  \
-        if ((cx)->counters) atomic_fetch_add_explicit(&(cx)->counters->counter, (uint_fast64_t)(k), memory_order_relaxed); \
+#define tarn_count(cx, counter, k)                                                                                     \
+    do {                                                                                                               \
+        if ((cx)->counters)                                                                                            \
+            atomic_fetch_add_explicit(&(cx)->counters->counter, (uint_fast64_t)(k), memory_order_relaxed);             \
     } while (0)
 
 /* Shorthand for memory of the statement. */

@@ -40,10 +40,12 @@ const char *tarn_code_name(tarn_code code) { return codes[row_of(code)].name; }
 const char *tarn_sqlstate(tarn_code code) { return codes[row_of(code)].sqlstate; }
 int tarn_retry_may_help(tarn_code code) { return codes[row_of(code)].retry_may_help; }
 
-/* Control characters would break the line, the log and the terminal; U+2028 and U+2029 are line ends to some readers. */
+/* Control characters would break the line, the log and the terminal; U+2028 and U+2029 are line ends to some readers.
+ */
 static bool is_control(uint32_t c) { return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029; }
 
-/* The result is never longer than the input: controls become a blank, broken UTF-8 a question mark, and what does not fit ends in an ellipsis. */
+/* The result is never longer than the input: controls become a blank, broken UTF-8 a question mark, and what does not
+ * fit ends in an ellipsis. */
 static void put_line(char *out, size_t size, const char *text) {
     static const char ellipsis[] = "\xe2\x80\xa6";
     size_t n = strlen(text), used = 0, room_for_ellipsis = 0;
@@ -56,8 +58,10 @@ static void put_line(char *out, size_t size, const char *text) {
             memcpy(out + room_for_ellipsis, ellipsis, sizeof ellipsis);
             return;
         }
-        if (keep) memcpy(out + used, text + i, length);
-        else out[used] = length ? ' ' : '?';
+        if (keep)
+            memcpy(out + used, text + i, length);
+        else
+            out[used] = length ? ' ' : '?';
         used += take;
         if (used + sizeof ellipsis <= size) room_for_ellipsis = used;
         i += length ? length : 1;
@@ -65,7 +69,8 @@ static void put_line(char *out, size_t size, const char *text) {
     out[used] = 0;
 }
 
-/* Into a buffer of its own, because the arguments may lie in cx->error; larger than any field, so that put_line sees what was cut. */
+/* Into a buffer of its own, because the arguments may lie in cx->error; larger than any field, so that put_line sees
+ * what was cut. */
 enum { SCRATCH = sizeof((tarn_error *)0)->message + 8 };
 
 static void format_scratch(char scratch[SCRATCH], const char *format, va_list args) {
@@ -79,7 +84,7 @@ static void set_code(tarn_error *error, tarn_code code) {
     error->retry_may_help = tarn_retry_may_help(code);
 }
 
-tarn_code tarn_fail(tarn_cx *cx, tarn_code code, const char *format, ...) {
+void tarn_set_error(tarn_cx *cx, tarn_code code, const char *format, ...) {
     assert(code != TARN_OK);
     char scratch[SCRATCH];
     va_list args;
@@ -90,7 +95,6 @@ tarn_code tarn_fail(tarn_cx *cx, tarn_code code, const char *format, ...) {
     cx->error.line = cx->error.column = 0;
     cx->error.hint[0] = 0;
     put_line(cx->error.message, sizeof cx->error.message, scratch);
-    return code;
 }
 
 tarn_code tarn_hint(tarn_cx *cx, tarn_code code, const char *format, ...) {

@@ -133,11 +133,11 @@ static void test_codes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_fail, setup, teardown),
-            cmocka_unit_test_setup_teardown(test_one_line, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_alias, setup, teardown),  cmocka_unit_test_setup_teardown(test_cut,
-            setup, teardown),
-        cmocka_unit_test_setup_teardown(test_prefix, setup, teardown), cmocka_unit_test_setup_teardown(test_codes,
-            setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_line, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alias, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_prefix, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_codes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

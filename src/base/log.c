@@ -21,7 +21,9 @@ tarn_code tarn_log_open(tarn_cx *cx) {
     if (path[0]) {
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
         int err = errno;
-        if (fd < 0) return tarn_fail(cx, tarn_errno_code(err), "log.file %s: cannot be opened: %s", path, tarn_errno_text(cx, err));
+        if (fd < 0)
+            return tarn_fail(cx, tarn_errno_code(err), "log.file %s: cannot be opened: %s", path,
+                             tarn_errno_text(cx, err));
     }
     pthread_mutex_lock(&log_lock);
     int before = log_fd;
@@ -42,11 +44,16 @@ static void add_string(tarn_buf *b, const char *s) {
     for (size_t i = 0; i < n && tarn_buf_ok(b);) {
         uint32_t c = 0;
         size_t length = tarn_utf8_decode(s + i, n - i, &c);
-        if (!length) tarn_buf_puts(b, "\xef\xbf\xbd");
-        else if (c == '"' || c == '\\') tarn_buf_add(b, (char[]){'\\', (char)c}, 2);
-        else if (c == '\n') tarn_buf_puts(b, "\\n");
-        else if (c < 0x20 || (c >= 0x7f && c <= 0x9f)) tarn_buf_printf(b, "\\u%04x", (unsigned)c);
-        else tarn_buf_add(b, s + i, length);
+        if (!length)
+            tarn_buf_puts(b, "\xef\xbf\xbd");
+        else if (c == '"' || c == '\\')
+            tarn_buf_add(b, (char[]){'\\', (char)c}, 2);
+        else if (c == '\n')
+            tarn_buf_puts(b, "\\n");
+        else if (c < 0x20 || (c >= 0x7f && c <= 0x9f))
+            tarn_buf_printf(b, "\\u%04x", (unsigned)c);
+        else
+            tarn_buf_add(b, s + i, length);
         i += length ? length : 1;
     }
     tarn_buf_putc(b, '"');
@@ -83,8 +90,10 @@ void tarn_log(tarn_cx *cx, tarn_log_level level, const char *event, ...) {
         tarn_buf_putc(&b, ',');
         add_string(&b, name);
         tarn_buf_putc(&b, ':');
-        if (value) add_string(&b, value);
-        else tarn_buf_puts(&b, "null");
+        if (value)
+            add_string(&b, value);
+        else
+            tarn_buf_puts(&b, "null");
     }
     va_end(args);
     tarn_buf_puts(&b, "}\n");

@@ -36,10 +36,11 @@ static void test_lines(void **state) {
     assert_true(tarn_log_on(TARN_LOG_INFO));
     assert_false(tarn_log_on(TARN_LOG_DEBUG));
     tarn_log(&cx, TARN_LOG_DEBUG, "hidden", NULL);
-    tarn_log(&cx, TARN_LOG_INFO, "commit", "table", "a\"b\\c\n\x01\x1b", "none", (char *)NULL, "bad",
-        "x\xffy\xc2\x85é", NULL);
+    tarn_log(&cx, TARN_LOG_INFO, "commit", "table", "a\"b\\c\n\x01\x1b", "none", (char *)NULL, "bad", "x\xffy\xc2\x85é",
+             NULL);
     assert_string_equal(read_all(path, text, sizeof text),
-                        "{\"ts\":\"1970-01-01T00:00:01.500000Z\",\"level\":\"info\",\"event\":\"commit\",\"table\":\"a\\\"b\\\\c\\n\\u0001\\u001b\","
+                        "{\"ts\":\"1970-01-01T00:00:01.500000Z\",\"level\":\"info\",\"event\":\"commit\",\"table\":"
+                        "\"a\\\"b\\\\c\\n\\u0001\\u001b\","
                         "\"none\":null,\"bad\":\"x\xef\xbf\xbdy\\u0085é\"}\n");
     assert_int_equal(truncate(path, 0), 0);
     char *wide = malloc(100000);
@@ -47,10 +48,11 @@ static void test_lines(void **state) {
     wide[99999] = 0;
     tarn_log(&cx, TARN_LOG_ERROR, "wide", "value", wide, NULL);
     free(wide);
-    assert_string_equal(read_all(path, text, sizeof text),
+    assert_string_equal(
+        read_all(path, text, sizeof text),
         "{\"ts\":\"1970-01-01T00:00:01.500000Z\",\"level\":\"error\",\"event\":\"wide\",\"cut\":\"true\"}\n");
-    assert_int_equal(tarn_conf_set(&cx, conf, TARN_LIT("log.file"), TARN_LIT("/no/such/folder/log"),
-        TARN_FROM_FLAG), TARN_OK);
+    assert_int_equal(tarn_conf_set(&cx, conf, TARN_LIT("log.file"), TARN_LIT("/no/such/folder/log"), TARN_FROM_FLAG),
+                     TARN_OK);
     assert_int_equal(tarn_log_open(&cx), TARN_NOTFOUND);
     assert_non_null(strstr(cx.error.message, "/no/such/folder/log"));
     tarn_log_set_level(TARN_LOG_ERROR);

@@ -46,8 +46,8 @@ static uint64_t fold(uint64_t a, uint64_t b) {
 }
 
 /* Multiply-fold: each 16 bytes are masked by secret words and folded into the state through a 128-bit product, so that
- * who does not know the seed cannot aim at a collision. The last 1..16 bytes are read as two words which may overlap; the
- * length tells such texts apart. */
+ * who does not know the seed cannot aim at a collision. The last 1..16 bytes are read as two words which may overlap;
+ * the length tells such texts apart. */
 uint64_t tarn_hash(const void *data, size_t n) {
     pthread_once(&seed_once, draw_seed);
     const unsigned char *p = data;

@@ -88,14 +88,17 @@ static void *work(void *arg) {
     tarn_pool *pool = arg;
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
-        if (pool->jobs) run_next(pool, pool->jobs);
-        else pthread_cond_wait(&pool->work, &pool->lock);
+        if (pool->jobs)
+            run_next(pool, pool->jobs);
+        else
+            pthread_cond_wait(&pool->work, &pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
-/* With all signals blocked: they belong to the threads of the program we are a guest in. Fewer threads than wanted are only slower. */
+/* With all signals blocked: they belong to the threads of the program we are a guest in. Fewer threads than wanted are
+ * only slower. */
 static void start_threads(tarn_pool *pool, size_t wanted) {
     sigset_t all, before;
     sigfillset(&all);

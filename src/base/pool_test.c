@@ -26,7 +26,8 @@ static tarn_code do_task(tarn_cx *cx, size_t i, void *state) {
     work_state *w = state;
     atomic_fetch_add(&w->started, 1);
     int running = atomic_fetch_add(&w->running, 1) + 1, most = atomic_load(&w->most);
-    while (running > most && !atomic_compare_exchange_weak(&w->most, &most, running)) {}
+    while (running > most && !atomic_compare_exchange_weak(&w->most, &most, running)) {
+    }
     tarn_code code = tarn_sleep_ms(cx, (int64_t)(i % 3));
     if (w->texts) w->texts[i] = tarn_printf(cx, "task %zu", i);
     if (w->nested && code == TARN_OK) {
@@ -148,9 +149,9 @@ static void test_shared(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_run, setup, teardown),
-            cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
-            cmocka_unit_test_setup_teardown(test_without_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_pool, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,8 @@ bool tarn_str_ends(tarn_str s, const char *suffix) {
     return s.n >= n && (n == 0 || memcmp(s.p + s.n - n, suffix, n) == 0);
 }
 
-/* Unicode, table 3-7: the second byte's range is what keeps out overlong forms, surrogates and what lies past U+10FFFF. */
+/* Unicode, table 3-7: the second byte's range is what keeps out overlong forms, surrogates and what lies past U+10FFFF.
+ */
 size_t tarn_utf8_decode(const char *text, size_t n, uint32_t *code_point) {
     const unsigned char *p = (const unsigned char *)text;
     if (n == 0) return 0;
@@ -88,7 +89,8 @@ bool tarn_parse_u64(tarn_str s, uint64_t *out) {
     if (s.n == 0) return false;
     for (size_t i = 0; i < s.n; i++) {
         if (!is_digit(s.p[i])) return false;
-        if (__builtin_mul_overflow(v, (uint64_t)10, &v) || __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v)) return false;
+        if (__builtin_mul_overflow(v, (uint64_t)10, &v) || __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
+            return false;
     }
     *out = v;
     return true;

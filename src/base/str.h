@@ -19,23 +19,28 @@ typedef struct tarn_str {
 #define TARN_LIT(s) ((tarn_str){(s), sizeof(s) - 1})
 
 static inline tarn_str tarn_str_of(const char *s) { return (tarn_str){s, s ? strlen(s) : 0}; }
-static inline bool tarn_str_eq(tarn_str a, tarn_str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
+static inline bool tarn_str_eq(tarn_str a, tarn_str b) {
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 static inline bool tarn_str_is(tarn_str a, const char *b) { return tarn_str_eq(a, tarn_str_of(b)); }
 /* ASCII case folded: for keywords and option names. */
 bool tarn_str_ieq(tarn_str a, tarn_str b);
 bool tarn_str_starts(tarn_str s, const char *prefix);
 bool tarn_str_ends(tarn_str s, const char *suffix);
-/* Identifiers compare without case by simple folding of ASCII and Latin-1/Greek/Cyrillic letters; what lies beyond compares exactly. */
+/* Identifiers compare without case by simple folding of ASCII and Latin-1/Greek/Cyrillic letters; what lies beyond
+ * compares exactly. */
 bool tarn_name_eq(const char *a, const char *b);
 /* Whole-string, locale-free; false when it is not a number or does not fit. */
 bool tarn_parse_i64(tarn_str s, int64_t *out);
 bool tarn_parse_u64(tarn_str s, uint64_t *out);
 bool tarn_parse_f64(tarn_str s, double *out);
-/* The code point at p[0..n) and its length 1..4; 0 when there is no valid UTF-8 there (overlong forms and surrogates are not). */
+/* The code point at p[0..n) and its length 1..4; 0 when there is no valid UTF-8 there (overlong forms and surrogates
+ * are not). */
 size_t tarn_utf8_decode(const char *p, size_t n, uint32_t *code_point);
 
-/* A growing byte buffer on malloc. When `max` would be passed or malloc fails, `failed` is set, the text stops growing, and later calls do nothing:
- * check once at the end with tarn_buf_ok. `data` is always zero-terminated once something was written. Zero-initialise with TARN_BUF(max). */
+/* A growing byte buffer on malloc. When `max` would be passed or malloc fails, `failed` is set, the text stops growing,
+ * and later calls do nothing: check once at the end with tarn_buf_ok. `data` is always zero-terminated once something
+ * was written. Zero-initialise with TARN_BUF(max). */
 typedef struct tarn_buf {
     char *data;
     size_t n, cap, max;

@@ -56,10 +56,23 @@ static void test_utf8(void **state) {
     assert_int_equal(c, 0xfffd);
     assert_int_equal(tarn_utf8_decode("\0", 1, &c), 1);
     assert_int_equal(c, 0);
-    static const char *const bad[] = {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80",
-                                      "\xf0\x80\x80\x80", "\xf4\x90\x80\x80",
-                                      "\xf5\x80\x80\x80", "\xff", "\xc3", "\xc3(", "\xe2\x82", "\xe2(\xa1",
-                                      "\xe2\x82(", "\xf0\x9f\x98", "\xf0\x9f\x98("};
+    static const char *const bad[] = {"\x80",
+                                      "\xbf",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xe0\x80\x80",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x80\x80\x80",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "\xc3",
+                                      "\xc3(",
+                                      "\xe2\x82",
+                                      "\xe2(\xa1",
+                                      "\xe2\x82(",
+                                      "\xf0\x9f\x98",
+                                      "\xf0\x9f\x98("};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(tarn_utf8_decode(bad[i], strlen(bad[i]), &c), 0);
     assert_int_equal(tarn_utf8_decode("a", 0, &c), 0);
@@ -74,8 +87,18 @@ static void test_integers(void **state) {
     assert_true(tarn_parse_i64(TARN_LIT("+0007"), &i) && i == 7);
     assert_true(tarn_parse_i64(TARN_LIT("-0"), &i) && i == 0);
     assert_true(tarn_parse_u64(TARN_LIT("18446744073709551615"), &u) && u == UINT64_MAX);
-    static const char *const bad[] = {"",  "-", "+", " 1", "1 ", "0x1", "1.0", "--1", "+-1",
-                                      "9223372036854775808", "-9223372036854775809", "99999999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "+",
+                                      " 1",
+                                      "1 ",
+                                      "0x1",
+                                      "1.0",
+                                      "--1",
+                                      "+-1",
+                                      "9223372036854775808",
+                                      "-9223372036854775809",
+                                      "99999999999999999999999"};
     i = 5;
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) assert_false(tarn_parse_i64(tarn_str_of(bad[k]), &i));
     assert_int_equal(i, 5);
@@ -94,15 +117,31 @@ static void expect_double(const char *text) {
 
 static void test_doubles(void **state) {
     (void)state;
-    static const char *const good[] = {"0", "-0", "1", "1.5", "0.1", "-0.3", "123456789012345", "1e22", "1e23",
-                                       "9007199254740993", "1.7976931348623157e308",
-                                       "5e-324", "2.2250738585072014e-308", "1e-400", "0e999999999999",
-                                       "0.000001", "100000000000000000000000",
+    static const char *const good[] = {"0",
+                                       "-0",
+                                       "1",
+                                       "1.5",
+                                       "0.1",
+                                       "-0.3",
+                                       "123456789012345",
+                                       "1e22",
+                                       "1e23",
+                                       "9007199254740993",
+                                       "1.7976931348623157e308",
+                                       "5e-324",
+                                       "2.2250738585072014e-308",
+                                       "1e-400",
+                                       "0e999999999999",
+                                       "0.000001",
+                                       "100000000000000000000000",
                                        "3.141592653589793238462643383279502884197169399375105820974944592307816",
-                                       "1E+2", "7e-22", "8.5e-23", "00.5"};
+                                       "1E+2",
+                                       "7e-22",
+                                       "8.5e-23",
+                                       "00.5"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) expect_double(good[i]);
-    static const char *const bad[] = {"", "-", ".5", "5.", "1e", "1e+", "+1", " 1", "1 ", "0x10", "inf", "nan",
-                                      "1,5", "1e400", "-1e400", "1.5.2", "1e5.0", "--1", "NaN "};
+    static const char *const bad[] = {"",    "-",   ".5",  "5.",    "1e",     "1e+",   "+1",    " 1",  "1 ",  "0x10",
+                                      "inf", "nan", "1,5", "1e400", "-1e400", "1.5.2", "1e5.0", "--1", "NaN "};
     double v = 5;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(tarn_parse_f64(tarn_str_of(bad[i]), &v));
     assert_true(v == 5);
@@ -202,10 +241,9 @@ static void test_sql_quotes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare), cmocka_unit_test(test_names),        cmocka_unit_test(test_utf8),
-            cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_doubles), cmocka_unit_test(test_random_bytes), cmocka_unit_test(test_builder),
-            cmocka_unit_test(test_sql_quotes),
+        cmocka_unit_test(test_compare),  cmocka_unit_test(test_names),      cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_integers), cmocka_unit_test(test_doubles),    cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_builder),  cmocka_unit_test(test_sql_quotes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

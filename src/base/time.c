@@ -5,8 +5,8 @@
 
 #define DAY_US INT64_C(86400000000)
 
-/* Years begin in March here, so that the leap day is the last day of a year; 400 years are 146097 days, and 1970-01-01 is day 719468 after
- * 0000-03-01. */
+/* Years begin in March here, so that the leap day is the last day of a year; 400 years are 146097 days, and 1970-01-01
+ * is day 719468 after 0000-03-01. */
 int64_t tarn_days_from_civil(int64_t year, int month, int day) {
     if (month <= 2) year--;
     int64_t era = (year >= 0 ? year : year - 399) / 400, year_of_era = year - era * 400;
@@ -140,7 +140,8 @@ static int put_date(int64_t days, char out[TARN_TIME_TEXT]) {
     int64_t year;
     int month, day;
     tarn_civil_from_days(days, &year, &month, &day);
-    return snprintf(out, TARN_TIME_TEXT, "%s%04lld-%02d-%02d", year < 0 ? "-" : "", (long long)(year < 0 ? -year : year), month, day);
+    return snprintf(out, TARN_TIME_TEXT, "%s%04lld-%02d-%02d", year < 0 ? "-" : "",
+                    (long long)(year < 0 ? -year : year), month, day);
 }
 
 int tarn_format_date(int32_t days, char out[TARN_TIME_TEXT]) { return put_date(days, out); }
@@ -153,8 +154,8 @@ int tarn_format_timestamp(int64_t us, char sep, int digits, const char *suffix, 
     }
     int64_t seconds = rest / 1000000, fraction = rest % 1000000;
     int n = put_date(days, out);
-    n += snprintf(out + n, TARN_TIME_TEXT - (size_t)n, "%c%02d:%02d:%02d", sep, (int)(seconds / 3600), (int)(seconds / 60 % 60),
-                  (int)(seconds % 60));
+    n += snprintf(out + n, TARN_TIME_TEXT - (size_t)n, "%c%02d:%02d:%02d", sep, (int)(seconds / 3600),
+                  (int)(seconds / 60 % 60), (int)(seconds % 60));
     if (digits == 6) n += snprintf(out + n, TARN_TIME_TEXT - (size_t)n, ".%06d", (int)fraction);
     if (digits == 3) n += snprintf(out + n, TARN_TIME_TEXT - (size_t)n, ".%03d", (int)(fraction / 1000));
     size_t left = TARN_TIME_TEXT - 1 - (size_t)n, length = strlen(suffix);
@@ -168,10 +169,10 @@ static const struct {
     const char *name; /* and its plural with s */
     int64_t us;
 } interval_units[] = {
-    {"us", 1},           {"microsecond", 1},       {"ms", 1000},       {"millisecond", 1000},
-    {"s", 1000000},      {"sec", 1000000},         {"second", 1000000}, {"m", 60000000},
-    {"min", 60000000},   {"minute", 60000000},     {"h", 3600000000},  {"hour", 3600000000},
-    {"d", 86400000000},  {"day", 86400000000},     {"w", 604800000000}, {"week", 604800000000},
+    {"us", 1},          {"microsecond", 1},   {"ms", 1000},        {"millisecond", 1000},
+    {"s", 1000000},     {"sec", 1000000},     {"second", 1000000}, {"m", 60000000},
+    {"min", 60000000},  {"minute", 60000000}, {"h", 3600000000},   {"hour", 3600000000},
+    {"d", 86400000000}, {"day", 86400000000}, {"w", 604800000000}, {"week", 604800000000},
 };
 
 static void skip_blanks(cursor *c) {

@@ -19,8 +19,8 @@ static void test_civil(void **state) {
     int month = 1, day = 1, m, d;
     for (int64_t days = tarn_days_from_civil(year, 1, 1); year < 2801; days++) {
         tarn_civil_from_days(days, &y, &m, &d);
-        if (y != year || m != month || d != day || tarn_days_from_civil(year, month,
-            day) != days) fail_msg("day %lld", (long long)days);
+        if (y != year || m != month || d != day || tarn_days_from_civil(year, month, day) != days)
+            fail_msg("day %lld", (long long)days);
         bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
         if (++day <= lengths[month - 1] + (month == 2 && leap)) continue;
         day = 1;
@@ -32,7 +32,7 @@ static void test_civil(void **state) {
 
 static void test_dates(void **state) {
     (void)state;
-    static const char *const good[] = {"0001-01-01", "9999-12-31", "2024-02-29", "0000-02-29", "-0001-12-31",
+    static const char *const good[] = {"0001-01-01", "9999-12-31",  "2024-02-29",    "0000-02-29",    "-0001-12-31",
                                        "1969-12-31", "10000-01-01", "5881580-07-11", "-5877641-06-23"};
     char text[TARN_TIME_TEXT];
     int32_t days = 0;
@@ -44,10 +44,27 @@ static void test_dates(void **state) {
     assert_int_equal(days, INT32_MIN);
     assert_true(tarn_parse_date(TARN_LIT("+12026-01-31"), &days));
     assert_true(tarn_parse_date(TARN_LIT("5881580-07-11"), &days) && days == INT32_MAX);
-    static const char *const bad[] = {"", "-", "2023-02-29", "1900-02-29", "2026-00-01", "2026-13-01",
-                                      "2026-01-00", "2026-04-31", "2026-1-1", "26-01-01", "2026-01-01 ",
-                                      " 2026-01-01", "2026-01-011", "2026/01/01", "+-2026-01-01", "5881580-07-12",
-                                      "-5877641-06-22", "99999999-01-01", "2026-01", "2026-01-", "--001-01-01"};
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "2023-02-29",
+                                      "1900-02-29",
+                                      "2026-00-01",
+                                      "2026-13-01",
+                                      "2026-01-00",
+                                      "2026-04-31",
+                                      "2026-1-1",
+                                      "26-01-01",
+                                      "2026-01-01 ",
+                                      " 2026-01-01",
+                                      "2026-01-011",
+                                      "2026/01/01",
+                                      "+-2026-01-01",
+                                      "5881580-07-12",
+                                      "-5877641-06-22",
+                                      "99999999-01-01",
+                                      "2026-01",
+                                      "2026-01-",
+                                      "--001-01-01"};
     days = 5;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(tarn_parse_date(tarn_str_of(bad[i]), &days));
     assert_false(tarn_parse_date((tarn_str){NULL, 0}, &days));
@@ -61,15 +78,21 @@ static void test_timestamps(void **state) {
         int64_t us;
         bool zoned;
     } good[] = {
-        {"1970-01-01", 0, false}, {"1970-01-01T00:00:00Z", 0, true}, {"1970-01-01 00:01", 60000000, false},
+        {"1970-01-01", 0, false},
+        {"1970-01-01T00:00:00Z", 0, true},
+        {"1970-01-01 00:01", 60000000, false},
         {"1970-01-01T00:00:01.5", 1500000, false},
-        {"1970-01-01T00:00:00.1234567", 123456, false}, {"1969-12-31T23:59:59.999999999Z", -1, true},
+        {"1970-01-01T00:00:00.1234567", 123456, false},
+        {"1969-12-31T23:59:59.999999999Z", -1, true},
         {"1970-01-01T01:00:00+01:00", 0, true},
-        {"1970-01-01 00:00:00-09:30", 34200000000, true}, {"1970-01-01T02:00+02", 0, true},
+        {"1970-01-01 00:00:00-09:30", 34200000000, true},
+        {"1970-01-01T02:00+02", 0, true},
         {"2026-01-31T12:34:56.789Z", 1769862896789000, true},
         {"0001-01-01T00:00:00Z", -62135596800000000, true},
-        {"9999-12-31 23:59:59.999999", 253402300799999999, false}, {"-0001-01-01", -62198755200000000, false},
-        {"294247-01-10T04:00:54.775807Z", INT64_MAX, true}, {"-290308-12-21T19:59:05.224192Z", INT64_MIN, true},
+        {"9999-12-31 23:59:59.999999", 253402300799999999, false},
+        {"-0001-01-01", -62198755200000000, false},
+        {"294247-01-10T04:00:54.775807Z", INT64_MAX, true},
+        {"-290308-12-21T19:59:05.224192Z", INT64_MIN, true},
         {"294247-01-10T05:00:54.775807+01:00", INT64_MAX, true},
     };
     int64_t us = 0;
@@ -78,13 +101,27 @@ static void test_timestamps(void **state) {
         bool ok = tarn_parse_timestamp(tarn_str_of(good[i].text), &us, &zoned);
         if (!ok || us != good[i].us || zoned != good[i].zoned) fail_msg("%s: %lld", good[i].text, (long long)us);
     }
-    static const char *const bad[] = {"", "1970-01-01T", "1970-01-01T00", "1970-01-01T24:00", "1970-01-01T00:60",
-                                      "1970-01-01T00:00:60", "1970-01-01T00:00:00.", "1970-01-01T00:00:00.1234567890",
-                                      "1970-01-01T00:00:00+", "1970-01-01T00:00:00+1", "1970-01-01T00:00:00+01:",
-                                      "1970-01-01T00:00:00+24:00", "1970-01-01T00:00:00+01:60", "1970-01-01T00:00:00ZZ",
-                                      "1970-01-01Z", "1970-01-01_00:00", "1970-01-01T00:00:00 UTC",
-                                      "294247-01-10T04:00:54.775808Z", "-290308-12-21T19:59:05.224191Z",
-                                      "9999999-01-01", "1970-02-30T00:00"};
+    static const char *const bad[] = {"",
+                                      "1970-01-01T",
+                                      "1970-01-01T00",
+                                      "1970-01-01T24:00",
+                                      "1970-01-01T00:60",
+                                      "1970-01-01T00:00:60",
+                                      "1970-01-01T00:00:00.",
+                                      "1970-01-01T00:00:00.1234567890",
+                                      "1970-01-01T00:00:00+",
+                                      "1970-01-01T00:00:00+1",
+                                      "1970-01-01T00:00:00+01:",
+                                      "1970-01-01T00:00:00+24:00",
+                                      "1970-01-01T00:00:00+01:60",
+                                      "1970-01-01T00:00:00ZZ",
+                                      "1970-01-01Z",
+                                      "1970-01-01_00:00",
+                                      "1970-01-01T00:00:00 UTC",
+                                      "294247-01-10T04:00:54.775808Z",
+                                      "-290308-12-21T19:59:05.224191Z",
+                                      "9999999-01-01",
+                                      "1970-02-30T00:00"};
     us = 5;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(tarn_parse_timestamp(tarn_str_of(bad[i]), &us, &zoned));
@@ -120,15 +157,35 @@ static void test_intervals(void **state) {
         const char *text;
         int64_t ms; /* -1: refused */
     } cases[] = {
-        {"interval 30 days", 2592000000}, {"7 days 12 hours", 648000000}, {"168 hours", 604800000},
-        {"1 week", 604800000}, {"INTERVAL 1 Week", 604800000},
-        {"60s", 60000}, {"5ms", 5}, {"0 seconds", 0}, {"500 microseconds 500us", 1}, {"1h30m", 5400000},
+        {"interval 30 days", 2592000000},
+        {"7 days 12 hours", 648000000},
+        {"168 hours", 604800000},
+        {"1 week", 604800000},
+        {"INTERVAL 1 Week", 604800000},
+        {"60s", 60000},
+        {"5ms", 5},
+        {"0 seconds", 0},
+        {"500 microseconds 500us", 1},
+        {"1h30m", 5400000},
         {" interval\t2 min ", 120000},
-        {"", -1}, {"interval", -1}, {"interval ", -1}, {"1", -1}, {"days", -1}, {"1 month", -1}, {"2 years", -1},
-        {"-1 day", -1}, {"1.5 hours", -1}, {"1 day,", -1},
-        {"interval1day", 86400000}, {"999999999999999999 weeks", -1}, {"9999999999999999999 s", -1},
-        {"106751991167 days", 9223372036828800000}, {"106751991168 days", -1},
-        {"1 daysx", -1}, {"1 hs", -1}, {"1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s", -1},
+        {"", -1},
+        {"interval", -1},
+        {"interval ", -1},
+        {"1", -1},
+        {"days", -1},
+        {"1 month", -1},
+        {"2 years", -1},
+        {"-1 day", -1},
+        {"1.5 hours", -1},
+        {"1 day,", -1},
+        {"interval1day", 86400000},
+        {"999999999999999999 weeks", -1},
+        {"9999999999999999999 s", -1},
+        {"106751991167 days", 9223372036828800000},
+        {"106751991168 days", -1},
+        {"1 daysx", -1},
+        {"1 hs", -1},
+        {"1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s", -1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t ms = -1;
@@ -151,8 +208,8 @@ static void test_random_bytes(void **state) {
         int64_t us, ms;
         int32_t days;
         bool zoned;
-        if (tarn_parse_date(s, &days)) assert_true(tarn_parse_timestamp(s, &us,
-            &zoned) || days > 106751991 || days < -106751992);
+        if (tarn_parse_date(s, &days))
+            assert_true(tarn_parse_timestamp(s, &us, &zoned) || days > 106751991 || days < -106751992);
         if (tarn_parse_timestamp(s, &us, &zoned)) assert_true(n >= 10);
         assert_false(tarn_parse_interval_ms(s, &ms));
         free(text);
@@ -161,8 +218,9 @@ static void test_random_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_civil),            cmocka_unit_test(test_dates),     cmocka_unit_test(test_timestamps),
-        cmocka_unit_test(test_format_timestamp), cmocka_unit_test(test_intervals), cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_civil),      cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_timestamps), cmocka_unit_test(test_format_timestamp),
+        cmocka_unit_test(test_intervals),  cmocka_unit_test(test_random_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

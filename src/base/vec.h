@@ -6,10 +6,10 @@
 
 #include "base/arena.h"
 
-#define TARN_VEC(T) \
-    struct {        \
-        T *at;      \
-        size_t n, cap; \
+#define TARN_VEC(T)                                                                                                    \
+    struct {                                                                                                           \
+        T *at;                                                                                                         \
+        size_t n, cap;                                                                                                 \
     }
 
 static inline void *tarn_vec_grow_(tarn_arena *arena, void *at, size_t n, size_t *cap, size_t size) {
@@ -21,7 +21,7 @@ static inline void *tarn_vec_grow_(tarn_arena *arena, void *at, size_t n, size_t
 }
 
 /* Adds one zeroed element and gives its address, good until the next push. */
-#define TARN_PUSH(arena, v) \
+#define TARN_PUSH(arena, v)                                                                                            \
     ((v)->at = tarn_vec_grow_((arena), (v)->at, (v)->n, &(v)->cap, sizeof *(v)->at), &(v)->at[(v)->n++])
 
 #endif

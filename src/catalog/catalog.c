@@ -35,7 +35,8 @@ static tarn_code not_found(tarn_cx *cx, tarn_catalog *c, const char *catalog, co
     const char *near = NULL;
     int best = 3;
     if (!tarn_catalog_has(cx, c, catalog)) return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
-    if (!tarn_catalog_has_schema(cx, c, catalog, schema)) return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, schema);
+    if (!tarn_catalog_has_schema(cx, c, catalog, schema))
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, schema);
     TRY(tarn_catalog_list(cx, c, catalog, NULL, false, &all));
     for (size_t i = 0; i < all.n; i++) {
         int d = distance(name, all.at[i].name);
@@ -47,7 +48,8 @@ static tarn_code not_found(tarn_cx *cx, tarn_catalog *c, const char *catalog, co
     return near ? tarn_hint(cx, code, "did you mean %s?", near) : code;
 }
 
-tarn_code tarn_catalog_resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *name, tarn_catalog_entry *out) {
+tarn_code tarn_catalog_resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *name,
+                               tarn_catalog_entry *out) {
     tarn_code code = c->type->resolve(cx, c, catalog, schema, name, out);
     return code == TARN_NOTFOUND ? not_found(cx, c, catalog, schema, name) : code;
 }
@@ -68,7 +70,8 @@ bool tarn_catalog_has_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, 
     return false;
 }
 
-tarn_code tarn_catalog_list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, bool dropped, tarn_catalog_entries *out) {
+tarn_code tarn_catalog_list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, bool dropped,
+                            tarn_catalog_entries *out) {
     return c->type->list(cx, c, catalog, schema, dropped, out);
 }
 
@@ -82,7 +85,8 @@ static tarn_code check_name(tarn_cx *cx, const char *what, const char *name) {
 
 tarn_code tarn_catalog_create(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_entry *entry, bool replace) {
     TRY(check_name(cx, "table", entry->name));
-    if (!tarn_catalog_has_schema(cx, c, entry->catalog, entry->schema)) return not_found(cx, c, entry->catalog, entry->schema, entry->name);
+    if (!tarn_catalog_has_schema(cx, c, entry->catalog, entry->schema))
+        return not_found(cx, c, entry->catalog, entry->schema, entry->name);
     return c->type->create(cx, c, entry, replace);
 }
 
@@ -99,7 +103,8 @@ tarn_code tarn_catalog_schemas(tarn_cx *cx, tarn_catalog *c, const char *catalog
     return c->type->schemas(cx, c, catalog, out);
 }
 
-tarn_code tarn_catalog_create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *comment) {
+tarn_code tarn_catalog_create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,
+                                     const char *comment) {
     TRY(check_name(cx, "schema", schema));
     if (!tarn_catalog_has(cx, c, catalog)) return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
     return c->type->create_schema(cx, c, catalog, schema, comment);
@@ -109,7 +114,9 @@ tarn_code tarn_catalog_drop_schema(tarn_cx *cx, tarn_catalog *c, const char *cat
     return c->type->drop_schema(cx, c, catalog, schema);
 }
 
-tarn_code tarn_catalog_catalogs(tarn_cx *cx, tarn_catalog *c, tarn_catalog_entries *out) { return c->type->catalogs(cx, c, out); }
+tarn_code tarn_catalog_catalogs(tarn_cx *cx, tarn_catalog *c, tarn_catalog_entries *out) {
+    return c->type->catalogs(cx, c, out);
+}
 
 tarn_code tarn_catalog_create_catalog(tarn_cx *cx, tarn_catalog *c, const char *catalog) {
     TRY(check_name(cx, "catalog", catalog));
@@ -120,6 +127,7 @@ tarn_code tarn_catalog_setting(tarn_cx *cx, tarn_catalog *c, const char *name, c
     return c->type->setting(cx, c, name, value, out);
 }
 
-tarn_code tarn_catalog_settings(tarn_cx *cx, tarn_catalog *c, void (*each)(void *state, const char *name, const char *value), void *state) {
+tarn_code tarn_catalog_settings(tarn_cx *cx, tarn_catalog *c,
+                                void (*each)(void *state, const char *name, const char *value), void *state) {
     return c->type->settings(cx, c, each, state);
 }

@@ -1,6 +1,7 @@
-/* catalog.h: names to tables. The vtable of catalogs (SQLite inside a warehouse; PostgreSQL and REST later) and its checked calls.
- * A catalog server holds several catalogs ("lake" is the first), each with schemas ("main" is the first), each with tables and views. Names are compared
- * without case and kept as written. Thread-safe; used by many processes at once. */
+/* catalog.h: names to tables. The vtable of catalogs (SQLite inside a warehouse; PostgreSQL and REST later) and its
+ * checked calls. A catalog server holds several catalogs ("lake" is the first), each with schemas ("main" is the
+ * first), each with tables and views. Names are compared without case and kept as written. Thread-safe; used by many
+ * processes at once. */
 #ifndef TARN_CATALOG_CATALOG_H
 #define TARN_CATALOG_CATALOG_H
 
@@ -29,8 +30,10 @@ typedef struct tarn_catalog tarn_catalog;
 typedef struct tarn_catalog_type {
     const char *name;
     void (*close)(tarn_catalog *);
-    tarn_code (*resolve)(tarn_cx *, tarn_catalog *, const char *catalog, const char *schema, const char *name, tarn_catalog_entry *out);
-    tarn_code (*list)(tarn_cx *, tarn_catalog *, const char *catalog, const char *schema, bool dropped, tarn_catalog_entries *out);
+    tarn_code (*resolve)(tarn_cx *, tarn_catalog *, const char *catalog, const char *schema, const char *name,
+                         tarn_catalog_entry *out);
+    tarn_code (*list)(tarn_cx *, tarn_catalog *, const char *catalog, const char *schema, bool dropped,
+                      tarn_catalog_entries *out);
     tarn_code (*create)(tarn_cx *, tarn_catalog *, const tarn_catalog_entry *entry, bool replace);
     tarn_code (*drop)(tarn_cx *, tarn_catalog *, int64_t id);
     tarn_code (*undrop)(tarn_cx *, tarn_catalog *, int64_t id);
@@ -42,24 +45,30 @@ typedef struct tarn_catalog_type {
     tarn_code (*catalogs)(tarn_cx *, tarn_catalog *, tarn_catalog_entries *out);
     tarn_code (*create_catalog)(tarn_cx *, tarn_catalog *, const char *catalog);
     tarn_code (*setting)(tarn_cx *, tarn_catalog *, const char *name, const char *value, char **out);
-    tarn_code (*settings)(tarn_cx *, tarn_catalog *, void (*each)(void *state, const char *name, const char *value), void *state);
+    tarn_code (*settings)(tarn_cx *, tarn_catalog *, void (*each)(void *state, const char *name, const char *value),
+                          void *state);
 } tarn_catalog_type;
 
 struct tarn_catalog {
     const tarn_catalog_type *type;
 };
 
-/* The catalog of a warehouse: <root>/.tarn/catalog.db, created with catalog "lake" and schema "main" when missing. catalogs.c chooses the type. */
+/* The catalog of a warehouse: <root>/.tarn/catalog.db, created with catalog "lake" and schema "main" when missing.
+ * catalogs.c chooses the type. */
 TARN_MUST tarn_code tarn_catalog_open(tarn_cx *cx, const char *root, tarn_catalog **out);
 void tarn_catalog_close(tarn_catalog *catalog);
 
 /* NOTFOUND names what is missing (catalog, schema or table) and, where one is close, what may have been meant. */
-TARN_MUST tarn_code tarn_catalog_resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *name, tarn_catalog_entry *out);
-bool tarn_catalog_has(tarn_cx *cx, tarn_catalog *c, const char *catalog); /* a catalog of that name; errors count as no */
+TARN_MUST tarn_code tarn_catalog_resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,
+                                         const char *name, tarn_catalog_entry *out);
+bool tarn_catalog_has(tarn_cx *cx, tarn_catalog *c,
+                      const char *catalog); /* a catalog of that name; errors count as no */
 bool tarn_catalog_has_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema);
 /* schema NULL: all. dropped: those that were dropped instead. Sorted by schema and name. */
-TARN_MUST tarn_code tarn_catalog_list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, bool dropped, tarn_catalog_entries *out);
-/* EXISTS when the name is taken; with replace an entry of the same kind is replaced (its id stays). id and created_ms are set by the catalog. */
+TARN_MUST tarn_code tarn_catalog_list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,
+                                      bool dropped, tarn_catalog_entries *out);
+/* EXISTS when the name is taken; with replace an entry of the same kind is replaced (its id stays). id and created_ms
+ * are set by the catalog. */
 TARN_MUST tarn_code tarn_catalog_create(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_entry *entry, bool replace);
 /* Drop keeps the entry for UNDROP; forget removes it for good. */
 TARN_MUST tarn_code tarn_catalog_drop(tarn_cx *cx, tarn_catalog *c, int64_t id);
@@ -68,13 +77,15 @@ TARN_MUST tarn_code tarn_catalog_forget(tarn_cx *cx, tarn_catalog *c, int64_t id
 TARN_MUST tarn_code tarn_catalog_rename(tarn_cx *cx, tarn_catalog *c, int64_t id, const char *schema, const char *name);
 /* Entries with catalog, schema, comment, created_ms set. */
 TARN_MUST tarn_code tarn_catalog_schemas(tarn_cx *cx, tarn_catalog *c, const char *catalog, tarn_catalog_entries *out);
-TARN_MUST tarn_code tarn_catalog_create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *comment);
+TARN_MUST tarn_code tarn_catalog_create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,
+                                               const char *comment);
 /* CONSTRAINT when it still holds tables. */
 TARN_MUST tarn_code tarn_catalog_drop_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema);
 TARN_MUST tarn_code tarn_catalog_catalogs(tarn_cx *cx, tarn_catalog *c, tarn_catalog_entries *out);
 TARN_MUST tarn_code tarn_catalog_create_catalog(tarn_cx *cx, tarn_catalog *c, const char *catalog);
 /* The warehouse's settings: value NULL reads (*out NULL: not set), else writes. */
 TARN_MUST tarn_code tarn_catalog_setting(tarn_cx *cx, tarn_catalog *c, const char *name, const char *value, char **out);
-TARN_MUST tarn_code tarn_catalog_settings(tarn_cx *cx, tarn_catalog *c, void (*each)(void *state, const char *name, const char *value), void *state);
+TARN_MUST tarn_code tarn_catalog_settings(tarn_cx *cx, tarn_catalog *c,
+                                          void (*each)(void *state, const char *name, const char *value), void *state);
 
 #endif

@@ -9,7 +9,9 @@ typedef struct sqlite_catalog {
     sqlite3 *db;
 } sqlite_catalog;
 
-#define COLUMNS "id, kind, catalog, schema, name, format, location, managed, sql, default_catalog, default_schema, comment, created_ms, dropped_ms"
+#define COLUMNS                                                                                                        \
+    "id, kind, catalog, schema, name, format, location, managed, sql, default_catalog, default_schema, comment, "      \
+    "created_ms, dropped_ms"
 
 static sqlite3 *db_of(tarn_catalog *c) { return ((sqlite_catalog *)c)->db; }
 
@@ -35,7 +37,8 @@ static void read_entry(tarn_cx *cx, sqlite3_stmt *s, tarn_catalog_entry *out) {
     };
 }
 
-static tarn_code read_entries(tarn_cx *cx, tarn_catalog *c, const char *sql, const char *const *args, size_t n, tarn_catalog_entries *out) {
+static tarn_code read_entries(tarn_cx *cx, tarn_catalog *c, const char *sql, const char *const *args, size_t n,
+                              tarn_catalog_entries *out) {
     tarn_auto_stmt s = NULL;
     bool row;
     TRY(tarn_sqlite_prepare(cx, db_of(c), sql, args, n, &s));
@@ -46,39 +49,53 @@ static tarn_code read_entries(tarn_cx *cx, tarn_catalog *c, const char *sql, con
     }
 }
 
-static tarn_code resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *name, tarn_catalog_entry *out) {
+static tarn_code resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *name,
+                         tarn_catalog_entry *out) {
     const char *args[] = {catalog, schema, name};
     tarn_catalog_entries found = {0};
-    TRY(read_entries(cx, c, "SELECT " COLUMNS " FROM entries WHERE catalog = ? AND schema = ? AND name = ? AND dropped_ms = 0", args, 3, &found));
+    TRY(read_entries(cx, c,
+                     "SELECT " COLUMNS " FROM entries WHERE catalog = ? AND schema = ? AND name = ? AND dropped_ms = 0",
+                     args, 3, &found));
     if (!found.n) return tarn_fail(cx, TARN_NOTFOUND, "there is no table %s.%s.%s", catalog, schema, name);
     *out = found.at[0];
     return TARN_OK;
 }
 
-static tarn_code list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, bool dropped, tarn_catalog_entries *out) {
+static tarn_code list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, bool dropped,
+                      tarn_catalog_entries *out) {
     const char *args[] = {catalog, schema};
-    const char *sql = dropped ? "SELECT " COLUMNS " FROM entries WHERE catalog = ? AND schema = coalesce(?, schema) AND dropped_ms > 0 ORDER BY schema, name, dropped_ms DESC"
-                              : "SELECT " COLUMNS " FROM entries WHERE catalog = ? AND schema = coalesce(?, schema) AND dropped_ms = 0 ORDER BY schema, name";
+    const char *sql = dropped ? "SELECT " COLUMNS " FROM entries WHERE catalog = ? AND schema = coalesce(?, schema) "
+                                "AND dropped_ms > 0 ORDER BY schema, name, dropped_ms DESC"
+                              : "SELECT " COLUMNS " FROM entries WHERE catalog = ? AND schema = coalesce(?, schema) "
+                                "AND dropped_ms = 0 ORDER BY schema, name";
     return read_entries(cx, c, sql, args, 2, out);
 }
 
 static tarn_code create(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_entry *e, bool replace) {
     const char *kind = e->kind == TARN_ENTRY_VIEW ? "1" : "0", *managed = e->managed ? "1" : "0";
-    const char *args[] = {kind, e->catalog, e->schema, e->name, e->format, e->location, managed, e->sql, e->default_catalog, e->default_schema, e->comment, now_text(cx)};
+    const char *args[] = {kind,    e->catalog, e->schema,          e->name,           e->format,  e->location,
+                          managed, e->sql,     e->default_catalog, e->default_schema, e->comment, now_text(cx)};
     int64_t changes = 0;
     if (replace) {
-        const char *set[] = {e->format, e->location, managed, e->sql, e->default_catalog, e->default_schema, e->comment, e->catalog, e->schema, e->name, kind};
-        TRY(tarn_sqlite_run(cx, db_of(c),
-                            "UPDATE entries SET format = ?, location = ?, managed = CAST(? AS INTEGER), sql = ?, default_catalog = ?, default_schema = ?, comment = ?"
-                            " WHERE catalog = ? AND schema = ? AND name = ? AND kind = CAST(? AS INTEGER) AND dropped_ms = 0",
-                            set, sizeof set / sizeof *set, &changes));
+        const char *set[] = {e->format,          e->location,       managed,    e->sql,
+                             e->default_catalog, e->default_schema, e->comment, e->catalog,
+                             e->schema,          e->name,           kind};
+        TRY(tarn_sqlite_run(
+            cx, db_of(c),
+            "UPDATE entries SET format = ?, location = ?, managed = CAST(? AS INTEGER), sql = ?, default_catalog = ?, "
+            "default_schema = ?, comment = ?"
+            " WHERE catalog = ? AND schema = ? AND name = ? AND kind = CAST(? AS INTEGER) AND dropped_ms = 0",
+            set, sizeof set / sizeof *set, &changes));
         if (changes) return TARN_OK;
     }
-    tarn_code code = tarn_sqlite_run(cx, db_of(c),
-                                     "INSERT INTO entries (kind, catalog, schema, name, format, location, managed, sql, default_catalog, default_schema, comment, created_ms)"
-                                     " VALUES (CAST(? AS INTEGER), ?, ?, ?, ?, ?, CAST(? AS INTEGER), ?, ?, ?, ?, CAST(? AS INTEGER))",
-                                     args, sizeof args / sizeof *args, NULL);
-    if (code == TARN_EXISTS) return tarn_fail(cx, TARN_EXISTS, "%s.%s.%s exists already", e->catalog, e->schema, e->name);
+    tarn_code code = tarn_sqlite_run(
+        cx, db_of(c),
+        "INSERT INTO entries (kind, catalog, schema, name, format, location, managed, sql, default_catalog, "
+        "default_schema, comment, created_ms)"
+        " VALUES (CAST(? AS INTEGER), ?, ?, ?, ?, ?, CAST(? AS INTEGER), ?, ?, ?, ?, CAST(? AS INTEGER))",
+        args, sizeof args / sizeof *args, NULL);
+    if (code == TARN_EXISTS)
+        return tarn_fail(cx, TARN_EXISTS, "%s.%s.%s exists already", e->catalog, e->schema, e->name);
     return code;
 }
 
@@ -90,12 +107,15 @@ static tarn_code one_change(tarn_cx *cx, tarn_catalog *c, const char *sql, const
 
 static tarn_code drop(tarn_cx *cx, tarn_catalog *c, int64_t id) {
     const char *args[] = {now_text(cx), id_text(cx, id)};
-    return one_change(cx, c, "UPDATE entries SET dropped_ms = CAST(? AS INTEGER) WHERE id = CAST(? AS INTEGER) AND dropped_ms = 0", args, 2);
+    return one_change(
+        cx, c, "UPDATE entries SET dropped_ms = CAST(? AS INTEGER) WHERE id = CAST(? AS INTEGER) AND dropped_ms = 0",
+        args, 2);
 }
 
 static tarn_code undrop(tarn_cx *cx, tarn_catalog *c, int64_t id) {
     const char *args[] = {id_text(cx, id)};
-    tarn_code code = one_change(cx, c, "UPDATE entries SET dropped_ms = 0 WHERE id = CAST(? AS INTEGER) AND dropped_ms > 0", args, 1);
+    tarn_code code = one_change(
+        cx, c, "UPDATE entries SET dropped_ms = 0 WHERE id = CAST(? AS INTEGER) AND dropped_ms > 0", args, 1);
     return code == TARN_EXISTS ? tarn_fail(cx, TARN_EXISTS, "another table has the name now: rename it first") : code;
 }
 
@@ -106,19 +126,26 @@ static tarn_code forget(tarn_cx *cx, tarn_catalog *c, int64_t id) {
 
 static tarn_code rename_entry(tarn_cx *cx, tarn_catalog *c, int64_t id, const char *schema, const char *name) {
     const char *args[] = {schema, name, id_text(cx, id)};
-    tarn_code code = one_change(cx, c, "UPDATE entries SET schema = ?, name = ? WHERE id = CAST(? AS INTEGER) AND dropped_ms = 0", args, 3);
+    tarn_code code = one_change(
+        cx, c, "UPDATE entries SET schema = ?, name = ? WHERE id = CAST(? AS INTEGER) AND dropped_ms = 0", args, 3);
     return code == TARN_EXISTS ? tarn_fail(cx, TARN_EXISTS, "%s.%s exists already", schema, name) : code;
 }
 
 static tarn_code schemas(tarn_cx *cx, tarn_catalog *c, const char *catalog, tarn_catalog_entries *out) {
     const char *args[] = {catalog};
-    return read_entries(cx, c, "SELECT 0, 0, catalog, name, NULL, NULL, NULL, 0, NULL, NULL, NULL, comment, created_ms, 0 FROM schemas WHERE catalog = ? ORDER BY name", args, 1,
-                        out);
+    return read_entries(cx, c,
+                        "SELECT 0, 0, catalog, name, NULL, NULL, NULL, 0, NULL, NULL, NULL, comment, created_ms, 0 "
+                        "FROM schemas WHERE catalog = ? ORDER BY name",
+                        args, 1, out);
 }
 
-static tarn_code create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *comment) {
+static tarn_code create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,
+                               const char *comment) {
     const char *args[] = {catalog, schema, comment, now_text(cx)};
-    tarn_code code = tarn_sqlite_run(cx, db_of(c), "INSERT INTO schemas VALUES ((SELECT name FROM catalogs WHERE name = ?), ?, ?, CAST(? AS INTEGER))", args, 4, NULL);
+    tarn_code code = tarn_sqlite_run(
+        cx, db_of(c),
+        "INSERT INTO schemas VALUES ((SELECT name FROM catalogs WHERE name = ?), ?, ?, CAST(? AS INTEGER))", args, 4,
+        NULL);
     return code == TARN_EXISTS ? tarn_fail(cx, TARN_EXISTS, "schema %s.%s exists already", catalog, schema) : code;
 }
 
@@ -126,40 +153,51 @@ static tarn_code drop_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, 
     const char *args[] = {catalog, schema};
     int64_t changes = 0;
     /* One statement, so that no table can appear in between. */
-    TRY(tarn_sqlite_run(cx, db_of(c),
-                        "DELETE FROM schemas WHERE catalog = ?1 AND name = ?2"
-                        " AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.catalog = ?1 AND e.schema = ?2 AND e.dropped_ms = 0)",
-                        args, 2, &changes));
+    TRY(tarn_sqlite_run(
+        cx, db_of(c),
+        "DELETE FROM schemas WHERE catalog = ?1 AND name = ?2"
+        " AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.catalog = ?1 AND e.schema = ?2 AND e.dropped_ms = 0)",
+        args, 2, &changes));
     if (changes) return TARN_OK;
     if (tarn_catalog_has_schema(cx, c, catalog, schema))
-        return tarn_fail(cx, TARN_CONSTRAINT, "schema %s.%s still holds tables: drop them first, or say CASCADE", catalog, schema);
+        return tarn_fail(cx, TARN_CONSTRAINT, "schema %s.%s still holds tables: drop them first, or say CASCADE",
+                         catalog, schema);
     return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, schema);
 }
 
 static tarn_code catalogs(tarn_cx *cx, tarn_catalog *c, tarn_catalog_entries *out) {
-    return read_entries(cx, c, "SELECT 0, 0, name, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, created_ms, 0 FROM catalogs ORDER BY created_ms, name", NULL, 0, out);
+    return read_entries(cx, c,
+                        "SELECT 0, 0, name, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, created_ms, 0 FROM "
+                        "catalogs ORDER BY created_ms, name",
+                        NULL, 0, out);
 }
 
 static tarn_code create_catalog(tarn_cx *cx, tarn_catalog *c, const char *catalog) {
     const char *args[] = {catalog, now_text(cx)}, *schema[] = {catalog, "main", NULL, args[1]};
-    tarn_code code = tarn_sqlite_run(cx, db_of(c), "INSERT INTO catalogs VALUES (?, CAST(? AS INTEGER))", args, 2, NULL);
+    tarn_code code =
+        tarn_sqlite_run(cx, db_of(c), "INSERT INTO catalogs VALUES (?, CAST(? AS INTEGER))", args, 2, NULL);
     if (code == TARN_EXISTS) return tarn_fail(cx, TARN_EXISTS, "catalog %s exists already", catalog);
     TRY(code);
-    return tarn_sqlite_run(cx, db_of(c), "INSERT OR IGNORE INTO schemas VALUES (?, ?, ?, CAST(? AS INTEGER))", schema, 4, NULL);
+    return tarn_sqlite_run(cx, db_of(c), "INSERT OR IGNORE INTO schemas VALUES (?, ?, ?, CAST(? AS INTEGER))", schema,
+                           4, NULL);
 }
 
 static tarn_code setting(tarn_cx *cx, tarn_catalog *c, const char *name, const char *value, char **out) {
     const char *args[] = {name, value};
     tarn_auto_stmt s = NULL;
     bool row;
-    if (value) return tarn_sqlite_run(cx, db_of(c), "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", args, 2, NULL);
+    if (value)
+        return tarn_sqlite_run(
+            cx, db_of(c), "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            args, 2, NULL);
     TRY(tarn_sqlite_prepare(cx, db_of(c), "SELECT value FROM settings WHERE name = ?", args, 1, &s));
     TRY(tarn_sqlite_step(cx, db_of(c), s, &row));
     *out = row ? (char *)(uintptr_t)tarn_sqlite_text(cx->arena, s, 0) : NULL;
     return TARN_OK;
 }
 
-static tarn_code settings(tarn_cx *cx, tarn_catalog *c, void (*each)(void *state, const char *name, const char *value), void *state) {
+static tarn_code settings(tarn_cx *cx, tarn_catalog *c, void (*each)(void *state, const char *name, const char *value),
+                          void *state) {
     tarn_auto_stmt s = NULL;
     bool row;
     TRY(tarn_sqlite_prepare(cx, db_of(c), "SELECT name, value FROM settings ORDER BY name", NULL, 0, &s));

@@ -9,11 +9,15 @@ enum { BUSY_MS = 60000 };
 /* Forward only: the index of a step is the version it makes. */
 static const char *const migrations[] = {
     "CREATE TABLE catalogs (name TEXT PRIMARY KEY COLLATE NOCASE, created_ms INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE schemas (catalog TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE, comment TEXT, created_ms INTEGER NOT NULL,"
+    "CREATE TABLE schemas (catalog TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE, comment TEXT, "
+    "created_ms INTEGER NOT NULL,"
     " PRIMARY KEY (catalog, name)) WITHOUT ROWID;"
-    "CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, catalog TEXT NOT NULL COLLATE NOCASE,"
-    " schema TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE, format TEXT, location TEXT, managed INTEGER NOT NULL, sql TEXT,"
-    " default_catalog TEXT, default_schema TEXT, comment TEXT, created_ms INTEGER NOT NULL, dropped_ms INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, catalog TEXT NOT NULL COLLATE "
+    "NOCASE,"
+    " schema TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE, format TEXT, location TEXT, managed "
+    "INTEGER NOT NULL, sql TEXT,"
+    " default_catalog TEXT, default_schema TEXT, comment TEXT, created_ms INTEGER NOT NULL, dropped_ms INTEGER NOT "
+    "NULL DEFAULT 0);"
     "CREATE UNIQUE INDEX entries_alive ON entries (catalog, schema, name) WHERE dropped_ms = 0;"
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "INSERT INTO catalogs VALUES ('lake', CAST(unixepoch() AS INTEGER) * 1000);"
@@ -27,12 +31,15 @@ tarn_code tarn_sqlite_fail(tarn_cx *cx, sqlite3 *db, const char *what) {
     const char *text = sqlite3_errmsg(db);
     switch (rc & 0xff) {
     case SQLITE_CONSTRAINT:
-        return tarn_fail(cx, rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ? TARN_EXISTS : TARN_CONSTRAINT, "%s: %s", what, text);
+        return tarn_fail(
+            cx, rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ? TARN_EXISTS : TARN_CONSTRAINT,
+            "%s: %s", what, text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return tarn_fail(cx, TARN_CONFLICT, "%s: another process holds the catalog: %s", what, text);
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_CANTOPEN: return tarn_fail(cx, TARN_DENIED, "%s: %s: check the permissions of the .tarn folder", what, text);
+    case SQLITE_CANTOPEN:
+        return tarn_fail(cx, TARN_DENIED, "%s: %s: check the permissions of the .tarn folder", what, text);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return tarn_fail(cx, TARN_CORRUPT, "%s: %s: restore .tarn/catalog.db from a copy", what, text);
     case SQLITE_NOMEM: return tarn_fail(cx, TARN_NOMEM, "%s: %s", what, text);
@@ -41,11 +48,13 @@ tarn_code tarn_sqlite_fail(tarn_cx *cx, sqlite3 *db, const char *what) {
     }
 }
 
-tarn_code tarn_sqlite_prepare(tarn_cx *cx, sqlite3 *db, const char *sql, const char *const *args, size_t n, sqlite3_stmt **out) {
+tarn_code tarn_sqlite_prepare(tarn_cx *cx, sqlite3 *db, const char *sql, const char *const *args, size_t n,
+                              sqlite3_stmt **out) {
     sqlite3_stmt *s = NULL;
     if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) return tarn_sqlite_fail(cx, db, "statement");
     for (size_t i = 0; i < n; i++) {
-        int rc = args[i] ? sqlite3_bind_text(s, (int)i + 1, args[i], -1, SQLITE_TRANSIENT) : sqlite3_bind_null(s, (int)i + 1);
+        int rc = args[i] ? sqlite3_bind_text(s, (int)i + 1, args[i], -1, SQLITE_TRANSIENT)
+                         : sqlite3_bind_null(s, (int)i + 1);
         if (rc == SQLITE_OK) continue;
         tarn_code code = tarn_sqlite_fail(cx, db, "statement");
         sqlite3_finalize(s);
@@ -61,7 +70,8 @@ tarn_code tarn_sqlite_step(tarn_cx *cx, sqlite3 *db, sqlite3_stmt *s, bool *row)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? TARN_OK : tarn_sqlite_fail(cx, db, "statement");
 }
 
-tarn_code tarn_sqlite_run(tarn_cx *cx, sqlite3 *db, const char *sql, const char *const *args, size_t n, int64_t *changes) {
+tarn_code tarn_sqlite_run(tarn_cx *cx, sqlite3 *db, const char *sql, const char *const *args, size_t n,
+                          int64_t *changes) {
     tarn_auto_stmt s = NULL;
     bool row = true;
     TRY(tarn_sqlite_prepare(cx, db, sql, args, n, &s));
@@ -101,7 +111,8 @@ static tarn_code migrate(tarn_cx *cx, sqlite3 *db) {
     TRY(read_version(cx, db, &version));
     if (version == VERSION) return TARN_OK;
     if (version > VERSION)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "the catalog has version %d, this Tarn knows up to %d: use a newer Tarn", (int)version, VERSION);
+        return tarn_fail(cx, TARN_UNSUPPORTED, "the catalog has version %d, this Tarn knows up to %d: use a newer Tarn",
+                         (int)version, VERSION);
     TRY(exec(cx, db, "PRAGMA journal_mode = WAL"));
     TRY(exec(cx, db, "BEGIN IMMEDIATE"));
     tarn_code code = migrate_locked(cx, db);
@@ -115,15 +126,19 @@ static tarn_code migrate(tarn_cx *cx, sqlite3 *db) {
 tarn_code tarn_sqlite_open(tarn_cx *cx, const char *root, sqlite3 **out) {
     sqlite3 *db = NULL;
     const char *folder = tarn_printf(cx, "%s/.tarn", root), *path = tarn_printf(cx, "%s/catalog.db", folder);
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST) return tarn_fail(cx, tarn_errno_code(errno), "cannot make %s: %s", folder, tarn_errno_text(cx, errno));
-    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return tarn_fail(cx, tarn_errno_code(errno), "cannot make %s: %s", folder, tarn_errno_text(cx, errno));
+    int rc = sqlite3_open_v2(
+        path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     tarn_code code = rc == SQLITE_OK ? TARN_OK : tarn_sqlite_fail(cx, db, path);
     if (code == TARN_OK) {
         sqlite3_busy_timeout(db, BUSY_MS);
         code = exec(cx, db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF");
     }
     if (code == TARN_OK) code = migrate(cx, db);
-    if (code == TARN_OK) *out = db;
-    else sqlite3_close(db);
+    if (code == TARN_OK)
+        *out = db;
+    else
+        sqlite3_close(db);
     return code;
 }

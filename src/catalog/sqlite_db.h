@@ -9,15 +9,18 @@
 static inline void tarn_sqlite_finalizep(sqlite3_stmt **s) { sqlite3_finalize(*s); }
 #define tarn_auto_stmt tarn_auto(sqlite3_stmt *, tarn_sqlite_finalizep)
 
-/* Opens <root>/.tarn/catalog.db (made when missing) with the newest schema version; older ones are migrated, newer ones refused. */
+/* Opens <root>/.tarn/catalog.db (made when missing) with the newest schema version; older ones are migrated, newer ones
+ * refused. */
 TARN_MUST tarn_code tarn_sqlite_open(tarn_cx *cx, const char *root, sqlite3 **out);
 tarn_code tarn_sqlite_fail(tarn_cx *cx, sqlite3 *db, const char *what);
 /* args: one text per '?', NULL for a null. */
-TARN_MUST tarn_code tarn_sqlite_prepare(tarn_cx *cx, sqlite3 *db, const char *sql, const char *const *args, size_t n, sqlite3_stmt **out);
+TARN_MUST tarn_code tarn_sqlite_prepare(tarn_cx *cx, sqlite3 *db, const char *sql, const char *const *args, size_t n,
+                                        sqlite3_stmt **out);
 /* *row: whether there is one. */
 TARN_MUST tarn_code tarn_sqlite_step(tarn_cx *cx, sqlite3 *db, sqlite3_stmt *s, bool *row);
 /* Runs to the end; *changes may be NULL. EXISTS for a broken unique key. */
-TARN_MUST tarn_code tarn_sqlite_run(tarn_cx *cx, sqlite3 *db, const char *sql, const char *const *args, size_t n, int64_t *changes);
+TARN_MUST tarn_code tarn_sqlite_run(tarn_cx *cx, sqlite3 *db, const char *sql, const char *const *args, size_t n,
+                                    int64_t *changes);
 /* A column as a copy in the arena; NULL for a null. */
 const char *tarn_sqlite_text(tarn_arena *arena, sqlite3_stmt *s, int column);
 

@@ -14,7 +14,8 @@ static inline void tarn_stream_release(struct ArrowArrayStream *s) {
     if (s->release) s->release(s);
 }
 
-/* READING. A column: an array with its schema. Indexes are logical rows (array->offset is added here). Accessors convert between widths of one family
+/* READING. A column: an array with its schema. Indexes are logical rows (array->offset is added here; of a struct it
+ * must be 0, as in all that DuckDB gives). Accessors convert between widths of one family
  * (any integer to int64, large and small strings). */
 typedef struct tarn_column {
     const struct ArrowSchema *schema;
@@ -26,14 +27,14 @@ tarn_column tarn_column_child(tarn_column c, int64_t i);
 /* The child called `name`; .array is NULL when there is none. */
 tarn_column tarn_column_named(tarn_column c, const char *name);
 bool tarn_column_null(tarn_column c, int64_t row);
-int64_t tarn_column_int(tarn_column c, int64_t row);  /* bool, ints, date, time, timestamps */
+int64_t tarn_column_int(tarn_column c, int64_t row);   /* bool, ints, date, time, timestamps */
 double tarn_column_double(tarn_column c, int64_t row); /* floats and ints */
-tarn_str tarn_column_str(tarn_column c, int64_t row); /* utf8 and binary, both sizes; points into the array */
+tarn_str tarn_column_str(tarn_column c, int64_t row);  /* utf8 and binary, both sizes; points into the array */
 /* The rows of the child (element; or map entries: a struct of key and value) that belong to a list or map row. */
 tarn_column tarn_column_list(tarn_column c, int64_t row, int64_t *begin, int64_t *end);
 
-/* BUILDING small tables (metadata, reports). Formats are Arrow's: "u" text, "l" int64, "i" int32, "g" double, "b" bool, "tsu:UTC" instant in µs,
- * "tdD" date, "z" bytes. Lists and maps of text are given as JSON text in "u". */
+/* BUILDING small tables (metadata, reports). Formats are Arrow's: "u" text, "l" int64, "i" int32, "g" double, "b" bool,
+ * "tsu:UTC" instant in µs, "tdD" date, "z" bytes. Lists and maps of text are given as JSON text in "u". */
 typedef struct tarn_rowset tarn_rowset;
 
 typedef struct tarn_rowset_column {
@@ -47,7 +48,7 @@ void tarn_rowset_free(tarn_rowset *rows);
 void tarn_rowset_null(tarn_rowset *rows);
 void tarn_rowset_int(tarn_rowset *rows, int64_t value); /* l, i, b, ts, td */
 void tarn_rowset_double(tarn_rowset *rows, double value);
-void tarn_rowset_str(tarn_rowset *rows, tarn_str value); /* .p NULL: null */
+void tarn_rowset_str(tarn_rowset *rows, tarn_str value);     /* .p NULL: null */
 void tarn_rowset_text(tarn_rowset *rows, const char *value); /* NULL: null */
 int64_t tarn_rowset_count(const tarn_rowset *rows);
 /* Moves the rows into a stream of one batch. LIMIT when they passed 2 GB of text; INTERNAL when a row is not whole. */

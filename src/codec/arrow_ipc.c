@@ -1,4 +1,5 @@
-/* arrow_ipc.c: messages of an Arrow IPC stream from arrays of the C data interface; slices become arrays that start at zero. */
+/* arrow_ipc.c: messages of an Arrow IPC stream from arrays of the C data interface; slices become arrays that start at
+ * zero. */
 #include "codec/arrow_ipc.h"
 
 #include <errno.h>
@@ -38,14 +39,16 @@ static tarn_code put_bytes(tarn_cx *cx, sink *s, const void *p, size_t n) {
 }
 
 /* "Encapsulated message format": continuation mark, length, Message. */
-static tarn_code put_message(tarn_cx *cx, sink *s, tarn_flatbuf *b, int header_type, tarn_flatref header, int64_t body_bytes) {
+static tarn_code put_message(tarn_cx *cx, sink *s, tarn_flatbuf *b, int header_type, tarn_flatref header,
+                             int64_t body_bytes) {
     tarn_flatbuf_begin(b);
     tarn_flatbuf_scalar(b, 3, body_bytes, 8);
     tarn_flatbuf_ref(b, 2, header);
     tarn_flatbuf_scalar(b, 0, METADATA_V5, 2);
     tarn_flatbuf_scalar(b, 1, header_type, 1);
     tarn_str message = tarn_flatbuf_finish(b, tarn_flatbuf_end(b));
-    if (message.n > INT32_MAX) return tarn_fail(cx, TARN_LIMIT, "Arrow stream: a message's metadata is larger than 2 GB");
+    if (message.n > INT32_MAX)
+        return tarn_fail(cx, TARN_LIMIT, "Arrow stream: a message's metadata is larger than 2 GB");
     TRY(put_bytes(cx, s, (uint32_t[]){UINT32_MAX, (uint32_t)message.n}, 8));
     return put_bytes(cx, s, message.p, message.n);
 }
@@ -80,12 +83,15 @@ static tarn_code put_metadata(tarn_cx *cx, tarn_flatbuf *b, const char *metadata
     return TARN_OK;
 }
 
-static tarn_code put_fields(tarn_cx *cx, tarn_flatbuf *b, const struct ArrowSchema *parent, int depth, tarn_flatref *out);
+static tarn_code put_fields(tarn_cx *cx, tarn_flatbuf *b, const struct ArrowSchema *parent, int depth,
+                            tarn_flatref *out);
 
-static tarn_code put_field(tarn_cx *cx, tarn_flatbuf *b, const struct ArrowSchema *schema, int depth, tarn_flatref *out) {
+static tarn_code put_field(tarn_cx *cx, tarn_flatbuf *b, const struct ArrowSchema *schema, int depth,
+                           tarn_flatref *out) {
     tarn_ipc_type t;
     tarn_flatref children, metadata;
-    if (depth > NESTING_MAX) return tarn_fail(cx, TARN_LIMIT, "column \"%s\" is nested deeper than %d levels", schema->name, NESTING_MAX);
+    if (depth > NESTING_MAX)
+        return tarn_fail(cx, TARN_LIMIT, "column \"%s\" is nested deeper than %d levels", schema->name, NESTING_MAX);
     TRY(tarn_ipc_type_of(cx, schema, &t));
     TRY(put_fields(cx, b, schema, depth, &children));
     TRY(put_metadata(cx, b, schema->metadata, &metadata));
@@ -101,7 +107,8 @@ static tarn_code put_field(tarn_cx *cx, tarn_flatbuf *b, const struct ArrowSchem
     return TARN_OK;
 }
 
-static tarn_code put_fields(tarn_cx *cx, tarn_flatbuf *b, const struct ArrowSchema *parent, int depth, tarn_flatref *out) {
+static tarn_code put_fields(tarn_cx *cx, tarn_flatbuf *b, const struct ArrowSchema *parent, int depth,
+                            tarn_flatref *out) {
     size_t n = (size_t)parent->n_children;
     tarn_flatref *fields = TARN_NEW_ARRAY(b->arena, tarn_flatref, n);
     for (size_t i = 0; i < n; i++) TRY(put_field(cx, b, parent->children[i], depth + 1, &fields[i]));
@@ -134,7 +141,9 @@ typedef struct batch {
     } nodes;
 } batch;
 
-static void add_buffer(batch *out, const void *p, int64_t n) { *TARN_PUSH(out->arena, &out->buffers) = (tarn_str){p, (size_t)n}; }
+static void add_buffer(batch *out, const void *p, int64_t n) {
+    *TARN_PUSH(out->arena, &out->buffers) = (tarn_str){p, (size_t)n};
+}
 
 /* `n` bits from bit `at`: in place where a byte begins there, else moved. */
 static const unsigned char *slice_bits(tarn_arena *arena, const unsigned char *bits, int64_t at, int64_t n) {
@@ -219,7 +228,8 @@ static tarn_str dictionary_text(const struct ArrowArray *values, int64_t width, 
     int64_t at = values->offset + (int64_t)i;
     if (validity && !(validity[at / 8] >> (at % 8) & 1)) return (tarn_str){NULL, 0};
     int64_t begin = offset_at(values->buffers[1], width, at), end = offset_at(values->buffers[1], width, at + 1);
-    return (tarn_str){end > begin ? (const char *)values->buffers[2] + begin : "", end > begin ? (size_t)(end - begin) : 0};
+    return (tarn_str){end > begin ? (const char *)values->buffers[2] + begin : "",
+                      end > begin ? (size_t)(end - begin) : 0};
 }
 
 /* A dictionary array as plain text; gives the number of nulls. */
@@ -236,7 +246,8 @@ static tarn_code add_dictionary(tarn_cx *cx, batch *out, const struct ArrowArray
     for (int64_t i = 0; i < n; i++) {
         if (!validity || validity[(at + i) / 8] >> ((at + i) % 8) & 1) {
             uint64_t index = index_at(a->buffers[1], t->index_bytes, at + i);
-            if (index >= (uint64_t)values->length) return tarn_fail(cx, TARN_CORRUPT, "Arrow array: an index lies outside its dictionary");
+            if (index >= (uint64_t)values->length)
+                return tarn_fail(cx, TARN_CORRUPT, "Arrow array: an index lies outside its dictionary");
             texts[i] = dictionary_text(values, t->width, index);
         }
         if (texts[i].p) bits[i / 8] |= (unsigned char)(1 << (i % 8));
@@ -244,7 +255,8 @@ static tarn_code add_dictionary(tarn_cx *cx, batch *out, const struct ArrowArray
         size += texts[i].n;
         memcpy(offsets + (i + 1) * t->width, &size, (size_t)t->width);
     }
-    if (t->width == 4 && size > INT32_MAX) return tarn_fail(cx, TARN_LIMIT, "Arrow array: more than 2 GB of text in one batch");
+    if (t->width == 4 && size > INT32_MAX)
+        return tarn_fail(cx, TARN_LIMIT, "Arrow array: more than 2 GB of text in one batch");
     char *text = tarn_arena_alloc(out->arena, size), *to = text;
     for (int64_t i = 0; i < n; i++) {
         if (texts[i].n) memcpy(to, texts[i].p, texts[i].n);
@@ -256,21 +268,27 @@ static tarn_code add_dictionary(tarn_cx *cx, batch *out, const struct ArrowArray
     return TARN_OK;
 }
 
-static tarn_code need_buffers(tarn_cx *cx, const struct ArrowArray *a, const tarn_ipc_type *t, const struct ArrowSchema *schema) {
-    static const int buffers[] = {[TARN_IPC_NULL] = 0, [TARN_IPC_BITS] = 2, [TARN_IPC_FIXED] = 2, [TARN_IPC_TEXT] = 3,
-                                  [TARN_IPC_LIST] = 2, [TARN_IPC_FIXED_LIST] = 1, [TARN_IPC_STRUCT] = 1};
+static tarn_code need_buffers(tarn_cx *cx, const struct ArrowArray *a, const tarn_ipc_type *t,
+                              const struct ArrowSchema *schema) {
+    static const int buffers[] = {
+        [TARN_IPC_NULL] = 0, [TARN_IPC_BITS] = 2,       [TARN_IPC_FIXED] = 2, [TARN_IPC_TEXT] = 3,
+        [TARN_IPC_LIST] = 2, [TARN_IPC_FIXED_LIST] = 1, [TARN_IPC_STRUCT] = 1};
     int needed = t->index_bytes ? 2 : buffers[t->layout];
-    if (a->n_buffers >= needed && a->n_children == schema->n_children && a->length >= 0 && a->offset >= 0) return TARN_OK;
-    return tarn_fail(cx, TARN_CORRUPT, "column \"%s\": the Arrow array does not fit its type %s", schema->name, schema->format);
+    if (a->n_buffers >= needed && a->n_children == schema->n_children && a->length >= 0 && a->offset >= 0)
+        return TARN_OK;
+    return tarn_fail(cx, TARN_CORRUPT, "column \"%s\": the Arrow array does not fit its type %s", schema->name,
+                     schema->format);
 }
 
 /* Rows [start, start + n) of the array, depth first; its depth was checked with the schema. */
-static tarn_code add_array(tarn_cx *cx, batch *out, const struct ArrowSchema *schema, const struct ArrowArray *a, int64_t start, int64_t n) {
+static tarn_code add_array(tarn_cx *cx, batch *out, const struct ArrowSchema *schema, const struct ArrowArray *a,
+                           int64_t start, int64_t n) {
     tarn_ipc_type t;
     TRY(tarn_ipc_type_of(cx, schema, &t));
     TRY(need_buffers(cx, a, &t, schema));
     if (start < 0 || start > a->length || n > a->length - start)
-        return tarn_fail(cx, TARN_CORRUPT, "column \"%s\": an Arrow array is shorter than its parent says", schema->name);
+        return tarn_fail(cx, TARN_CORRUPT, "column \"%s\": an Arrow array is shorter than its parent says",
+                         schema->name);
     int64_t at = a->offset + start, first = start, last = start + n;
     size_t node = out->nodes.n;
     TARN_PUSH(out->arena, &out->nodes);
@@ -295,7 +313,8 @@ static tarn_code add_array(tarn_cx *cx, batch *out, const struct ArrowSchema *sc
         last = at + n;
         break;
     }
-    for (int64_t i = 0; i < schema->n_children; i++) TRY(add_array(cx, out, schema->children[i], a->children[i], first, last - first));
+    for (int64_t i = 0; i < schema->n_children; i++)
+        TRY(add_array(cx, out, schema->children[i], a->children[i], first, last - first));
     return TARN_OK;
 }
 
@@ -306,7 +325,8 @@ static tarn_code put_batch(tarn_cx *cx, sink *s, const struct ArrowSchema *schem
     batch laid = {.arena = arena};
     TRY(add_array(cx, &laid, schema, a, 0, a->length));
     /* The rows' own node and validity are not part of a record batch. */
-    if (laid.nodes.at[0][1]) return tarn_fail(cx, TARN_INVALID, "an Arrow stream cannot carry rows that are null as a whole");
+    if (laid.nodes.at[0][1])
+        return tarn_fail(cx, TARN_INVALID, "an Arrow stream cannot carry rows that are null as a whole");
     size_t n = laid.buffers.n - 1, body = 0;
     const tarn_str *buffers = laid.buffers.at + 1;
     int64_t(*places)[2] = tarn_arena_array(arena, n, sizeof *places);
@@ -363,7 +383,8 @@ static tarn_code write_fd(tarn_cx *cx, void *state, const void *p, size_t n) {
     while (n) {
         TRY(tarn_check(cx));
         ssize_t done = write(*(const int *)state, from, n);
-        if (done < 0 && errno != EINTR) return tarn_fail(cx, tarn_errno_code(errno), "writing an Arrow stream: %s", tarn_errno_text(cx, errno));
+        if (done < 0 && errno != EINTR)
+            return tarn_fail(cx, tarn_errno_code(errno), "writing an Arrow stream: %s", tarn_errno_text(cx, errno));
         if (done < 0) continue;
         from += done;
         n -= (size_t)done;

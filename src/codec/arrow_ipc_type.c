@@ -3,8 +3,26 @@
 
 /* Schema.fbs, union Type. */
 enum {
-    T_NULL = 1, T_INT, T_FLOAT, T_BINARY, T_UTF8, T_BOOL, T_DECIMAL, T_DATE, T_TIME, T_TIMESTAMP, T_INTERVAL, T_LIST, T_STRUCT,
-    T_FIXED_BINARY = 15, T_FIXED_LIST, T_MAP, T_DURATION, T_LARGE_BINARY, T_LARGE_UTF8, T_LARGE_LIST
+    T_NULL = 1,
+    T_INT,
+    T_FLOAT,
+    T_BINARY,
+    T_UTF8,
+    T_BOOL,
+    T_DECIMAL,
+    T_DATE,
+    T_TIME,
+    T_TIMESTAMP,
+    T_INTERVAL,
+    T_LIST,
+    T_STRUCT,
+    T_FIXED_BINARY = 15,
+    T_FIXED_LIST,
+    T_MAP,
+    T_DURATION,
+    T_LARGE_BINARY,
+    T_LARGE_UTF8,
+    T_LARGE_LIST
 };
 
 enum { SECOND, MILLISECOND, MICROSECOND, NANOSECOND };
@@ -54,6 +72,7 @@ static bool cut_int(tarn_str *s, int64_t min, int64_t max, int64_t *out) {
     const char *comma = s->n ? memchr(s->p, ',', s->n) : NULL;
     size_t n = comma ? (size_t)(comma - s->p) : s->n;
     int64_t v;
+    if (comma && n + 1 == s->n) return false;
     if (!tarn_parse_i64((tarn_str){s->p, n}, &v) || v < min || v > max) return false;
     *out = v;
     n += comma != NULL;
@@ -66,7 +85,8 @@ static bool parse_decimal(tarn_str s, tarn_ipc_type *t) {
     int64_t precision, scale, bits = 128;
     if (!cut_int(&s, 1, 76, &precision) || !cut_int(&s, -128, 127, &scale)) return false;
     if (s.n && (!cut_int(&s, 32, 256, &bits) || s.n || bits & (bits - 1))) return false;
-    *t = (tarn_ipc_type){TARN_IPC_FIXED, bits / 8, T_DECIMAL, .bits = (int)bits, .precision = (int)precision, .scale = (int)scale};
+    *t = (tarn_ipc_type){TARN_IPC_FIXED,     bits / 8, T_DECIMAL, .bits = (int)bits, .precision = (int)precision,
+                         .scale = (int)scale};
     return true;
 }
 
@@ -90,7 +110,8 @@ static bool parse_format(tarn_str s, tarn_ipc_type *t) {
     size_t at = list ? 3 : 2;
     tarn_str size = {s.p + at, s.n - at};
     if (!cut_int(&size, 0, INT32_MAX, &n) || size.n) return false;
-    *t = (tarn_ipc_type){list ? TARN_IPC_FIXED_LIST : TARN_IPC_FIXED, n, list ? T_FIXED_LIST : T_FIXED_BINARY, .bits = (int)n};
+    *t = (tarn_ipc_type){list ? TARN_IPC_FIXED_LIST : TARN_IPC_FIXED, n, list ? T_FIXED_LIST : T_FIXED_BINARY,
+                         .bits = (int)n};
     return true;
 }
 
@@ -98,8 +119,11 @@ static bool parse_format(tarn_str s, tarn_ipc_type *t) {
 static bool parse_dictionary(const struct ArrowSchema *schema, tarn_ipc_type *t) {
     const struct ArrowSchema *values = schema->dictionary;
     tarn_ipc_type index;
-    if (values->dictionary || !values->format || !parse_format(tarn_str_of(values->format), t) || t->layout != TARN_IPC_TEXT) return false;
-    if (!schema->format || !parse_format(tarn_str_of(schema->format), &index) || index.union_type != T_INT) return false;
+    if (values->dictionary || !values->format || !parse_format(tarn_str_of(values->format), t) ||
+        t->layout != TARN_IPC_TEXT)
+        return false;
+    if (!schema->format || !parse_format(tarn_str_of(schema->format), &index) || index.union_type != T_INT)
+        return false;
     t->index_bytes = (int)index.width;
     return true;
 }
@@ -108,12 +132,15 @@ tarn_code tarn_ipc_type_of(tarn_cx *cx, const struct ArrowSchema *schema, tarn_i
     const char *format = schema->format ? schema->format : "", *name = schema->name ? schema->name : "";
     tarn_ipc_type t;
     if (schema->dictionary && !parse_dictionary(schema, &t))
-        return tarn_fail(cx, TARN_UNSUPPORTED, "column \"%s\": only dictionaries of text can be written; cast it to text", name);
+        return tarn_fail(cx, TARN_UNSUPPORTED,
+                         "column \"%s\": only dictionaries of text can be written; cast it to text", name);
     if (!schema->dictionary && !parse_format(tarn_str_of(format), &t))
-        return tarn_fail(cx, TARN_UNSUPPORTED, "column \"%s\": the Arrow type \"%s\" cannot be written; cast it to text", name, format);
+        return tarn_fail(cx, TARN_UNSUPPORTED,
+                         "column \"%s\": the Arrow type \"%s\" cannot be written; cast it to text", name, format);
     bool one_child = t.layout == TARN_IPC_LIST || t.layout == TARN_IPC_FIXED_LIST;
     if (schema->n_children < 0 || (t.layout != TARN_IPC_STRUCT && schema->n_children != one_child))
-        return tarn_fail(cx, TARN_CORRUPT, "column \"%s\": %lld children in the Arrow type \"%s\"", name, (long long)schema->n_children, format);
+        return tarn_fail(cx, TARN_CORRUPT, "column \"%s\": %lld children in the Arrow type \"%s\"", name,
+                         (long long)schema->n_children, format);
     if (t.union_type == T_MAP) t.is_signed = (schema->flags & ARROW_FLAG_MAP_KEYS_SORTED) != 0;
     *out = t;
     return TARN_OK;

@@ -18,9 +18,9 @@ typedef enum tarn_ipc_layout {
 
 typedef struct tarn_ipc_type {
     tarn_ipc_layout layout;
-    int64_t width;  /* FIXED: bytes; TEXT, LIST: bytes of an offset; FIXED_LIST: elements */
+    int64_t width;            /* FIXED: bytes; TEXT, LIST: bytes of an offset; FIXED_LIST: elements */
     unsigned char union_type; /* Schema.fbs, union Type */
-    int index_bytes; /* not 0: a dictionary of TEXT, written out value by value */
+    int index_bytes;          /* not 0: a dictionary of TEXT, written out value by value */
     int unit, bits, precision, scale;
     bool is_signed; /* of maps: keys are sorted */
     tarn_str zone;

@@ -1,4 +1,5 @@
-/* flatbuf.c: FlatBuffers' binary format ("FlatBuffers Internals"), written backwards so that references point to what is known. */
+/* flatbuf.c: FlatBuffers' binary format ("FlatBuffers Internals"), written backwards so that references point to what
+ * is known. */
 #include "codec/flatbuf.h"
 
 /* Pads so that after `extra` more bytes what follows is aligned to `align`, seen from the buffer's end. */

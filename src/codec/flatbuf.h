@@ -25,7 +25,8 @@ tarn_flatref tarn_flatbuf_refs(tarn_flatbuf *b, const tarn_flatref *refs, size_t
 /* A vector of structs of two int64. */
 tarn_flatref tarn_flatbuf_pairs(tarn_flatbuf *b, const int64_t (*pairs)[2], size_t n);
 
-/* A table: begin, fields by slot, end. What its fields refer to is built before it begins; tables do not nest in time. */
+/* A table: begin, fields by slot, end. What its fields refer to is built before it begins; tables do not nest in time.
+ */
 void tarn_flatbuf_begin(tarn_flatbuf *b);
 /* `size` is 1, 2, 4 or 8 bytes. */
 void tarn_flatbuf_scalar(tarn_flatbuf *b, int slot, int64_t value, size_t size);

@@ -39,10 +39,17 @@ void tarn_json_init_lines(tarn_json *r, tarn_str text, int depth_max) {
 
 const char *tarn_json_kind_name(tarn_json_kind kind) {
     static const char *const names[] = {
-        [TARN_JSON_END] = "the end",        [TARN_JSON_OBJECT] = "an object",   [TARN_JSON_OBJECT_END] = "an object's end",
-        [TARN_JSON_ARRAY] = "an array",     [TARN_JSON_ARRAY_END] = "an array's end", [TARN_JSON_KEY] = "a key",
-        [TARN_JSON_STRING] = "a string",    [TARN_JSON_NUMBER] = "a number",    [TARN_JSON_TRUE] = "true",
-        [TARN_JSON_FALSE] = "false",        [TARN_JSON_NULL] = "null",
+        [TARN_JSON_END] = "the end",
+        [TARN_JSON_OBJECT] = "an object",
+        [TARN_JSON_OBJECT_END] = "an object's end",
+        [TARN_JSON_ARRAY] = "an array",
+        [TARN_JSON_ARRAY_END] = "an array's end",
+        [TARN_JSON_KEY] = "a key",
+        [TARN_JSON_STRING] = "a string",
+        [TARN_JSON_NUMBER] = "a number",
+        [TARN_JSON_TRUE] = "true",
+        [TARN_JSON_FALSE] = "false",
+        [TARN_JSON_NULL] = "null",
     };
     return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "nothing";
 }
@@ -60,11 +67,14 @@ tarn_code tarn_json_fail_kind(tarn_cx *cx, const tarn_json *r, const char *wante
     return tarn_json_fail(cx, r, "expected %s, found %s", wanted, tarn_json_kind_name(r->kind));
 }
 
-static __attribute__((cold, noinline)) tarn_code fail_at(tarn_cx *cx, const tarn_json *r, const char *p, const char *wanted) {
+static __attribute__((cold, noinline)) tarn_code fail_at(tarn_cx *cx, const tarn_json *r, const char *p,
+                                                         const char *wanted) {
     size_t at = (size_t)(p - r->begin);
-    if (p == r->end) return tarn_fail(cx, TARN_CORRUPT, "JSON at byte %zu: expected %s, found the end of the text", at, wanted);
+    if (p == r->end)
+        return tarn_fail(cx, TARN_CORRUPT, "JSON at byte %zu: expected %s, found the end of the text", at, wanted);
     unsigned char c = (unsigned char)*p;
-    if (c > ' ' && c < 0x7f) return tarn_fail(cx, TARN_CORRUPT, "JSON at byte %zu: expected %s, found '%c'", at, wanted, c);
+    if (c > ' ' && c < 0x7f)
+        return tarn_fail(cx, TARN_CORRUPT, "JSON at byte %zu: expected %s, found '%c'", at, wanted, c);
     return tarn_fail(cx, TARN_CORRUPT, "JSON at byte %zu: expected %s, found the byte 0x%02x", at, wanted, c);
 }
 
@@ -75,8 +85,8 @@ static inline bool in_object(const tarn_json *r) {
 
 static inline tarn_code push(tarn_cx *cx, tarn_json *r, const char *p, bool object) {
     if (r->depth >= r->depth_max)
-        return tarn_fail(cx, TARN_LIMIT, "JSON at byte %zu: nested deeper than %d levels (limit.json_depth)", (size_t)(p - r->begin),
-                         r->depth_max);
+        return tarn_fail(cx, TARN_LIMIT, "JSON at byte %zu: nested deeper than %d levels (limit.json_depth)",
+                         (size_t)(p - r->begin), r->depth_max);
     uint64_t bit = UINT64_C(1) << (r->depth & 63), *word = &r->stack[r->depth >> 6];
     *word = object ? *word | bit : *word & ~bit;
     r->depth++;
@@ -148,7 +158,8 @@ static inline tarn_code read_string(tarn_cx *cx, tarn_json *r, const char *p) {
         if (*p != '\\') return fail_at(cx, r, p, "a string without control characters");
         escaped = true;
         char c = p + 1 < end ? p[1] : 0;
-        if (c == 'u' ? read_hex4(p + 2, end) < 0 : !c || !strchr("\"\\/bfnrt", c)) return fail_at(cx, r, p + 1, "an escape sequence");
+        if (c == 'u' ? read_hex4(p + 2, end) < 0 : !c || !strchr("\"\\/bfnrt", c))
+            return fail_at(cx, r, p + 1, "an escape sequence");
         p += c == 'u' ? 6 : 2;
     }
     if (high) TRY(check_utf8(cx, r, start, p));
@@ -163,7 +174,8 @@ static inline tarn_code read_number(tarn_cx *cx, tarn_json *r, const char *p) {
     const char *start = p, *end = r->end;
     if (*p == '-') p++;
     if (p == end || !is_digit(*p)) return fail_at(cx, r, p, "a digit");
-    if (*p == '0') p++;
+    if (*p == '0')
+        p++;
     else
         while (p < end && is_digit(*p)) p++;
     if (p < end && *p == '.') {
@@ -236,7 +248,17 @@ static tarn_code read_value(tarn_cx *cx, tarn_json *r, const char *p) {
         TRY(read_string(cx, r, p));
         r->kind = TARN_JSON_STRING;
         break;
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
         TRY(read_number(cx, r, p));
         r->kind = TARN_JSON_NUMBER;
         break;
@@ -294,7 +316,8 @@ tarn_code tarn_json_line(tarn_cx *cx, tarn_json *r, bool *more) {
 
 tarn_code tarn_json_finish(tarn_cx *cx, tarn_json *r) {
     const char *p = skip_space(r->p, r->end);
-    if (r->expect != WANT_NOTHING || p < r->end) return fail_at(cx, r, p, r->expect == WANT_NOTHING ? "the end of the text" : "more");
+    if (r->expect != WANT_NOTHING || p < r->end)
+        return fail_at(cx, r, p, r->expect == WANT_NOTHING ? "the end of the text" : "more");
     return after_top(cx, r, p);
 }
 
@@ -323,7 +346,8 @@ tarn_code tarn_json_field(tarn_cx *cx, tarn_json *r, tarn_str *key, bool *more) 
 
 tarn_code tarn_json_element(tarn_cx *cx, tarn_json *r, bool *more) {
     TRY(tarn_json_next(cx, r));
-    if (r->kind == TARN_JSON_KEY || r->kind == TARN_JSON_OBJECT_END || r->kind == TARN_JSON_END) return tarn_json_fail_kind(cx, r, "an element");
+    if (r->kind == TARN_JSON_KEY || r->kind == TARN_JSON_OBJECT_END || r->kind == TARN_JSON_END)
+        return tarn_json_fail_kind(cx, r, "an element");
     *more = r->kind != TARN_JSON_ARRAY_END;
     return TARN_OK;
 }
@@ -357,15 +381,18 @@ static block_masks classify_block(const char *p) {
     return m;
 }
 
-/* The brackets outside strings. *escape: the block's first byte is escaped; *inside: it stands in a string (all ones or none). */
+/* The brackets outside strings. *escape: the block's first byte is escaped; *inside: it stands in a string (all ones or
+ * none). */
 static uint64_t live_brackets(const char *p, bool *escape, uint64_t *inside) {
     block_masks m = classify_block(p);
     uint64_t escaped = *escape, backslashes = m.backslashes & ~escaped;
     *escape = false;
     while (backslashes) {
         int i = __builtin_ctzll(backslashes);
-        if (i == 63) *escape = true;
-        else escaped |= UINT64_C(2) << i;
+        if (i == 63)
+            *escape = true;
+        else
+            escaped |= UINT64_C(2) << i;
         backslashes &= ~(UINT64_C(3) << i);
     }
     uint64_t strings = m.quotes & ~escaped;

@@ -1,8 +1,9 @@
-/* json.h: a pull reader of JSON (RFC 8259) over one buffer: strict, zero-copy, integers exact. The hot path of log replay.
+/* json.h: a pull reader of JSON (RFC 8259) over one buffer: strict, zero-copy, integers exact. The hot path of log
+ * replay.
  *
- * The cursor stands ON a token: r->kind, r->raw. tarn_json_next moves to the next one. Readers of values (tarn_json_text,
- * _int, _skip, …) take the value that begins at the current token and leave the cursor on its last token, so that the next
- * tarn_json_field or tarn_json_element goes on from there:
+ * The cursor stands ON a token: r->kind, r->raw. tarn_json_next moves to the next one. Readers of values
+ * (tarn_json_text, _int, _skip, …) take the value that begins at the current token and leave the cursor on its last
+ * token, so that the next tarn_json_field or tarn_json_element goes on from there:
  *
  *     tarn_json r;
  *     tarn_json_init(&r, text, TARN_JSON_DEPTH);
@@ -18,10 +19,10 @@
  *     }
  *     TRY(tarn_json_finish(cx, &r));
  *
- * A value that is an object or array must be read to its end or skipped; skipping a scalar does nothing, so it may be left.
- * All text given out points into the buffer or, where it had escapes, into the arena. Failures: CORRUPT "JSON at byte N:
- * expected …" for bad text and for values of another type; LIMIT for nesting deeper than depth_max. After a failure the
- * reader is of no further use. */
+ * A value that is an object or array must be read to its end or skipped; skipping a scalar does nothing, so it may be
+ * left. All text given out points into the buffer or, where it had escapes, into the arena. Failures: CORRUPT "JSON at
+ * byte N: expected …" for bad text and for values of another type; LIMIT for nesting deeper than depth_max. After a
+ * failure the reader is of no further use. */
 #ifndef TARN_CODEC_JSON_H
 #define TARN_CODEC_JSON_H
 
@@ -63,12 +64,14 @@ void tarn_json_init_lines(tarn_json *r, tarn_str text, int depth_max);
 /* The name of a kind for messages: "an object", "a string". */
 const char *tarn_json_kind_name(tarn_json_kind kind);
 /* Fails with CORRUPT "JSON at byte N: " (of the current token) and the message. */
-tarn_code tarn_json_fail(tarn_cx *cx, const tarn_json *r, const char *format, ...) __attribute__((format(printf, 3, 4)));
+tarn_code tarn_json_fail(tarn_cx *cx, const tarn_json *r, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same with "expected <wanted>, found <what the current token is>". */
 tarn_code tarn_json_fail_kind(tarn_cx *cx, const tarn_json *r, const char *wanted);
 
 TARN_MUST tarn_code tarn_json_next(tarn_cx *cx, tarn_json *r);
-/* Moves to the next value of a text of lines; *more is false at the end. Every value must have been read or skipped whole. */
+/* Moves to the next value of a text of lines; *more is false at the end. Every value must have been read or skipped
+ * whole. */
 TARN_MUST tarn_code tarn_json_line(tarn_cx *cx, tarn_json *r, bool *more);
 /* Checks that nothing but white space follows. */
 TARN_MUST tarn_code tarn_json_finish(tarn_cx *cx, tarn_json *r);
@@ -86,7 +89,8 @@ TARN_MUST tarn_code tarn_json_skip(tarn_cx *cx, tarn_json *r);
 /* The text of the whole value, as it stands; checked like tarn_json_skip. */
 TARN_MUST tarn_code tarn_json_raw(tarn_cx *cx, tarn_json *r, tarn_str *out);
 
-/* The current string (or key). \u0000 gives a zero byte; a lone surrogate escape gives U+FFFD. Never absent: an empty string has .p set. */
+/* The current string (or key). \u0000 gives a zero byte; a lone surrogate escape gives U+FFFD. Never absent: an empty
+ * string has .p set. */
 TARN_MUST tarn_code tarn_json_text(tarn_cx *cx, tarn_json *r, tarn_arena *arena, tarn_str *out);
 /* Integers without fraction or exponent that fit; anything else is CORRUPT. */
 TARN_MUST tarn_code tarn_json_int(tarn_cx *cx, tarn_json *r, int64_t *out);

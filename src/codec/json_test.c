@@ -2,8 +2,8 @@
 #include "codec/json.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,14 +83,34 @@ static void test_accepts(void **state) {
         const char *text;
         size_t tokens;
     } good[] = {
-        {"0", 2}, {"-0", 2}, {"-12.5e+3", 2}, {"1E9", 2}, {"0.0", 2}, {"true", 2}, {"null", 2}, {"\"\"", 2}, {" \t\r\n 1 \n", 2},
-        {"[]", 3}, {"[ ]", 3}, {"{}", 3}, {"{ }", 3}, {"[1,2]", 5}, {"[[],{}]", 7}, {"{\"a\":1,\"a\":2}", 7}, {"{\"\":[null , false]}", 8},
-        {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"", 2}, {"\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\x7f\"", 2}, {"\"\\ud800\"", 2},
-        {"1e999", 2}, {"123456789012345678901234567890", 2}, {"\"0123456789abcdef0123456789abcdef\\\"x\"", 2},
+        {"0", 2},
+        {"-0", 2},
+        {"-12.5e+3", 2},
+        {"1E9", 2},
+        {"0.0", 2},
+        {"true", 2},
+        {"null", 2},
+        {"\"\"", 2},
+        {" \t\r\n 1 \n", 2},
+        {"[]", 3},
+        {"[ ]", 3},
+        {"{}", 3},
+        {"{ }", 3},
+        {"[1,2]", 5},
+        {"[[],{}]", 7},
+        {"{\"a\":1,\"a\":2}", 7},
+        {"{\"\":[null , false]}", 8},
+        {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"", 2},
+        {"\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\x7f\"", 2},
+        {"\"\\ud800\"", 2},
+        {"1e999", 2},
+        {"123456789012345678901234567890", 2},
+        {"\"0123456789abcdef0123456789abcdef\\\"x\"", 2},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         size_t tokens = 0;
-        if (read_exact(&f->cx, good[i].text, strlen(good[i].text), &tokens) != TARN_OK) fail_msg("%s: %s", good[i].text, f->cx.error.message);
+        if (read_exact(&f->cx, good[i].text, strlen(good[i].text), &tokens) != TARN_OK)
+            fail_msg("%s: %s", good[i].text, f->cx.error.message);
         assert_int_equal(tokens, good[i].tokens);
     }
 }
@@ -98,12 +118,78 @@ static void test_accepts(void **state) {
 static void test_refuses(void **state) {
     fixture *f = *state;
     static const char *const bad[] = {
-        "", " ", "tru", "True", "truex", "nul", "+1", "01", "-", "-x", "1.", ".5", "1.e3", "1e", "1e+", "0x10", "NaN", "Infinity", "1 2",
-        "[", "]", "{", "}", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1}", "{]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}",
-        "{\"a\" 1}", "{a:1}", "{1:1}", "{'a':1}", "{\"a\":1 \"b\":2}", "{,}", "{\"a\",1}", "{\"a\"::1}", "[1:2]", "\"", "\"a", "\"\\", "\"\\\"",
-        "\"\\x\"", "\"\\u12\"", "\"\\u123g\"", "\"\\u-123\"", "\"\\U0041\"", "\"a\nb\"", "\"a\tb\"", "\"\x01\"", "\"\x80\"", "\"\xc0\x80\"",
-        "\"\xc3\"", "\"\xc3\\u0041\"", "\"\xed\xa0\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xf0\x80\x80\x80\"", "\xef\xbb\xbf{}", "[]x", "{}{}", "// x\n1",
-        "/**/1", "[1]\v", "\f1", "\"0123456789abcdef0123\x1f\"", "\"0123456789abcdef0123\xff\"",
+        "",
+        " ",
+        "tru",
+        "True",
+        "truex",
+        "nul",
+        "+1",
+        "01",
+        "-",
+        "-x",
+        "1.",
+        ".5",
+        "1.e3",
+        "1e",
+        "1e+",
+        "0x10",
+        "NaN",
+        "Infinity",
+        "1 2",
+        "[",
+        "]",
+        "{",
+        "}",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "[1}",
+        "{]",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":1",
+        "{\"a\":1,",
+        "{\"a\":1,}",
+        "{\"a\" 1}",
+        "{a:1}",
+        "{1:1}",
+        "{'a':1}",
+        "{\"a\":1 \"b\":2}",
+        "{,}",
+        "{\"a\",1}",
+        "{\"a\"::1}",
+        "[1:2]",
+        "\"",
+        "\"a",
+        "\"\\",
+        "\"\\\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u123g\"",
+        "\"\\u-123\"",
+        "\"\\U0041\"",
+        "\"a\nb\"",
+        "\"a\tb\"",
+        "\"\x01\"",
+        "\"\x80\"",
+        "\"\xc0\x80\"",
+        "\"\xc3\"",
+        "\"\xc3\\u0041\"",
+        "\"\xed\xa0\x80\"",
+        "\"\xf5\x80\x80\x80\"",
+        "\"\xf0\x80\x80\x80\"",
+        "\xef\xbb\xbf{}",
+        "[]x",
+        "{}{}",
+        "// x\n1",
+        "/**/1",
+        "[1]\v",
+        "\f1",
+        "\"0123456789abcdef0123\x1f\"",
+        "\"0123456789abcdef0123\xff\"",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         size_t tokens;
@@ -175,10 +261,14 @@ static void test_text(void **state) {
     check_text(f, "\"\\udbff\\udfff\"", "\xf4\x8f\xbf\xbf", 4);
     check_text(f, "\"\\ud800\"", "\xef\xbf\xbd", 3);
     check_text(f, "\"\\udc00x\"", "\xef\xbf\xbdx", 4);
-    check_text(f, "\"\\ud800\\u0041\"", "\xef\xbf\xbd" "A", 4);
+    check_text(f, "\"\\ud800\\u0041\"",
+               "\xef\xbf\xbd"
+               "A",
+               4);
     check_text(f, "\"\\ud800\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80", 7);
     check_text(f, "\"\\ud800\\n\"", "\xef\xbf\xbd\n", 4);
-    check_text(f, "\"0123456789abcdef0123456789abcdef\\t0123456789abcdef\\\\\"", "0123456789abcdef0123456789abcdef\t0123456789abcdef\\", 50);
+    check_text(f, "\"0123456789abcdef0123456789abcdef\\t0123456789abcdef\\\\\"",
+               "0123456789abcdef0123456789abcdef\t0123456789abcdef\\", 50);
     tarn_json r;
     tarn_str s;
     open_value(f, &r, "\"same\"");
@@ -201,8 +291,15 @@ static void test_ints(void **state) {
         const char *text;
         int64_t value;
     } good[] = {
-        {"0", 0}, {"-0", 0}, {"7", 7}, {"-7", -7}, {"999999999999999999", 999999999999999999}, {"9007199254740993", 9007199254740993},
-        {"9223372036854775807", INT64_MAX}, {"-9223372036854775808", INT64_MIN}, {"-99999999999999999", -99999999999999999},
+        {"0", 0},
+        {"-0", 0},
+        {"7", 7},
+        {"-7", -7},
+        {"999999999999999999", 999999999999999999},
+        {"9007199254740993", 9007199254740993},
+        {"9223372036854775807", INT64_MAX},
+        {"-9223372036854775808", INT64_MIN},
+        {"-99999999999999999", -99999999999999999},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         tarn_json r;
@@ -211,8 +308,17 @@ static void test_ints(void **state) {
         assert_int_equal(tarn_json_int(&f->cx, &r, &v), TARN_OK);
         assert_true(v == good[i].value);
     }
-    static const char *const bad[] = {"9223372036854775808", "-9223372036854775809", "18446744073709551616", "1e3", "12.0", "1E0", "\"1\"", "true",
-                                      "null", "1.00000000000000000000000", "100000000000000000000000000000000000000000000000000000000000000000000"};
+    static const char *const bad[] = {"9223372036854775808",
+                                      "-9223372036854775809",
+                                      "18446744073709551616",
+                                      "1e3",
+                                      "12.0",
+                                      "1E0",
+                                      "\"1\"",
+                                      "true",
+                                      "null",
+                                      "1.00000000000000000000000",
+                                      "100000000000000000000000000000000000000000000000000000000000000000000"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         tarn_json r;
         int64_t v = 42;
@@ -327,8 +433,15 @@ static void test_lines(void **state) {
         tarn_code code;
         size_t lines;
     } cases[] = {
-        {"", TARN_OK, 0}, {"\n \n", TARN_OK, 0}, {"{}", TARN_OK, 1}, {"{\"a\":1}\n[2]\n", TARN_OK, 2}, {"\n1\r\n2\n\n3", TARN_OK, 3},
-        {"{}{}", TARN_CORRUPT, 1}, {"1\n]", TARN_CORRUPT, 1}, {"{}\n{\"a\":", TARN_CORRUPT, 1}, {"{},{}", TARN_CORRUPT, 1},
+        {"", TARN_OK, 0},
+        {"\n \n", TARN_OK, 0},
+        {"{}", TARN_OK, 1},
+        {"{\"a\":1}\n[2]\n", TARN_OK, 2},
+        {"\n1\r\n2\n\n3", TARN_OK, 3},
+        {"{}{}", TARN_CORRUPT, 1},
+        {"1\n]", TARN_CORRUPT, 1},
+        {"{}\n{\"a\":", TARN_CORRUPT, 1},
+        {"{},{}", TARN_CORRUPT, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t lines = 0;
@@ -341,7 +454,8 @@ static uint32_t next_random(uint32_t *seed) { return *seed = *seed * 1664525u + 
 
 /* A random valid value; strings are rich in what a fast skip could trip over. */
 static void put_random(tarn_buf *b, uint32_t *seed, int depth) {
-    static const char *const pieces[] = {"{", "}", "[", "]", "\\\"", "\\\\", "x", "\\u005c", "abcdefghijklmnop", ",", ":", "\xc3\xa9"};
+    static const char *const pieces[] = {"{", "}", "[",       "]", "\\\"", "\\\\", "x", "\\u005c", "abcdefghijklmnop",
+                                         ",", ":", "\xc3\xa9"};
     uint32_t kind = next_random(seed) % (depth ? 6 : 4), n = next_random(seed) % 6;
     if (kind == 0) {
         tarn_buf_puts(b, "-1.5e3");

@@ -102,7 +102,9 @@ const tarn_json_value *tarn_json_get_str(const tarn_json_value *v, tarn_str key)
     return v && v->kind == TARN_JSON_OBJECT ? find_field(v, key) : NULL;
 }
 
-const tarn_json_value *tarn_json_get(const tarn_json_value *v, const char *key) { return tarn_json_get_str(v, tarn_str_of(key)); }
+const tarn_json_value *tarn_json_get(const tarn_json_value *v, const char *key) {
+    return tarn_json_get_str(v, tarn_str_of(key));
+}
 
 const tarn_json_value *tarn_json_at(const tarn_json_value *v, size_t i) { return v && i < v->n ? &v->items[i] : NULL; }
 

@@ -2,8 +2,8 @@
 #ifndef TARN_CODEC_JSON_TREE_H
 #define TARN_CODEC_JSON_TREE_H
 
-#include "codec/json.h"
 #include "base/map.h"
+#include "codec/json.h"
 
 typedef struct tarn_json_value tarn_json_value;
 struct tarn_json_value {
@@ -12,17 +12,21 @@ struct tarn_json_value {
     tarn_str raw;        /* the value's whole JSON text */
     size_t n;            /* OBJECT, ARRAY */
     tarn_json_value *items;
-    tarn_str *keys;  /* OBJECT: keys[i] belongs to items[i], in the order of the text; each key once, the last value wins */
+    tarn_str
+        *keys; /* OBJECT: keys[i] belongs to items[i], in the order of the text; each key once, the last value wins */
     tarn_map *index; /* large objects only */
 };
 
-/* Texts point into `text` where they had no escapes, else into the arena: both must outlive the tree. The tree takes about 50 times the bytes of the
- * densest texts: the caller has checked the text's size. Fully checked; CORRUPT or LIMIT as in json.h. */
-TARN_MUST tarn_code tarn_json_parse(tarn_cx *cx, tarn_arena *arena, tarn_str text, int depth_max, const tarn_json_value **out);
+/* Texts point into `text` where they had no escapes, else into the arena: both must outlive the tree. The tree takes
+ * about 50 times the bytes of the densest texts: the caller has checked the text's size. Fully checked; CORRUPT or
+ * LIMIT as in json.h. */
+TARN_MUST tarn_code tarn_json_parse(tarn_cx *cx, tarn_arena *arena, tarn_str text, int depth_max,
+                                    const tarn_json_value **out);
 /* The same for the value at the reader's current token; leaves the cursor on its last token. */
 TARN_MUST tarn_code tarn_json_read_value(tarn_cx *cx, tarn_json *r, tarn_arena *arena, const tarn_json_value **out);
 
-/* Lookups take NULL and give NULL when there is no such thing, so that they chain. A null is a value: see tarn_json_is_null. */
+/* Lookups take NULL and give NULL when there is no such thing, so that they chain. A null is a value: see
+ * tarn_json_is_null. */
 const tarn_json_value *tarn_json_get(const tarn_json_value *v, const char *key);
 const tarn_json_value *tarn_json_get_str(const tarn_json_value *v, tarn_str key);
 const tarn_json_value *tarn_json_at(const tarn_json_value *v, size_t i);

@@ -37,7 +37,8 @@ static const tarn_json_value *parse(fixture *f, const char *text) {
 }
 
 static void test_lookups(void **state) {
-    const tarn_json_value *v = parse(*state, "{\"a\":{\"b\":[1,\"x\\n\",true,null,-2.5]},\"\\u0065\":{ },\"f\":\"NaN\"}");
+    const tarn_json_value *v =
+        parse(*state, "{\"a\":{\"b\":[1,\"x\\n\",true,null,-2.5]},\"\\u0065\":{ },\"f\":\"NaN\"}");
     const tarn_json_value *b = tarn_json_get(tarn_json_get(v, "a"), "b");
     assert_int_equal(tarn_json_count(b), 5);
     assert_int_equal(tarn_json_as_int(tarn_json_at(b, 0), 9), 1);

@@ -73,8 +73,10 @@ static size_t unescape_all(tarn_str raw, char *out) {
             if (!stops) continue;
         }
 #endif
-        if (*p == '\\') to = unescape(&p, end, to);
-        else *to++ = *p++;
+        if (*p == '\\')
+            to = unescape(&p, end, to);
+        else
+            *to++ = *p++;
     }
     return (size_t)(to - out);
 }
@@ -96,7 +98,8 @@ tarn_code tarn_json_int(tarn_cx *cx, tarn_json *r, int64_t *out) {
     bool negative = *p == '-';
     if (r->raw.n > 18) {
         if (tarn_parse_i64(r->raw, out)) return TARN_OK;
-        return tarn_json_fail(cx, r, "expected an integer of 64 bits, found %.*s", (int)(r->raw.n < 60 ? r->raw.n : 60), r->raw.p);
+        return tarn_json_fail(cx, r, "expected an integer of 64 bits, found %.*s", (int)(r->raw.n < 60 ? r->raw.n : 60),
+                              r->raw.p);
     }
     int64_t v = 0;
     for (p += negative; p < end; p++) {
@@ -113,7 +116,8 @@ tarn_code tarn_json_double(tarn_cx *cx, tarn_json *r, double *out) {
                    (tarn_str_is(r->raw, "NaN") || tarn_str_is(r->raw, "Infinity") || tarn_str_is(r->raw, "-Infinity"));
     if (!number && !special) return tarn_json_fail_kind(cx, r, "a number");
     if (tarn_parse_f64(r->raw, out)) return TARN_OK;
-    return tarn_json_fail(cx, r, "expected a number in the range of doubles, found %.*s", (int)(r->raw.n < 60 ? r->raw.n : 60), r->raw.p);
+    return tarn_json_fail(cx, r, "expected a number in the range of doubles, found %.*s",
+                          (int)(r->raw.n < 60 ? r->raw.n : 60), r->raw.p);
 }
 
 tarn_code tarn_json_bool(tarn_cx *cx, tarn_json *r, bool *out) {

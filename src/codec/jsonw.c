@@ -28,9 +28,12 @@ void tarn_jsonw_end_array(tarn_jsonw *w) { end_container(w, ']'); }
 static void put_escape(tarn_buf *out, unsigned char c) {
     static const char from[] = "\"\\\b\f\n\r\t", into[] = "\"\\bfnrt";
     const char *at = c ? strchr(from, c) : NULL;
-    if (at) tarn_buf_add(out, (char[]){'\\', into[at - from]}, 2);
-    else if (c < 0x20) tarn_buf_add(out, (char[]){'\\', 'u', '0', '0', (char)('0' + (c >> 4)), "0123456789abcdef"[c & 15]}, 6);
-    else tarn_buf_puts(out, "\xef\xbf\xbd");
+    if (at)
+        tarn_buf_add(out, (char[]){'\\', into[at - from]}, 2);
+    else if (c < 0x20)
+        tarn_buf_add(out, (char[]){'\\', 'u', '0', '0', (char)('0' + (c >> 4)), "0123456789abcdef"[c & 15]}, 6);
+    else
+        tarn_buf_puts(out, "\xef\xbf\xbd");
 }
 
 static void put_string(tarn_buf *out, tarn_str s) {
@@ -90,7 +93,8 @@ void tarn_jsonw_uint(tarn_jsonw *w, uint64_t v) {
     put_uint(w->out, v, false);
 }
 
-/* The fewest digits that give |v| back: 0.<digits> times 10^exponent. printf's point follows the locale, so only its digits are taken. */
+/* The fewest digits that give |v| back: 0.<digits> times 10^exponent. printf's point follows the locale, so only its
+ * digits are taken. */
 static int shortest_digits(double v, char digits[20], int *exponent) {
     bool subnormal = v < 2.2250738585072014e-308;
     for (int precision = subnormal ? 1 : 15;; precision++) {

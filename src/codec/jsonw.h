@@ -1,4 +1,5 @@
-/* jsonw.h: writes JSON onto a tarn_buf; commas are put where they belong. Failure is the buffer's: check tarn_buf_ok once at the end. */
+/* jsonw.h: writes JSON onto a tarn_buf; commas are put where they belong. Failure is the buffer's: check tarn_buf_ok
+ * once at the end. */
 #ifndef TARN_CODEC_JSONW_H
 #define TARN_CODEC_JSONW_H
 

@@ -35,7 +35,9 @@ static void test_structure(void **state) {
     tarn_jsonw_newline(&w);
     tarn_jsonw_bool(&w, true);
     assert_true(tarn_buf_ok(&b));
-    assert_string_equal(b.data, "{\"a\":[-9223372036854775808,18446744073709551615,{},[],null],\"b\\\"c\":false,\"r\":[1],\"t\":null}\ntrue");
+    assert_string_equal(
+        b.data,
+        "{\"a\":[-9223372036854775808,18446744073709551615,{},[],null],\"b\\\"c\":false,\"r\":[1],\"t\":null}\ntrue");
 }
 
 static void check_string(tarn_str s, const char *want) {
@@ -48,9 +50,13 @@ static void check_string(tarn_str s, const char *want) {
 static void test_strings(void **state) {
     (void)state;
     check_string(TARN_LIT(""), "\"\"");
-    check_string(TARN_LIT("a\"\\/\b\f\n\r\t\x01\x1f\x7f\0z"), "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\\u0000z\"");
+    check_string(TARN_LIT("a\"\\/\b\f\n\r\t\x01\x1f\x7f\0z"),
+                 "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\\u0000z\"");
     check_string(TARN_LIT("\xc3\xa9\xf0\x9f\x98\x80"), "\"\xc3\xa9\xf0\x9f\x98\x80\"");
-    check_string(TARN_LIT("\xff" "a\xc3"), "\"\xef\xbf\xbd" "a\xef\xbf\xbd\"");
+    check_string(TARN_LIT("\xff"
+                          "a\xc3"),
+                 "\"\xef\xbf\xbd"
+                 "a\xef\xbf\xbd\"");
     check_string(TARN_LIT("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
     check_string((tarn_str){NULL, 0}, "null");
 }
@@ -68,8 +74,10 @@ static void check_double(double v, const char *want) {
     tarn_json_init(&r, (tarn_str){b.data, b.n}, 4);
     assert_int_equal(tarn_json_next(&cx, &r), TARN_OK);
     assert_int_equal(tarn_json_double(&cx, &r, &back), TARN_OK);
-    if (isnan(v)) assert_true(isnan(back));
-    else assert_memory_equal(&back, &v, sizeof v);
+    if (isnan(v))
+        assert_true(isnan(back));
+    else
+        assert_memory_equal(&back, &v, sizeof v);
     tarn_cx_done(&cx);
     tarn_conf_free(conf);
 }

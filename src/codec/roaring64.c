@@ -1,4 +1,5 @@
-/* roaring64.c: the outer map of 64-bit roaring bitmaps over CRoaring's 32-bit ones, and a checked reader for hostile bytes. */
+/* roaring64.c: the outer map of 64-bit roaring bitmaps over CRoaring's 32-bit ones, and a checked reader for hostile
+ * bytes. */
 #include "codec/roaring64.h"
 
 #include <roaring/roaring.h>
@@ -36,8 +37,10 @@ static size_t find_bucket(const tarn_roaring64 *b, uint64_t key) {
     size_t low = 0, high = b->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (b->buckets[middle].key < key) low = middle + 1;
-        else high = middle;
+        if (b->buckets[middle].key < key)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -70,7 +73,9 @@ tarn_roaring64 *tarn_roaring64_copy(const tarn_roaring64 *b) {
     return copy;
 }
 
-void tarn_roaring64_add(tarn_roaring64 *b, uint64_t row) { roaring_bitmap_add(make_low(b, (uint32_t)(row >> 32)), (uint32_t)row); }
+void tarn_roaring64_add(tarn_roaring64 *b, uint64_t row) {
+    roaring_bitmap_add(make_low(b, (uint32_t)(row >> 32)), (uint32_t)row);
+}
 
 void tarn_roaring64_add_many(tarn_roaring64 *b, const int64_t *rows, size_t n) {
     uint32_t low[1024];
@@ -97,8 +102,10 @@ void tarn_roaring64_or(tarn_roaring64 *b, const tarn_roaring64 *other) {
     for (size_t k = 0; k < other->n; k++) {
         const bucket *from = &other->buckets[k];
         size_t i = find_bucket(b, from->key);
-        if (i < b->n && b->buckets[i].key == from->key) roaring_bitmap_or_inplace(b->buckets[i].low, from->low);
-        else insert_bucket(b, i, from->key, roaring_bitmap_copy(from->low));
+        if (i < b->n && b->buckets[i].key == from->key)
+            roaring_bitmap_or_inplace(b->buckets[i].low, from->low);
+        else
+            insert_bucket(b, i, from->key, roaring_bitmap_copy(from->low));
     }
 }
 
@@ -108,10 +115,14 @@ void tarn_roaring64_and_not(tarn_roaring64 *b, const tarn_roaring64 *other) {
         bucket own = b->buckets[i];
         const roaring_bitmap_t *gone = low_of(other, own.key);
         /* CRoaring wants two different bitmaps. */
-        if (b == other) roaring_bitmap_clear(own.low);
-        else if (gone) roaring_bitmap_andnot_inplace(own.low, gone);
-        if (roaring_bitmap_is_empty(own.low)) roaring_bitmap_free(own.low);
-        else b->buckets[kept++] = own;
+        if (b == other)
+            roaring_bitmap_clear(own.low);
+        else if (gone)
+            roaring_bitmap_andnot_inplace(own.low, gone);
+        if (roaring_bitmap_is_empty(own.low))
+            roaring_bitmap_free(own.low);
+        else
+            b->buckets[kept++] = own;
     }
     b->n = kept;
 }
@@ -143,7 +154,8 @@ void tarn_roaring64_contains_many(const tarn_roaring64 *b, const int64_t *rows, 
         while (end < n && rows[end] >= rows[end - 1] && rows[end] >> 32 == key) end++;
         const roaring_bitmap_t *low = key >= 0 ? low_of(b, (uint64_t)key) : NULL;
         /* Setting up the walk costs as much as a few searches. */
-        if (low && end - i >= 4) contains_ascending(low, rows + i, end - i, out + i);
+        if (low && end - i >= 4)
+            contains_ascending(low, rows + i, end - i, out + i);
         else if (low)
             for (size_t k = i; k < end; k++) out[k] = roaring_bitmap_contains(low, (uint32_t)rows[k]);
         i = end;
@@ -161,7 +173,8 @@ bool tarn_roaring64_is_empty(const tarn_roaring64 *b) { return b->n == 0; }
 bool tarn_roaring64_equals(const tarn_roaring64 *a, const tarn_roaring64 *b) {
     if (a->n != b->n) return false;
     for (size_t i = 0; i < a->n; i++)
-        if (a->buckets[i].key != b->buckets[i].key || !roaring_bitmap_equals(a->buckets[i].low, b->buckets[i].low)) return false;
+        if (a->buckets[i].key != b->buckets[i].key || !roaring_bitmap_equals(a->buckets[i].low, b->buckets[i].low))
+            return false;
     return true;
 }
 
@@ -170,7 +183,8 @@ uint64_t tarn_roaring64_count(const tarn_roaring64 *b, uint64_t begin, uint64_t 
     if (begin >= end) return 0;
     for (size_t i = find_bucket(b, begin >> 32); i < b->n && b->buckets[i].key <= (end - 1) >> 32; i++) {
         uint64_t base = (uint64_t)b->buckets[i].key << 32;
-        uint64_t low = begin > base ? begin - base : 0, high = end - base < UINT64_C(1) << 32 ? end - base : UINT64_C(1) << 32;
+        uint64_t low = begin > base ? begin - base : 0,
+                 high = end - base < UINT64_C(1) << 32 ? end - base : UINT64_C(1) << 32;
         n += roaring_bitmap_range_cardinality(b->buckets[i].low, low, high);
     }
     return n;
@@ -232,13 +246,15 @@ static uint32_t read16(const unsigned char *p) { return (uint32_t)p[0] | (uint32
 static uint32_t read32(const unsigned char *p) { return read16(p) | read16(p + 2) << 16; }
 
 static tarn_code fail_at(tarn_cx *cx, const reader *r, const char *what) {
-    return tarn_fail(cx, TARN_CORRUPT, "roaring bitmap at byte %zu of %zu: %s", (size_t)(r->p - r->begin), (size_t)(r->end - r->begin), what);
+    return tarn_fail(cx, TARN_CORRUPT, "roaring bitmap at byte %zu of %zu: %s", (size_t)(r->p - r->begin),
+                     (size_t)(r->end - r->begin), what);
 }
 
 static tarn_code check_array(tarn_cx *cx, reader *r, uint32_t cardinality) {
     if (bytes_left(r) < 2 * (size_t)cardinality) return fail_at(cx, r, "the bytes end within an array container");
     for (uint32_t i = 1; i < cardinality; i++)
-        if (read16(r->p + 2 * i) <= read16(r->p + 2 * i - 2)) return fail_at(cx, r, "an array container is not in order");
+        if (read16(r->p + 2 * i) <= read16(r->p + 2 * i - 2))
+            return fail_at(cx, r, "an array container is not in order");
     r->p += 2 * (size_t)cardinality;
     return TARN_OK;
 }
@@ -273,7 +289,8 @@ static tarn_code check_runs(tarn_cx *cx, reader *r, uint32_t cardinality) {
     return TARN_OK;
 }
 
-/* One 32-bit bitmap of the RoaringFormatSpec, moved past when it is sound. CRoaring checks lengths only, and trusts order and counts. */
+/* One 32-bit bitmap of the RoaringFormatSpec, moved past when it is sound. CRoaring checks lengths only, and trusts
+ * order and counts. */
 static tarn_code check_bitmap(tarn_cx *cx, reader *r) {
     enum { COOKIE_PLAIN = 12346, COOKIE_RUNS = 12347, OFFSETS_FROM = 4, ARRAY_MAX = 4096 };
     if (bytes_left(r) < 8) return fail_at(cx, r, "the bytes end within a header");
@@ -285,15 +302,20 @@ static tarn_code check_bitmap(tarn_cx *cx, reader *r) {
     const unsigned char *run_flags = r->p + 4;
     size_t flag_bytes = has_runs ? (containers + 7) / 8 : 4; /* without runs the count stands in their place */
     size_t offset_bytes = !has_runs || containers >= OFFSETS_FROM ? 4 * (size_t)containers : 0;
-    if (bytes_left(r) < 4 + flag_bytes + 4 * (size_t)containers + offset_bytes) return fail_at(cx, r, "the bytes end within a header");
+    if (bytes_left(r) < 4 + flag_bytes + 4 * (size_t)containers + offset_bytes)
+        return fail_at(cx, r, "the bytes end within a header");
     const unsigned char *about = r->p + 4 + flag_bytes;
     r->p = about + 4 * (size_t)containers + offset_bytes;
     for (uint32_t i = 0; i < containers; i++) {
         uint32_t cardinality = read16(about + 4 * i + 2) + 1;
-        if (i && read16(about + 4 * i) <= read16(about + 4 * i - 4)) return fail_at(cx, r, "containers are not in order");
-        if (has_runs && run_flags[i / 8] >> (i % 8) & 1) TRY(check_runs(cx, r, cardinality));
-        else if (cardinality <= ARRAY_MAX) TRY(check_array(cx, r, cardinality));
-        else TRY(check_bitset(cx, r, cardinality));
+        if (i && read16(about + 4 * i) <= read16(about + 4 * i - 4))
+            return fail_at(cx, r, "containers are not in order");
+        if (has_runs && run_flags[i / 8] >> (i % 8) & 1)
+            TRY(check_runs(cx, r, cardinality));
+        else if (cardinality <= ARRAY_MAX)
+            TRY(check_array(cx, r, cardinality));
+        else
+            TRY(check_bitset(cx, r, cardinality));
     }
     return TARN_OK;
 }

@@ -1,6 +1,6 @@
 /* roaring64.h: sets of row positions: 64-bit roaring bitmaps as in Delta deletion vectors and Iceberg's Puffin files.
- * On malloc; as with arenas, memory that malloc cannot give ends the process. Functions that take it const may run in any
- * number of threads at once. */
+ * On malloc; as with arenas, memory that malloc cannot give ends the process. Functions that take it const may run in
+ * any number of threads at once. */
 #ifndef TARN_CODEC_ROARING64_H
 #define TARN_CODEC_ROARING64_H
 
@@ -32,13 +32,14 @@ bool tarn_roaring64_equals(const tarn_roaring64 *a, const tarn_roaring64 *b);
 uint64_t tarn_roaring64_count(const tarn_roaring64 *b, uint64_t begin, uint64_t end);
 /* The largest; false when it is empty. */
 bool tarn_roaring64_max(const tarn_roaring64 *b, uint64_t *out);
-/* Iteration: the first up to `n` values from `from` on, ascending; fewer than n: that was all. Go on with the last one + 1. */
+/* Iteration: the first up to `n` values from `from` on, ascending; fewer than n: that was all. Go on with the last one
+ * + 1. */
 size_t tarn_roaring64_values(const tarn_roaring64 *b, uint64_t from, uint64_t *out, size_t n);
 
 /* Turns runs of rows into run containers; before serializing. */
 void tarn_roaring64_optimize(tarn_roaring64 *b);
-/* The portable serialisation (RoaringFormatSpec, "Extension for 64-bit implementations"): u64 count, then (u32 key, 32-bit
- * bitmap) ascending. */
+/* The portable serialisation (RoaringFormatSpec, "Extension for 64-bit implementations"): u64 count, then (u32 key,
+ * 32-bit bitmap) ascending. */
 size_t tarn_roaring64_serialized_size(const tarn_roaring64 *b);
 void tarn_roaring64_serialize(const tarn_roaring64 *b, tarn_buf *out);
 /* All of `bytes`, checked to the last container: CORRUPT for anything else. */

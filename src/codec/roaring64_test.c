@@ -142,8 +142,16 @@ static void test_edges(void **state) {
 
 /* {3, 7, 2^32 + 1} as the specification lays it out. */
 static const char known[] = "\2\0\0\0\0\0\0\0"
-                            "\0\0\0\0" "\x3a\x30\0\0\1\0\0\0" "\0\0\1\0" "\x10\0\0\0" "\3\0\7\0"
-                            "\1\0\0\0" "\x3a\x30\0\0\1\0\0\0" "\0\0\0\0" "\x10\0\0\0" "\1";
+                            "\0\0\0\0"
+                            "\x3a\x30\0\0\1\0\0\0"
+                            "\0\0\1\0"
+                            "\x10\0\0\0"
+                            "\3\0\7\0"
+                            "\1\0\0\0"
+                            "\x3a\x30\0\0\1\0\0\0"
+                            "\0\0\0\0"
+                            "\x10\0\0\0"
+                            "\1";
 
 static void test_known_bytes(void **state) {
     tarn_cx *cx = *state;
@@ -191,20 +199,58 @@ static void test_truncated_and_padded(void **state) {
 
 static void test_broken_rules(void **state) {
     tarn_cx *cx = *state;
-#define HEAD "\1\0\0\0\0\0\0\0" "\0\0\0\0"
+#define HEAD                                                                                                           \
+    "\1\0\0\0\0\0\0\0"                                                                                                 \
+    "\0\0\0\0"
 #define BAD(bytes) assert_int_equal(decode(cx, bytes, sizeof(bytes) - 1), TARN_CORRUPT)
-    BAD("\xff\xff\xff\xff\xff\xff\xff\xff" "\0\0\0\0\x3a\x30\0\0\0\0\0\0");
-    BAD(HEAD "\x3a\x30\1\0\1\0\0\0" "\0\0\0\0" "\x10\0\0\0" "\3\0");           /* cookie */
-    BAD(HEAD "\x3a\x30\0\0\1\0\1\0" "\0\0\0\0" "\x10\0\0\0" "\3\0");           /* 65537 containers */
-    BAD(HEAD "\x3a\x30\0\0\1\0\0\0" "\0\0\1\0" "\x10\0\0\0" "\7\0\3\0");       /* descending */
-    BAD(HEAD "\x3a\x30\0\0\1\0\0\0" "\0\0\1\0" "\x10\0\0\0" "\3\0\3\0");       /* twice the same */
-    BAD(HEAD "\x3b\x30\0\0\1" "\0\0\5\0" "\2\0" "\0\0\2\0" "\2\0\2\0");        /* runs overlap */
-    BAD(HEAD "\x3b\x30\0\0\1" "\0\0\2\0" "\1\0" "\xff\xff\2\0");               /* run past the end */
-    BAD(HEAD "\x3b\x30\0\0\1" "\0\0\2\0" "\0\0");                              /* no run */
-    BAD(HEAD "\x3b\x30\0\0\1" "\0\0\2\0" "\1\0" "\0\0\1\0");                   /* count differs */
-    BAD(HEAD "\x3a\x30\0\0\2\0\0\0" "\1\0\0\0\0\0\0\0" "\0\0\0\0\0\0\0\0" "\3\0\3\0"); /* containers descend */
-    assert_int_equal(decode(cx, HEAD "\x3b\x30\0\0\1" "\0\0\2\0" "\1\0" "\0\0\2\0", 12 + 5 + 4 + 6), TARN_OK);
-    char bitset[12 + 16 + 8192] = HEAD "\x3a\x30\0\0\1\0\0\0" "\0\0\0\x20" "\x10\0\0";
+    BAD("\xff\xff\xff\xff\xff\xff\xff\xff"
+        "\0\0\0\0\x3a\x30\0\0\0\0\0\0");
+    BAD(HEAD "\x3a\x30\1\0\1\0\0\0"
+             "\0\0\0\0"
+             "\x10\0\0\0"
+             "\3\0"); /* cookie */
+    BAD(HEAD "\x3a\x30\0\0\1\0\1\0"
+             "\0\0\0\0"
+             "\x10\0\0\0"
+             "\3\0"); /* 65537 containers */
+    BAD(HEAD "\x3a\x30\0\0\1\0\0\0"
+             "\0\0\1\0"
+             "\x10\0\0\0"
+             "\7\0\3\0"); /* descending */
+    BAD(HEAD "\x3a\x30\0\0\1\0\0\0"
+             "\0\0\1\0"
+             "\x10\0\0\0"
+             "\3\0\3\0"); /* twice the same */
+    BAD(HEAD "\x3b\x30\0\0\1"
+             "\0\0\5\0"
+             "\2\0"
+             "\0\0\2\0"
+             "\2\0\2\0"); /* runs overlap */
+    BAD(HEAD "\x3b\x30\0\0\1"
+             "\0\0\2\0"
+             "\1\0"
+             "\xff\xff\2\0"); /* run past the end */
+    BAD(HEAD "\x3b\x30\0\0\1"
+             "\0\0\2\0"
+             "\0\0"); /* no run */
+    BAD(HEAD "\x3b\x30\0\0\1"
+             "\0\0\2\0"
+             "\1\0"
+             "\0\0\1\0"); /* count differs */
+    BAD(HEAD "\x3a\x30\0\0\2\0\0\0"
+             "\1\0\0\0\0\0\0\0"
+             "\0\0\0\0\0\0\0\0"
+             "\3\0\3\0"); /* containers descend */
+    assert_int_equal(decode(cx,
+                            HEAD "\x3b\x30\0\0\1"
+                                 "\0\0\2\0"
+                                 "\1\0"
+                                 "\0\0\2\0",
+                            12 + 5 + 4 + 6),
+                     TARN_OK);
+    char bitset[12 + 16 + 8192] = HEAD "\x3a\x30\0\0\1\0\0\0"
+                                       "\0\0\0\x20"
+                                       "\x10\0\0";
     memset(bitset + 28, 0x11, 8192);
     assert_int_equal(decode(cx, bitset, sizeof bitset), TARN_CORRUPT); /* 16384 values, 8193 said */
     bitset[22] = (char)0xff, bitset[23] = 0x3f;

@@ -12,7 +12,7 @@ static bool is_utf8(tarn_str s) {
 static duckdb_decimal decimal_of(const tarn_value *v) {
     int digits = 1;
     for (__int128 rest = v->dec / 10; rest; rest /= 10) digits++;
-    if (digits < v->scale) digits = v->scale;
+    if (digits <= v->scale) digits = v->scale < 38 ? v->scale + 1 : 38;
     return (duckdb_decimal){.width = (uint8_t)digits, .scale = (uint8_t)v->scale,
                             .value = {.lower = (uint64_t)v->dec, .upper = (int64_t)(v->dec >> 64)}};
 }

@@ -73,7 +73,7 @@ static tarn_code set_options(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db
 }
 
 static tarn_code prepare_database(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, duckdb_database database) {
-    tarn_conn conn = {.engine = engine, .api = engine->api, .db = db};
+    tarn_conn conn = {.engine = engine, .api = engine->api, .db = db, .opened = -1};
     if (conn.api->connect(database, &conn.handle) != DuckDBSuccess) return tarn_fail(cx, TARN_INTERNAL, "cannot connect to DuckDB");
     tarn_code code = tarn_conn_run(cx, &conn, tarn_printf(cx, "SET GLOBAL TimeZone='%s'", default_timezone));
     if (code == TARN_OK && db == TARN_DB_PLAN) code = tarn_conn_run(cx, &conn, plan_settings);
@@ -86,7 +86,7 @@ static tarn_code prepare_database(tarn_cx *cx, tarn_engine *engine, tarn_engine_
 
 /* With the engine's lock held. */
 static tarn_code open_database(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db) {
-    if (engine->databases[db]) return TARN_OK;
+    if (engine->databases[db] && atomic_load(&engine->broken[db]) != engine->opened[db]) return TARN_OK;
     const tarn_duckdb *api;
     TRY(tarn_duckdb_load(cx, &api));
     atomic_store(&engine->api, api);
@@ -101,9 +101,14 @@ static tarn_code open_database(tarn_cx *cx, tarn_engine *engine, tarn_engine_db 
     }
     api->destroy_config(&config);
     if (code == TARN_OK) code = prepare_database(cx, engine, db, database);
-    if (code == TARN_OK) engine->databases[db] = database;
-    else if (database) api->close(&database);
-    return code;
+    if (code != TARN_OK) {
+        if (database) api->close(&database);
+        return code;
+    }
+    if (engine->databases[db]) api->close(&engine->databases[db]); /* open connections keep what they need of it */
+    engine->databases[db] = database;
+    engine->opened[db]++;
+    return TARN_OK;
 }
 
 static tarn_code set_timezone(tarn_cx *cx, tarn_conn *conn) {
@@ -111,7 +116,10 @@ static tarn_code set_timezone(tarn_cx *cx, tarn_conn *conn) {
     if (!timezone || !*timezone) timezone = default_timezone;
     if (strcmp(conn->timezone, timezone) == 0) return TARN_OK;
     bool used = conn->used;
-    TRY(tarn_prefix(cx, tarn_conn_run(cx, conn, tarn_printf(cx, "SET TimeZone=%s", tarn_sql_string(cx->arena, timezone))), "timezone"));
+    tarn_code code = tarn_conn_run(cx, conn, tarn_printf(cx, "SET TimeZone=%s", tarn_sql_string(cx->arena, timezone)));
+    if (code == TARN_INVALID || code == TARN_UNSUPPORTED)
+        return tarn_fail(cx, TARN_INVALID, "timezone '%s' is not known; use a name such as Europe/Berlin", timezone);
+    TRY(code);
     conn->used = used; /* the pool knows this setting */
     free(conn->timezone);
     conn->timezone = strdup(timezone);
@@ -131,9 +139,19 @@ static tarn_conn *new_conn(tarn_engine *engine, tarn_engine_db db) {
     tarn_conn *conn = calloc(1, sizeof *conn);
     char *timezone = strdup(default_timezone);
     if (!conn || !timezone) abort();
-    *conn = (tarn_conn){.engine = engine, .api = engine->api, .db = db, .timezone = timezone, .error_at = -1};
+    *conn = (tarn_conn){.engine = engine, .api = engine->api, .db = db, .opened = engine->opened[db], .timezone = timezone, .error_at = -1};
     atomic_fetch_add(&engine->refs, 1);
     return conn;
+}
+
+/* Those of a database that has been replaced are let go. */
+static tarn_conn *take_idle(tarn_engine *engine) {
+    while (engine->n_idle) {
+        tarn_conn *conn = engine->idle[--engine->n_idle];
+        if (conn->opened == engine->opened[TARN_DB_EXECUTE]) return conn;
+        free_conn(conn);
+    }
+    return NULL;
 }
 
 tarn_code tarn_engine_conn(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, tarn_conn **out) {
@@ -141,7 +159,7 @@ tarn_code tarn_engine_conn(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, 
     bool fresh = false;
     pthread_mutex_lock(&engine->lock);
     tarn_code code = open_database(cx, engine, db);
-    if (code == TARN_OK && db == TARN_DB_EXECUTE && engine->n_idle) conn = engine->idle[--engine->n_idle];
+    if (code == TARN_OK && db == TARN_DB_EXECUTE) conn = take_idle(engine);
     if (code == TARN_OK && !conn) {
         conn = new_conn(engine, db);
         fresh = true;
@@ -162,7 +180,8 @@ void tarn_conn_close(tarn_conn *conn) {
     tarn_engine *engine = conn->engine;
     bool keep = false;
     pthread_mutex_lock(&engine->lock);
-    if (!conn->used && conn->db == TARN_DB_EXECUTE && engine->n_idle < TARN_IDLE_CONNS) {
+    bool good = !conn->used && conn->opened == engine->opened[conn->db] && atomic_load(&engine->broken[conn->db]) != conn->opened;
+    if (good && conn->db == TARN_DB_EXECUTE && engine->n_idle < TARN_IDLE_CONNS) {
         conn->error_at = -1;
         engine->idle[engine->n_idle++] = conn;
         keep = true;

@@ -111,6 +111,7 @@ tarn_code tarn_duckdb_fail(tarn_cx *cx, tarn_conn *conn, const char *message, si
     if (!text.p) text = tarn_str_of(message);
     if (conn) conn->error_at = at;
     tarn_code code = catalog_code(json, code_of(type, text));
+    if (conn && code == TARN_INTERNAL) atomic_store(&conn->engine->broken[conn->db], conn->opened);
     if (code == TARN_CANCELLED) {
         TRY(tarn_check(cx));
         return tarn_fail(cx, code, "the statement was cancelled");

@@ -9,14 +9,15 @@ enum { SLICE_ROWS = 2048 };
 typedef struct feed {
     struct feed *next;
     uint64_t id;
-    tarn_cx *cx; /* of the thread that waits for the statement */
+    tarn_cx cx; /* a child: its error is kept apart from the statement's */
     tarn_conn *conn;
     struct ArrowArrayStream *stream;
     struct ArrowSchema schema;
     duckdb_arrow_converted_schema types;
     struct shared_batch *batch; /* NULL: fetch the next */
     int64_t at;
-    tarn_code failed;
+    tarn_code failed;  /* of a callback, with its error: DuckDB's own says less */
+    tarn_error error;
 } feed;
 
 struct tarn_feeds {
@@ -102,14 +103,14 @@ static tarn_code fail_stream(tarn_cx *cx, struct ArrowArrayStream *stream, const
 static tarn_code next_batch(feed *f) {
     struct ArrowArray array = {0};
     int code = f->stream->get_next(f->stream, &array);
-    if (code) return fail_stream(f->cx, f->stream, "get_next", code);
+    if (code) return fail_stream(&f->cx, f->stream, "get_next", code);
     if (!array.release) return TARN_OK;
     shared_batch *batch = calloc(1, sizeof *batch);
     if (!batch || array.n_children != f->schema.n_children) {
         tarn_array_release(&array);
         free(batch);
-        return batch ? tarn_fail(f->cx, TARN_INVALID, "a batch handed in has not the columns of its schema")
-                     : tarn_fail(f->cx, TARN_NOMEM, "no memory for a batch");
+        return batch ? tarn_fail(&f->cx, TARN_INVALID, "a batch handed in has not the columns of its schema")
+                     : tarn_fail(&f->cx, TARN_NOMEM, "no memory for a batch");
     }
     batch->refs = 1;
     batch->array = array;
@@ -121,7 +122,7 @@ static tarn_code next_batch(feed *f) {
 /* The next rows as a chunk; *out stays NULL at the end of the stream. */
 static tarn_code next_chunk(feed *f, duckdb_data_chunk *out) {
     while (!f->batch || f->at >= f->batch->array.length) {
-        TRY(tarn_check(f->cx));
+        TRY(tarn_check(&f->cx));
         drop_batch(f->batch);
         f->batch = NULL;
         TRY(next_batch(f));
@@ -130,8 +131,8 @@ static tarn_code next_chunk(feed *f, duckdb_data_chunk *out) {
     int64_t rows = f->batch->array.length - f->at;
     if (rows > SLICE_ROWS) rows = SLICE_ROWS;
     struct ArrowArray part;
-    if (!make_slice(f->batch, f->at, rows, &part)) return tarn_fail(f->cx, TARN_NOMEM, "no memory for a batch");
-    tarn_code code = tarn_duckdb_check(f->cx, f->conn, f->conn->api->data_chunk_from_arrow(f->conn->handle, &part, f->types, out));
+    if (!make_slice(f->batch, f->at, rows, &part)) return tarn_fail(&f->cx, TARN_NOMEM, "no memory for a batch");
+    tarn_code code = tarn_duckdb_check(&f->cx, f->conn, f->conn->api->data_chunk_from_arrow(f->conn->handle, &part, f->types, out));
     if (part.release) part.release(&part);
     if (code == TARN_OK) f->at += rows;
     return code;
@@ -146,12 +147,136 @@ static feed *find_feed(tarn_feeds *feeds, uint64_t id) {
 }
 
 /* A batch of no rows tells the types that DuckDB gives the columns. */
+static struct ArrowArray *empty_array(tarn_arena *arena, const struct ArrowSchema *schema) {
+    static const int64_t zeros[2];
+    struct ArrowArray *array = TARN_NEW(arena, struct ArrowArray);
+    array->n_buffers = 3;
+    array->buffers = TARN_NEW_ARRAY(arena, const void *, 4);
+    for (int i = 1; i < 4; i++) array->buffers[i] = zeros;
+    array->n_children = schema->n_children;
+    array->children = TARN_NEW_ARRAY(arena, struct ArrowArray *, (size_t)schema->n_children + 1);
+    for (int64_t i = 0; i < schema->n_children; i++) array->children[i] = empty_array(arena, schema->children[i]);
+    if (schema->dictionary) array->dictionary = empty_array(arena, schema->dictionary);
+    array->release = release_nothing;
+    return array;
+}
+
 static tarn_code add_columns(feed *f, duckdb_bind_info info) {
     const tarn_duckdb *api = f->conn->api;
-    for (int64_t i = 0; i < f->schema.n_children; i++) {
+    duckdb_data_chunk chunk = NULL;
+    struct ArrowArray *none = empty_array(f->cx.arena, &f->schema);
+    TRY(tarn_duckdb_check(&f->cx, f->conn, api->data_chunk_from_arrow(f->conn->handle, none, f->types, &chunk)));
+    for (idx_t i = 0; i < api->data_chunk_get_column_count(chunk); i++) {
         const char *name = f->schema.children[i]->name;
-        duckdb_logical_type type = api->arrow_type(f, i);
-        api->bind_add_result_column(info, name, type);
+        duckdb_logical_type type = api->vector_get_column_type(api->data_chunk_get_vector(chunk, i));
+        api->bind_add_result_column(info, name ? name : "", type);
+        api->destroy_logical_type(&type);
     }
+    api->destroy_data_chunk(&chunk);
     return TARN_OK;
+}
+
+static const char *keep_error(feed *f, tarn_code code) {
+    f->failed = code;
+    f->error = f->cx.error;
+    return f->error.message;
+}
+
+static void bind_feed(duckdb_bind_info info) {
+    const tarn_duckdb *api = tarn_duckdb_loaded();
+    duckdb_value id = api->bind_get_parameter(info, 0);
+    feed *f = find_feed(api->bind_get_extra_info(info), api->get_uint64(id));
+    api->destroy_value(&id);
+    if (!f) return api->bind_set_error(info, "tarn_feed: there is no such stream; it is for Tarn's own use");
+    tarn_code code = add_columns(f, info);
+    if (code != TARN_OK) return api->bind_set_error(info, keep_error(f, code));
+    api->bind_set_bind_data(info, f, NULL);
+}
+
+/* DuckDB wants one; by default one thread reads. */
+static void init_feed(duckdb_init_info info) { (void)info; }
+
+static void run_feed(duckdb_function_info info, duckdb_data_chunk output) {
+    const tarn_duckdb *api = tarn_duckdb_loaded();
+    feed *f = api->function_get_bind_data(info);
+    duckdb_data_chunk chunk = NULL;
+    tarn_code code = next_chunk(f, &chunk);
+    if (code != TARN_OK) return api->function_set_error(info, keep_error(f, code));
+    if (!chunk) return api->data_chunk_set_size(output, 0);
+    for (idx_t i = 0; i < api->data_chunk_get_column_count(chunk); i++)
+        api->vector_reference_vector(api->data_chunk_get_vector(output, i), api->data_chunk_get_vector(chunk, i));
+    api->data_chunk_set_size(output, api->data_chunk_get_size(chunk));
+    api->destroy_data_chunk(&chunk);
+}
+
+tarn_code tarn_feeds_register(tarn_cx *cx, tarn_engine *engine, duckdb_connection handle) {
+    const tarn_duckdb *api = engine->api;
+    duckdb_table_function f = api->create_table_function();
+    duckdb_logical_type id = api->create_logical_type(DUCKDB_TYPE_UBIGINT);
+    api->table_function_set_name(f, "tarn_feed");
+    api->table_function_add_parameter(f, id);
+    api->table_function_set_extra_info(f, engine->feeds, NULL);
+    api->table_function_set_bind(f, bind_feed);
+    api->table_function_set_init(f, init_feed);
+    api->table_function_set_function(f, run_feed);
+    duckdb_state state = api->register_table_function(handle, f);
+    api->destroy_logical_type(&id);
+    api->destroy_table_function(&f);
+    return state == DuckDBSuccess ? TARN_OK : tarn_fail(cx, TARN_INTERNAL, "cannot register tarn_feed with DuckDB");
+}
+
+static void add_feed(tarn_feeds *feeds, feed *f) {
+    pthread_mutex_lock(&feeds->lock);
+    f->id = ++feeds->last;
+    f->next = feeds->first;
+    feeds->first = f;
+    pthread_mutex_unlock(&feeds->lock);
+}
+
+static void remove_feed(tarn_feeds *feeds, feed *f) {
+    pthread_mutex_lock(&feeds->lock);
+    feed **at = &feeds->first;
+    while (*at != f) at = &(*at)->next;
+    *at = f->next;
+    pthread_mutex_unlock(&feeds->lock);
+}
+
+static tarn_code check_schema(tarn_cx *cx, const struct ArrowSchema *schema, int depth) {
+    if (depth > 64) return tarn_fail(cx, TARN_LIMIT, "the rows handed in are nested deeper than 64 levels");
+    if (depth == 0 && (!schema->format || strcmp(schema->format, "+s") != 0 || schema->n_children < 1))
+        return tarn_fail(cx, TARN_INVALID, "the rows handed in are no table: a struct of at least one column is wanted");
+    if (schema->n_children > tarn_conf_int(cx->conf, TARN_LIMIT_COLUMNS))
+        return tarn_fail(cx, TARN_LIMIT, "the rows handed in have more than limit.columns columns");
+    for (int64_t i = 0; i < schema->n_children; i++) TRY(check_schema(cx, schema->children[i], depth + 1));
+    return schema->dictionary ? check_schema(cx, schema->dictionary, depth + 1) : TARN_OK;
+}
+
+/* A table first and a view over it: the view's name is free of the table's, so that both can be replaced. */
+static tarn_code make_table(tarn_cx *cx, feed *f, const char *name) {
+    tarn_conn *conn = f->conn;
+    TRY(check_schema(&f->cx, &f->schema, 0));
+    TRY(tarn_duckdb_check(&f->cx, conn, conn->api->schema_from_arrow(conn->handle, &f->schema, &f->types)));
+    const char *table = tarn_sql_name(cx->arena, tarn_printf(cx, "%s$rows", name));
+    TRY(tarn_conn_run(&f->cx, conn, tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS SELECT * FROM tarn_feed(%llu::UBIGINT)", table,
+                                                (unsigned long long)f->id)));
+    return tarn_conn_run(&f->cx, conn, tarn_printf(cx, "CREATE OR REPLACE TEMP VIEW %s AS FROM temp.%s",
+                                                   tarn_sql_name(cx->arena, name), table));
+}
+
+tarn_code tarn_conn_ingest(tarn_cx *cx, tarn_conn *conn, const char *name, struct ArrowArrayStream *stream) {
+    feed f = {.conn = conn, .stream = stream};
+    int code = stream->get_schema(stream, &f.schema);
+    if (code) return fail_stream(cx, stream, "get_schema", code);
+    tarn_cx_fork(cx, &f.cx);
+    add_feed(conn->engine->feeds, &f);
+    tarn_code made = make_table(cx, &f, name);
+    remove_feed(conn->engine->feeds, &f);
+    if (made != TARN_OK && f.failed != TARN_OK) {
+        made = f.failed;
+        f.cx.error = f.error;
+    }
+    drop_batch(f.batch);
+    if (f.types) conn->api->destroy_arrow_converted_schema(&f.types);
+    tarn_schema_release(&f.schema);
+    return tarn_cx_join(cx, &f.cx, made);
 }

@@ -14,11 +14,13 @@ typedef struct tarn_feeds tarn_feeds;
 enum { TARN_IDLE_CONNS = 8 };
 
 struct tarn_engine {
-    pthread_mutex_t lock; /* guards what follows but refs and api */
+    pthread_mutex_t lock; /* guards what follows but the atomic ones */
     atomic_int refs;      /* its owner and each connection */
     char *temp_directory;
     _Atomic(const tarn_duckdb *) api; /* NULL until the library is loaded */
     duckdb_database databases[2];
+    atomic_int broken[2]; /* an internal error of DuckDB made the database refuse everything: the next connection opens another */
+    int opened[2];        /* how many have been opened: a connection of an older one is not kept */
     tarn_conn *idle[TARN_IDLE_CONNS]; /* of X, without temp objects */
     size_t n_idle;
     tarn_watcher *watcher;
@@ -31,6 +33,7 @@ struct tarn_conn {
     const tarn_duckdb *api;
     duckdb_connection handle;
     tarn_engine_db db;
+    int opened;      /* which of the engine's databases of that kind it is connected to */
     bool used;       /* has run something that may have left temp objects or settings behind */
     char *timezone;  /* in force */
     int64_t error_at;

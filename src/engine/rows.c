@@ -195,16 +195,16 @@ void tarn_rows_close(tarn_rows *rows) {
 
 tarn_code tarn_conn_text(tarn_cx *cx, tarn_conn *conn, const char *sql, char **out) {
     const tarn_duckdb *api = conn->api;
-    duckdb_prepared_statement statement = NULL;
+    duckdb_prepared_statement prepared = NULL;
     duckdb_result result = {0};
     tarn_watch watch;
     conn->error_at = -1;
     tarn_watch_begin(cx, conn, &watch);
-    tarn_code code = prepare(cx, conn, sql, 0, &statement);
+    tarn_code code = prepare(cx, conn, sql, 0, &prepared);
     if (code == TARN_OK) {
-        conn->used = conn->used || api->prepared_statement_type(statement) != DUCKDB_STATEMENT_TYPE_SELECT;
-        code = execute(cx, conn, statement, false, 0, &result);
-        api->destroy_prepare(&statement);
+        conn->used = conn->used || api->prepared_statement_type(prepared) != DUCKDB_STATEMENT_TYPE_SELECT;
+        code = execute(cx, conn, prepared, false, 0, &result);
+        api->destroy_prepare(&prepared);
     }
     tarn_watch_end(&watch);
     TRY(code);
@@ -221,7 +221,7 @@ static tarn_code read_columns(tarn_cx *cx, tarn_rows *rows, tarn_arena *arena, t
         tarn_auto(struct ArrowArray, tarn_array_release) batch = {0};
         TRY(tarn_rows_next(cx, rows, &batch));
         if (!batch.release) break;
-        tarn_column all = {&rows->schema, &batch};
+        tarn_column all = {.schema = &rows->schema, .array = &batch};
         tarn_column names = tarn_column_named(all, "column_name"), types = tarn_column_named(all, "column_type");
         for (int64_t i = 0; i < batch.length; i++) {
             tarn_type *type;

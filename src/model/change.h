@@ -1,4 +1,5 @@
-/* change.h: the change set: everything one commit does to one table. Every write of Tarn is one of these through format/commit.c. */
+/* change.h: the change set: everything one commit does to one table. Every write of Tarn is one of these through
+ * format/commit.c. */
 #ifndef TARN_MODEL_CHANGE_H
 #define TARN_MODEL_CHANGE_H
 
@@ -11,8 +12,9 @@ typedef struct tarn_add {
     const tarn_value *partition;
     const tarn_leaf_stats *stats;
     size_t n_stats;
-    const tarn_file *from; /* re-adds this file of the base (RESTORE, new deletes): its entry is kept but for what is set here */
-    const void *deletes;   /* the format's descriptor of deleted rows; NULL: none, or as in `from` */
+    const tarn_file
+        *from; /* re-adds this file of the base (RESTORE, new deletes): its entry is kept but for what is set here */
+    const void *deletes; /* the format's descriptor of deleted rows; NULL: none, or as in `from` */
 } tarn_add;
 
 typedef struct tarn_pair {
@@ -20,15 +22,15 @@ typedef struct tarn_pair {
 } tarn_pair;
 
 typedef struct tarn_change {
-    const char *operation;               /* as Delta names them: WRITE, MERGE, DELETE, OPTIMIZE, CREATE TABLE AS SELECT, … */
-    TARN_VEC(tarn_pair) parameters;      /* for the history; values as JSON text */
-    TARN_VEC(tarn_pair) metrics;         /* numOutputRows, …; values as decimal text */
+    const char *operation; /* as Delta names them: WRITE, MERGE, DELETE, OPTIMIZE, CREATE TABLE AS SELECT, … */
+    TARN_VEC(tarn_pair) parameters; /* for the history; values as JSON text */
+    TARN_VEC(tarn_pair) metrics;    /* numOutputRows, …; values as decimal text */
     TARN_VEC(tarn_add) adds;
     TARN_VEC(const tarn_file *) removes; /* files of the base */
     bool no_data_change;                 /* the rows are the same before and after (OPTIMIZE) */
 
-    bool create, replace;       /* the table does not exist yet; is replaced as a whole, history kept */
-    const tarn_schema *schema;  /* NULL: as it is */
+    bool create, replace;            /* the table does not exist yet; is replaced as a whole, history kept */
+    const tarn_schema *schema;       /* NULL: as it is */
     const char *const *partition_by; /* with create/replace/schema: columns; NULL: as it is */
     size_t n_partition_by;
     TARN_VEC(tarn_pair) properties; /* set, or unset */
@@ -36,12 +38,12 @@ typedef struct tarn_change {
     const char *comment;            /* the table's; NULL: as it is */
 
     const char *commit_id; /* tells this change from all others, in every try; made by tarn_commit */
-    const char *app_id; /* idempotence: (app_id, app_version) commits once; a repeat is EXISTS */
+    const char *app_id;    /* idempotence: (app_id, app_version) commits once; a repeat is EXISTS */
     int64_t app_version;
 
     /* What the change rests on, for conflicts with others' commits. */
-    bool blind_append;            /* reads nothing of the table */
-    bool read_all;                /* depends on every row */
+    bool blind_append;                 /* reads nothing of the table */
+    bool read_all;                     /* depends on every row */
     TARN_VEC(const tarn_expr *) reads; /* else on the rows that match any of these */
     TARN_VEC(const tarn_file *) read_files;
 } tarn_change;

@@ -1,7 +1,9 @@
 /* evolve.c: copies a schema and edits the copy at a path. */
 #include "model/evolve.h"
 
-static tarn_type *mutable_type(const tarn_field *field) { return (tarn_type *)(uintptr_t)field->type; } /* of a copy made here */
+static tarn_type *mutable_type(const tarn_field *field) {
+    return (tarn_type *)(uintptr_t)field->type;
+} /* of a copy made here */
 
 static tarn_code missing(tarn_cx *cx, const char *const *path, size_t n) {
     tarn_auto_buf text = TARN_BUF(1 << 16);
@@ -10,7 +12,8 @@ static tarn_code missing(tarn_cx *cx, const char *const *path, size_t n) {
 }
 
 /* The type that holds path[n - 1], in the copy. */
-static tarn_code holder(tarn_cx *cx, tarn_schema *copy, const char *const *path, size_t n, tarn_type **out, size_t *at) {
+static tarn_code holder(tarn_cx *cx, tarn_schema *copy, const char *const *path, size_t n, tarn_type **out,
+                        size_t *at) {
     tarn_type *type = copy;
     for (size_t i = 0; i < n; i++) {
         int found = tarn_schema_find(type, tarn_str_of(path[i]));
@@ -45,47 +48,54 @@ static void remove_at(tarn_type *type, size_t at) {
     type->n_fields--;
 }
 
-tarn_code tarn_evolve_add(tarn_cx *cx, const tarn_schema *schema, const char *const *parent, size_t n_parent, const tarn_field *field,
-                          const tarn_place *place, tarn_schema **out) {
+tarn_code tarn_evolve_add(tarn_cx *cx, const tarn_schema *schema, const char *const *parent, size_t n_parent,
+                          const tarn_field *field, const tarn_place *place, tarn_schema **out) {
     tarn_schema *copy = tarn_type_copy(cx->arena, schema);
     tarn_type *type = copy;
     size_t at;
     if (n_parent) {
         TRY(holder(cx, copy, parent, n_parent, &type, &at));
         type = mutable_type(&type->fields[at]);
-        if (type->kind != TARN_STRUCT) return tarn_fail(cx, TARN_INVALID, "column %s is no struct: it has no members", parent[n_parent - 1]);
+        if (type->kind != TARN_STRUCT)
+            return tarn_fail(cx, TARN_INVALID, "column %s is no struct: it has no members", parent[n_parent - 1]);
     }
-    if (tarn_schema_find(type, tarn_str_of(field->name)) >= 0) return tarn_fail(cx, TARN_EXISTS, "there is a column %s already", field->name);
+    if (tarn_schema_find(type, tarn_str_of(field->name)) >= 0)
+        return tarn_fail(cx, TARN_EXISTS, "there is a column %s already", field->name);
     TRY(insert(cx, type, field, place));
     *out = copy;
     return TARN_OK;
 }
 
-tarn_code tarn_evolve_drop(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n, tarn_schema **out) {
+tarn_code tarn_evolve_drop(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n,
+                           tarn_schema **out) {
     tarn_schema *copy = tarn_type_copy(cx->arena, schema);
     tarn_type *type;
     size_t at;
     TRY(holder(cx, copy, path, n, &type, &at));
-    if (type->kind != TARN_STRUCT || type->n_fields == 1) return tarn_fail(cx, TARN_INVALID, "column %s cannot be dropped: nothing would be left", path[n - 1]);
+    if (type->kind != TARN_STRUCT || type->n_fields == 1)
+        return tarn_fail(cx, TARN_INVALID, "column %s cannot be dropped: nothing would be left", path[n - 1]);
     remove_at(type, at);
     *out = copy;
     return TARN_OK;
 }
 
-tarn_code tarn_evolve_move(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n, const tarn_place *place, tarn_schema **out) {
+tarn_code tarn_evolve_move(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n,
+                           const tarn_place *place, tarn_schema **out) {
     tarn_schema *copy = tarn_type_copy(cx->arena, schema);
     tarn_type *type;
     size_t at;
     TRY(holder(cx, copy, path, n, &type, &at));
     tarn_field field = type->fields[at];
-    if (place->after && tarn_name_eq(place->after, field.name)) return tarn_fail(cx, TARN_INVALID, "column %s cannot stand after itself", field.name);
+    if (place->after && tarn_name_eq(place->after, field.name))
+        return tarn_fail(cx, TARN_INVALID, "column %s cannot stand after itself", field.name);
     remove_at(type, at);
     TRY(insert(cx, type, &field, place));
     *out = copy;
     return TARN_OK;
 }
 
-tarn_code tarn_evolve_field(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n, tarn_schema **out, tarn_field **field) {
+tarn_code tarn_evolve_field(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n,
+                            tarn_schema **out, tarn_field **field) {
     tarn_schema *copy = tarn_type_copy(cx->arena, schema);
     tarn_type *type;
     size_t at;
@@ -95,7 +105,8 @@ tarn_code tarn_evolve_field(tarn_cx *cx, const tarn_schema *schema, const char *
     return TARN_OK;
 }
 
-tarn_code tarn_evolve_rename(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n, const char *name, tarn_schema **out) {
+tarn_code tarn_evolve_rename(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n,
+                             const char *name, tarn_schema **out) {
     tarn_schema *copy = tarn_type_copy(cx->arena, schema);
     tarn_type *type;
     size_t at;

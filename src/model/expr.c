@@ -10,7 +10,8 @@ tarn_expr *tarn_expr_new(tarn_arena *arena, tarn_expr_op op) {
 }
 
 static bool owns_text(const tarn_value *v) {
-    return !v->null && (v->kind == TARN_STRING || v->kind == TARN_BINARY || v->kind == TARN_FIXED || v->kind == TARN_UUID);
+    return !v->null &&
+           (v->kind == TARN_STRING || v->kind == TARN_BINARY || v->kind == TARN_FIXED || v->kind == TARN_UUID);
 }
 
 static tarn_value copy_value(tarn_arena *arena, const tarn_value *value) {
@@ -28,7 +29,8 @@ tarn_expr *tarn_expr_cmp(tarn_arena *arena, tarn_expr_op op, int column, const t
     return expr;
 }
 
-/* Adds to a list that may be shared with the expression it grew from: a place already taken means it grew twice, so it is copied then. */
+/* Adds to a list that may be shared with the expression it grew from: a place already taken means it grew twice, so it
+ * is copied then. */
 static void push_arg(tarn_arena *arena, tarn_expr *expr, tarn_expr *arg) {
     bool room = expr->n_args < expr->cap_args && !expr->args[expr->n_args];
     if (!room) {
@@ -48,8 +50,10 @@ static void push_flat(tarn_arena *arena, tarn_expr *expr, tarn_expr *arg) {
 
 static tarn_expr *combine(tarn_arena *arena, tarn_expr_op op, tarn_expr *a, tarn_expr *b) {
     tarn_expr *expr = tarn_expr_new(arena, op);
-    if (a->op == op) *expr = *a;
-    else push_arg(arena, expr, a);
+    if (a->op == op)
+        *expr = *a;
+    else
+        push_arg(arena, expr, a);
     push_flat(arena, expr, b);
     return expr;
 }
@@ -100,7 +104,8 @@ static tarn_expr *simplify_in(tarn_arena *arena, tarn_expr *expr) {
     memcpy(in->values, expr->values, expr->n_values * sizeof *in->values);
     qsort(in->values, expr->n_values, sizeof *in->values, cmp_for_sort);
     for (size_t i = 0; i < expr->n_values; i++)
-        if (i == 0 || cmp_for_sort(&in->values[in->n_values - 1], &in->values[i]) != 0) in->values[in->n_values++] = in->values[i];
+        if (i == 0 || cmp_for_sort(&in->values[in->n_values - 1], &in->values[i]) != 0)
+            in->values[in->n_values++] = in->values[i];
     if (in->n_values == 1) in->op = TARN_EXPR_EQ;
     return in;
 }
@@ -121,11 +126,16 @@ static tarn_expr *simplify_list(tarn_arena *arena, tarn_expr *expr) {
 /* The operator that gives the opposite for every value, NaN included since it is ordered too; null stays null. */
 static bool opposite(tarn_expr_op op, tarn_expr_op *out) {
     static const tarn_expr_op of[] = {
-        [TARN_EXPR_TRUE] = TARN_EXPR_FALSE,          [TARN_EXPR_FALSE] = TARN_EXPR_TRUE,
-        [TARN_EXPR_EQ] = TARN_EXPR_NE,               [TARN_EXPR_NE] = TARN_EXPR_EQ,
-        [TARN_EXPR_LT] = TARN_EXPR_GE,               [TARN_EXPR_LE] = TARN_EXPR_GT,
-        [TARN_EXPR_GT] = TARN_EXPR_LE,               [TARN_EXPR_GE] = TARN_EXPR_LT,
-        [TARN_EXPR_IS_NULL] = TARN_EXPR_IS_NOT_NULL, [TARN_EXPR_IS_NOT_NULL] = TARN_EXPR_IS_NULL,
+        [TARN_EXPR_TRUE] = TARN_EXPR_FALSE,
+        [TARN_EXPR_FALSE] = TARN_EXPR_TRUE,
+        [TARN_EXPR_EQ] = TARN_EXPR_NE,
+        [TARN_EXPR_NE] = TARN_EXPR_EQ,
+        [TARN_EXPR_LT] = TARN_EXPR_GE,
+        [TARN_EXPR_LE] = TARN_EXPR_GT,
+        [TARN_EXPR_GT] = TARN_EXPR_LE,
+        [TARN_EXPR_GE] = TARN_EXPR_LT,
+        [TARN_EXPR_IS_NULL] = TARN_EXPR_IS_NOT_NULL,
+        [TARN_EXPR_IS_NOT_NULL] = TARN_EXPR_IS_NULL,
     };
     if ((size_t)op >= sizeof of / sizeof *of || of[op] == TARN_EXPR_UNKNOWN) return false;
     *out = of[op];
@@ -158,16 +168,20 @@ tarn_expr *tarn_expr_simplify(tarn_arena *arena, tarn_expr *expr) {
 }
 
 static void print_column(tarn_buf *out, const tarn_expr *expr, const tarn_schema *schema) {
-    if (schema && expr->column >= 0 && (size_t)expr->column < schema->n_fields) tarn_buf_puts(out, schema->fields[expr->column].name);
-    else tarn_buf_printf(out, "#%d", expr->column);
+    if (schema && expr->column >= 0 && (size_t)expr->column < schema->n_fields)
+        tarn_buf_puts(out, schema->fields[expr->column].name);
+    else
+        tarn_buf_printf(out, "#%d", expr->column);
     if (!expr->path) return;
     tarn_buf_putc(out, '.');
     tarn_buf_puts(out, expr->path);
 }
 
 static void print_value(tarn_buf *out, const tarn_value *value) {
-    if (value->kind == TARN_STRING && !value->null) tarn_value_sql(out, value);
-    else tarn_value_text(out, value);
+    if (value->kind == TARN_STRING && !value->null)
+        tarn_value_sql(out, value);
+    else
+        tarn_value_text(out, value);
 }
 
 static void print_list(tarn_buf *out, const tarn_expr *expr) {
@@ -204,9 +218,7 @@ void tarn_expr_print(tarn_buf *out, const tarn_expr *expr, const tarn_schema *sc
         tarn_buf_puts(out, "NOT ");
         if (expr->n_args) tarn_expr_print(out, expr->args[0], schema);
         return;
-    case TARN_EXPR_IN:
-        print_column(out, expr, schema);
-        return print_list(out, expr);
+    case TARN_EXPR_IN: print_column(out, expr, schema); return print_list(out, expr);
     case TARN_EXPR_IS_NULL:
     case TARN_EXPR_IS_NOT_NULL:
         print_column(out, expr, schema);

@@ -36,10 +36,12 @@ struct tarn_expr {
 
 tarn_expr *tarn_expr_new(tarn_arena *arena, tarn_expr_op op);
 tarn_expr *tarn_expr_cmp(tarn_arena *arena, tarn_expr_op op, int column, const tarn_value *value);
-/* Flattens; NULL arguments count as UNKNOWN for OR and are left out for AND (NULL when both are). Arguments are shared, not changed. */
+/* Flattens; NULL arguments count as UNKNOWN for OR and are left out for AND (NULL when both are). Arguments are shared,
+ * not changed. */
 tarn_expr *tarn_expr_and(tarn_arena *arena, tarn_expr *a, tarn_expr *b);
 tarn_expr *tarn_expr_or(tarn_arena *arena, tarn_expr *a, tarn_expr *b);
-/* Sorts and dedups IN lists, folds constants; for every row the result stays the same, or becomes UNKNOWN. `expr` itself is not changed. */
+/* Sorts and dedups IN lists, folds constants; for every row the result stays the same, or becomes UNKNOWN. `expr`
+ * itself is not changed. */
 tarn_expr *tarn_expr_simplify(tarn_arena *arena, tarn_expr *expr);
 tarn_expr *tarn_expr_copy(tarn_arena *arena, const tarn_expr *expr);
 /* For EXPLAIN and error texts: (day >= 2026-01-01 AND cat IN ('a', 'b')). */

@@ -1,4 +1,5 @@
-/* expr_test.c: predicates share what they grow from without changing it, fold, copy and print. (That they keep their meaning: prune_test.c.) */
+/* expr_test.c: predicates share what they grow from without changing it, fold, copy and print. (That they keep their
+ * meaning: prune_test.c.) */
 #include "model/expr.h"
 
 #include <setjmp.h>
@@ -68,7 +69,8 @@ static void check_print(fixture *f, const tarn_expr *e, const char *want) {
 static void test_print(void **state) {
     fixture *f = *state;
     tarn_value day = {.kind = TARN_DATE, .i = 20454};
-    tarn_expr *e = tarn_expr_and(f->arena, tarn_expr_cmp(f->arena, TARN_EXPR_GE, 0, &day), in_list(f, 2, (const char *[]){"a", "it's"}));
+    tarn_expr *e = tarn_expr_and(f->arena, tarn_expr_cmp(f->arena, TARN_EXPR_GE, 0, &day),
+                                 in_list(f, 2, (const char *[]){"a", "it's"}));
     check_print(f, e, "(day >= 2026-01-01 AND cat IN ('a', 'it''s'))");
     tarn_expr *null = constant(f, TARN_EXPR_IS_NOT_NULL);
     null->column = 7;
@@ -90,11 +92,13 @@ static void test_growth(void **state) {
     for (size_t i = 0; i < 1000; i++) assert_int_equal(all->args[i]->values[0].i, i);
     /* Two that grow from one do not see each other. */
     tarn_expr *base = tarn_expr_or(f->arena, equals(f, 0, 1), equals(f, 0, 2));
-    tarn_expr *left = tarn_expr_or(f->arena, base, equals(f, 0, 3)), *right = tarn_expr_or(f->arena, base, equals(f, 0, 4));
+    tarn_expr *left = tarn_expr_or(f->arena, base, equals(f, 0, 3)),
+              *right = tarn_expr_or(f->arena, base, equals(f, 0, 4));
     check_print(f, base, "(day = 1 OR day = 2)");
     check_print(f, left, "(day = 1 OR day = 2 OR day = 3)");
     check_print(f, right, "(day = 1 OR day = 2 OR day = 4)");
-    check_print(f, tarn_expr_or(f->arena, left, right), "(day = 1 OR day = 2 OR day = 3 OR day = 1 OR day = 2 OR day = 4)");
+    check_print(f, tarn_expr_or(f->arena, left, right),
+                "(day = 1 OR day = 2 OR day = 3 OR day = 1 OR day = 2 OR day = 4)");
     check_print(f, tarn_expr_or(f->arena, base, base), "(day = 1 OR day = 2 OR day = 1 OR day = 2)");
     check_print(f, tarn_expr_and(f->arena, base, equals(f, 1, 5)), "((day = 1 OR day = 2) AND cat = 5)");
     /* Lists made by hand have no spare room. */
@@ -157,8 +161,10 @@ static void test_columns(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_print, set_up, tear_down),    cmocka_unit_test_setup_teardown(test_growth, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_simplify, set_up, tear_down), cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_print, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_growth, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_simplify, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_columns, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@ typedef struct tarn_deletes {
 typedef struct tarn_file {
     tarn_str path; /* decoded once: a key below the table's root, or absolute ("/x", "s3://x") */
     int64_t size, mtime_ms;
-    int64_t rows; /* physical rows; -1: unknown */
+    int64_t rows;                /* physical rows; -1: unknown */
     const tarn_value *partition; /* one per partition field of the snapshot */
     const tarn_deletes *deletes; /* NULL: none */
     uint32_t ordinal;            /* place in its snapshot */
@@ -29,9 +29,9 @@ typedef struct tarn_leaf_stats {
 
 /* How the files of a group yield one column of the table. */
 typedef struct tarn_column_map {
-    const tarn_field *field; /* the table's column now */
+    const tarn_field *field;    /* the table's column now */
     const tarn_type *file_type; /* NULL: as the column's */
-    int partition;           /* >= 0: constant, from tarn_file.partition[partition]; -1: in the file */
+    int partition;              /* >= 0: constant, from tarn_file.partition[partition]; -1: in the file */
 } tarn_column_map;
 
 /* Files that share a column map. */

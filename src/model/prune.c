@@ -18,9 +18,12 @@ static int and_sets(int a, int b) {
     return result;
 }
 
-static bool is_nan(const tarn_value *v) { return (v->kind == TARN_FLOAT32 || v->kind == TARN_FLOAT64) && !v->null && isnan(v->f); }
+static bool is_nan(const tarn_value *v) {
+    return (v->kind == TARN_FLOAT32 || v->kind == TARN_FLOAT64) && !v->null && isnan(v->f);
+}
 
-/* Leaves only bounds that say something: not null, not NaN (writers differ in what they mean by it), not contradicting each other. */
+/* Leaves only bounds that say something: not null, not NaN (writers differ in what they mean by it), not contradicting
+ * each other. */
 static void clean_bounds(tarn_bounds *b) {
     bool ok;
     b->has_min = b->has_min && !b->min.null && !is_nan(&b->min);
@@ -69,7 +72,8 @@ static int prune_compare(const tarn_expr *expr, const tarn_bounds *b) {
     return result;
 }
 
-/* The first of the sorted values that is not below `v`; n_values when there is none; false when one does not compare. */
+/* The first of the sorted values that is not below `v`; n_values when there is none; false when one does not compare.
+ */
 static bool lower_bound(const tarn_expr *expr, const tarn_value *v, size_t *out) {
     size_t low = 0, high = expr->n_values;
     while (low < high) {
@@ -77,8 +81,10 @@ static bool lower_bound(const tarn_expr *expr, const tarn_value *v, size_t *out)
         size_t middle = low + (high - low) / 2;
         int order = tarn_value_cmp(&expr->values[middle], v, &ok);
         if (!ok) return false;
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     *out = low;
     return true;

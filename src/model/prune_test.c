@@ -1,4 +1,5 @@
-/* prune_test.c: pruning never denies a result some row has: cases by hand, then random rows, statistics and predicates against an oracle. */
+/* prune_test.c: pruning never denies a result some row has: cases by hand, then random rows, statistics and predicates
+ * against an oracle. */
 #include "model/prune.h"
 
 #include <math.h>
@@ -36,8 +37,9 @@ static void test_compare(void **state) {
         tarn_expr_op op;
         int at_0, at_1, at_5, at_9, at_10; /* the column lies in 1..9, without nulls */
     } cases[] = {
-        {TARN_EXPR_EQ, F, T | F, T | F, T | F, F}, {TARN_EXPR_NE, T, T | F, T | F, T | F, T}, {TARN_EXPR_LT, F, F, T | F, T | F, T},
-        {TARN_EXPR_LE, F, T | F, T | F, T, T},     {TARN_EXPR_GT, T, T | F, T | F, F, F},     {TARN_EXPR_GE, T, T, T | F, T | F, F},
+        {TARN_EXPR_EQ, F, T | F, T | F, T | F, F}, {TARN_EXPR_NE, T, T | F, T | F, T | F, T},
+        {TARN_EXPR_LT, F, F, T | F, T | F, T},     {TARN_EXPR_LE, F, T | F, T | F, T, T},
+        {TARN_EXPR_GT, T, T | F, T | F, F, F},     {TARN_EXPR_GE, T, T, T | F, T | F, F},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tarn_bounds b = bounds_of(of_int(1), of_int(9), 10, 0), nulls = bounds_of(of_int(1), of_int(9), 10, 1);
@@ -52,8 +54,10 @@ static void test_compare(void **state) {
 
 static void test_edges(void **state) {
     (void)state;
-    tarn_bounds five = bounds_of(of_int(5), of_int(5), 10, 0), none = {.rows = -1, .nulls = -1}, all_null = {.rows = 3, .nulls = 3};
-    tarn_bounds empty = {.rows = 0, .nulls = 0}, twisted = bounds_of(of_int(9), of_int(1), 5, 0), more_nulls = {.rows = 1, .nulls = 2};
+    tarn_bounds five = bounds_of(of_int(5), of_int(5), 10, 0), none = {.rows = -1, .nulls = -1},
+                all_null = {.rows = 3, .nulls = 3};
+    tarn_bounds empty = {.rows = 0, .nulls = 0}, twisted = bounds_of(of_int(9), of_int(1), 5, 0),
+                more_nulls = {.rows = 1, .nulls = 2};
     tarn_bounds mixed = bounds_of(of_int(1), of_text("x"), 5, 0), null_bound = bounds_of(of_int(1), of_int(9), 5, 0);
     null_bound.min.null = true;
     assert_int_equal(prune_one(TARN_EXPR_EQ, of_int(5), five), T);
@@ -80,7 +84,8 @@ static void test_edges(void **state) {
 
 static void test_floats(void **state) {
     (void)state;
-    tarn_bounds b = bounds_of(of_float(1), of_float(2), 5, 0), nan = b, zero = bounds_of(of_float(0.0), of_float(0.0), 1, 0);
+    tarn_bounds b = bounds_of(of_float(1), of_float(2), 5, 0), nan = b,
+                zero = bounds_of(of_float(0.0), of_float(0.0), 1, 0);
     tarn_bounds nan_max = bounds_of(of_float(1), of_float(NAN), 5, 0);
     nan.maybe_nan = true;
     assert_int_equal(prune_one(TARN_EXPR_GT, of_float(3), b), F);
@@ -102,11 +107,17 @@ static void test_in(void **state) {
     (void)state;
     tarn_value values[] = {of_int(2), of_int(4), of_int(8)}, mixed[] = {of_int(2), of_text("x")};
     tarn_expr in = {.op = TARN_EXPR_IN, .values = values, .n_values = 3};
-    tarn_bounds b[] = {bounds_of(of_int(5), of_int(7), 9, 0), bounds_of(of_int(3), of_int(5), 9, 0), bounds_of(of_int(4), of_int(4), 9, 0),
-                       bounds_of(of_int(9), of_int(9), 9, 2), bounds_of(of_int(0), of_int(1), 9, 0), {.rows = 9, .nulls = 9},
-                       {.rows = -1, .nulls = -1}, bounds_of(of_text("a"), of_text("b"), 9, 0)};
+    tarn_bounds b[] = {bounds_of(of_int(5), of_int(7), 9, 0),
+                       bounds_of(of_int(3), of_int(5), 9, 0),
+                       bounds_of(of_int(4), of_int(4), 9, 0),
+                       bounds_of(of_int(9), of_int(9), 9, 2),
+                       bounds_of(of_int(0), of_int(1), 9, 0),
+                       {.rows = 9, .nulls = 9},
+                       {.rows = -1, .nulls = -1},
+                       bounds_of(of_text("a"), of_text("b"), 9, 0)};
     const int want[] = {F, T | F, T, F | N, F, N, ALL, ALL};
-    for (size_t i = 0; i < sizeof want / sizeof *want; i++) assert_int_equal(tarn_prune(&in, give_bounds, &b[i]), want[i]);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        assert_int_equal(tarn_prune(&in, give_bounds, &b[i]), want[i]);
     in.n_values = 0;
     assert_int_equal(tarn_prune(&in, give_bounds, &b[6]), F);
     in.values = mixed;
@@ -125,21 +136,26 @@ static void test_sets(void **state) {
         tarn_expr *a, *b;
         int want;
     } cases[] = {
-        {TARN_EXPR_AND, &always, &always, T},  {TARN_EXPR_AND, &always, &never, F},    {TARN_EXPR_AND, &unknown, &never, F},
-        {TARN_EXPR_AND, &null, &always, N},    {TARN_EXPR_AND, &null, &never, F},      {TARN_EXPR_AND, &null, &unknown, F | N},
-        {TARN_EXPR_OR, &always, &unknown, T},  {TARN_EXPR_OR, &null, &always, T},      {TARN_EXPR_OR, &null, &never, N},
-        {TARN_EXPR_OR, &null, &unknown, T | N}, {TARN_EXPR_OR, &never, &unknown, ALL}, {TARN_EXPR_AND, &always, &unknown, ALL},
+        {TARN_EXPR_AND, &always, &always, T},  {TARN_EXPR_AND, &always, &never, F},
+        {TARN_EXPR_AND, &unknown, &never, F},  {TARN_EXPR_AND, &null, &always, N},
+        {TARN_EXPR_AND, &null, &never, F},     {TARN_EXPR_AND, &null, &unknown, F | N},
+        {TARN_EXPR_OR, &always, &unknown, T},  {TARN_EXPR_OR, &null, &always, T},
+        {TARN_EXPR_OR, &null, &never, N},      {TARN_EXPR_OR, &null, &unknown, T | N},
+        {TARN_EXPR_OR, &never, &unknown, ALL}, {TARN_EXPR_AND, &always, &unknown, ALL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        tarn_expr *args[] = {cases[i].a, cases[i].b}, both = {.op = cases[i].op, .args = args, .n_args = 2}, *inner = &both;
+        tarn_expr *args[] = {cases[i].a, cases[i].b}, both = {.op = cases[i].op, .args = args, .n_args = 2},
+                  *inner = &both;
         tarn_expr not = {.op = TARN_EXPR_NOT, .args = &inner, .n_args = 1};
         int want = cases[i].want;
         assert_int_equal(tarn_prune(&both, give_bounds, &all_null), want);
-        assert_int_equal(tarn_prune(&not, give_bounds, &all_null), (want & N) | (want & T ? F : 0) | (want & F ? T : 0));
+        assert_int_equal(tarn_prune(&not, give_bounds, &all_null),
+                         (want & N) | (want & T ? F : 0) | (want & F ? T : 0));
     }
 }
 
-/* The random world: column 0 int, 1 float, 2 text, 3 decimal; every number is a multiple of a quarter, so a double holds it. */
+/* The random world: column 0 int, 1 float, 2 text, 3 decimal; every number is a multiple of a quarter, so a double
+ * holds it. */
 typedef struct cell {
     bool null;
     double number;
@@ -165,7 +181,8 @@ static cell random_cell(world *w, int column) {
     double quarters = (double)(int)pick(w, 17) - 8;
     if (column == 0) c.number = quarters;
     if (column == 3) c.number = quarters / 4;
-    if (column == 1) c.number = pick(w, 8) ? quarters / 4 : pick(w, 2) ? NAN : pick(w, 2) ? -0.0 : pick(w, 2) ? INFINITY : -INFINITY;
+    if (column == 1)
+        c.number = pick(w, 8) ? quarters / 4 : pick(w, 2) ? NAN : pick(w, 2) ? -0.0 : pick(w, 2) ? INFINITY : -INFINITY;
     for (unsigned i = 0, n = pick(w, TEXT_MAX); column == 2 && i < n; i++) c.text[i] = (char)('a' + pick(w, 3));
     return c;
 }
@@ -175,7 +192,8 @@ static tarn_value value_of(world *w, int column, const cell *c) {
     bool finite = isfinite(c->number);
     if (column == 2) return of_text(tarn_arena_strdup(w->arena, c->text));
     /* Constants of other kinds of number must not matter. */
-    if (finite && (column == 3 || pick(w, 4) == 0)) return (tarn_value){.kind = TARN_DECIMAL, .dec = (__int128)(c->number * 1000), .scale = 3};
+    if (finite && (column == 3 || pick(w, 4) == 0))
+        return (tarn_value){.kind = TARN_DECIMAL, .dec = (__int128)(c->number * 1000), .scale = 3};
     if (whole && (column == 0 || pick(w, 4) == 0)) return of_int((int64_t)c->number);
     return of_float(c->number);
 }
@@ -204,7 +222,7 @@ static void random_bounds(world *w, int column) {
     }
     if (column != 2 && pick(w, 4) == 0) min.number -= (double)pick(w, 3);
     if (column != 2 && pick(w, 4) == 0) max.number += (double)pick(w, 3);
-    if (column == 2 && pick(w, 3) == 0) min.text[1] = 0; /* cut */
+    if (column == 2 && pick(w, 3) == 0) min.text[1] = 0;                                  /* cut */
     if (column == 2 && pick(w, 3) == 0) memcpy(max.text + (max.text[0] != 0), "\x7f", 2); /* cut and raised */
     *b = (tarn_bounds){.rows = pick(w, 4) ? w->n_rows : -1, .nulls = pick(w, 4) ? nulls : -1};
     b->has_min = values && pick(w, 5);
@@ -219,8 +237,9 @@ static void random_bounds(world *w, int column) {
 }
 
 static tarn_expr *random_leaf(world *w) {
-    static const tarn_expr_op ops[] = {TARN_EXPR_EQ, TARN_EXPR_NE, TARN_EXPR_LT, TARN_EXPR_LE, TARN_EXPR_GT,         TARN_EXPR_GE,
-                                       TARN_EXPR_IN, TARN_EXPR_IN, TARN_EXPR_IN, TARN_EXPR_IS_NULL, TARN_EXPR_IS_NOT_NULL};
+    static const tarn_expr_op ops[] = {TARN_EXPR_EQ, TARN_EXPR_NE,      TARN_EXPR_LT,         TARN_EXPR_LE,
+                                       TARN_EXPR_GT, TARN_EXPR_GE,      TARN_EXPR_IN,         TARN_EXPR_IN,
+                                       TARN_EXPR_IN, TARN_EXPR_IS_NULL, TARN_EXPR_IS_NOT_NULL};
     static const tarn_expr_op constants[] = {TARN_EXPR_TRUE, TARN_EXPR_FALSE, TARN_EXPR_UNKNOWN};
     if (pick(w, 12) == 0) return tarn_expr_new(w->arena, constants[pick(w, 3)]);
     int column = (int)pick(w, COLUMNS);
@@ -242,10 +261,10 @@ static tarn_expr *random_expr(world *w, int depth) {
     unsigned kind = pick(w, 5);
     if (kind == 0) {
         tarn_expr *not = tarn_expr_new(w->arena, TARN_EXPR_NOT);
-        not->args = TARN_NEW(w->arena, tarn_expr *);
-        not->args[0] = random_expr(w, depth - 1);
-        not->n_args = 1;
-        return not;
+        not ->args = TARN_NEW(w->arena, tarn_expr *);
+        not ->args[0] = random_expr(w, depth - 1);
+        not ->n_args = 1;
+        return not ;
     }
     tarn_expr *a = random_expr(w, depth - 1), *b = random_expr(w, depth - 1);
     return kind < 3 ? tarn_expr_and(w->arena, a, b) : tarn_expr_or(w->arena, a, b);
@@ -273,7 +292,8 @@ static bool holds(tarn_expr_op op, int sign) {
     }
 }
 
-/* T, F or N for one row. `guess` stands for what is unknown: a result for UNKNOWN, true or false for values that do not compare. */
+/* T, F or N for one row. `guess` stands for what is unknown: a result for UNKNOWN, true or false for values that do not
+ * compare. */
 static int evaluate(const tarn_expr *e, const cell *row, int guess) {
     int result = e->op == TARN_EXPR_AND ? T : F;
     const cell *c = &row[e->op >= TARN_EXPR_EQ ? e->column : 0];
@@ -330,7 +350,8 @@ static void fail_with(world *w, const char *what, const tarn_expr *e, uint64_t r
 }
 
 static void check_world(world *w, uint64_t round_seed, int *pruned, int *certain) {
-    tarn_expr *e = random_expr(w, 4), *simple = tarn_expr_simplify(w->arena, e), *copy = tarn_expr_copy(w->arena, simple);
+    tarn_expr *e = random_expr(w, 4), *simple = tarn_expr_simplify(w->arena, e),
+              *copy = tarn_expr_copy(w->arena, simple);
     int can = tarn_prune(copy, give_bounds, w->bounds);
     *pruned += w->n_rows > 0 && !(can & T);
     *certain += w->n_rows > 0 && can == T;
@@ -338,7 +359,8 @@ static void check_world(world *w, uint64_t round_seed, int *pruned, int *certain
         for (int guess = T; guess <= N; guess *= 2) {
             int result = evaluate(e, w->rows[i], guess);
             if (!(result & can)) fail_with(w, "pruned although a row has the result", e, round_seed);
-            if (!w->odd && evaluate(simple, w->rows[i], guess) != result) fail_with(w, "simplified to something else", e, round_seed);
+            if (!w->odd && evaluate(simple, w->rows[i], guess) != result)
+                fail_with(w, "simplified to something else", e, round_seed);
         }
     }
 }

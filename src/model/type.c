@@ -121,7 +121,8 @@ int tarn_schema_find(const tarn_schema *schema, tarn_str name) {
     return -1;
 }
 
-/* Names may hold dots themselves, so the longest name that fits is tried first. A member is reached by one way only: no blow-up. */
+/* Names may hold dots themselves, so the longest name that fits is tried first. A member is reached by one way only: no
+ * blow-up. */
 const tarn_field *tarn_schema_path(const tarn_schema *schema, tarn_str dotted) {
     int at = tarn_schema_find(schema, dotted);
     if (at >= 0) return &schema->fields[at];
@@ -141,7 +142,8 @@ typedef struct same_key {
     struct same_key *next;
 } same_key;
 
-/* Names that are equal without case have the same ASCII letters at the same places, because folding keeps the length of all it folds. */
+/* Names that are equal without case have the same ASCII letters at the same places, because folding keeps the length of
+ * all it folds. */
 static tarn_str rough_key(tarn_arena *arena, const char *name) {
     char *key = tarn_arena_strdup(arena, name);
     size_t n = 0;
@@ -158,13 +160,17 @@ static tarn_code check_members(tarn_cx *cx, const tarn_type *type, int64_t *coun
     for (size_t i = 0; i < type->n_fields; i++) {
         const tarn_field *field = &type->fields[i];
         if (++*count > limit)
-            return tarn_fail(cx, TARN_LIMIT, "schema has more than %lld columns (nested ones counted); raise limit.columns", (long long)limit);
-        if (!field->name || !field->name[0]) return tarn_fail(cx, TARN_INVALID, "column %zu has an empty name; give it one", i + 1);
+            return tarn_fail(cx, TARN_LIMIT,
+                             "schema has more than %lld columns (nested ones counted); raise limit.columns",
+                             (long long)limit);
+        if (!field->name || !field->name[0])
+            return tarn_fail(cx, TARN_INVALID, "column %zu has an empty name; give it one", i + 1);
         tarn_str key = rough_key(cx->arena, field->name);
         same_key *first = tarn_map_get(&seen, key);
         for (const same_key *k = first; k; k = k->next)
             if (tarn_name_eq(k->name, field->name))
-                return tarn_fail(cx, TARN_INVALID, "columns %s and %s have the same name but for case; rename one", k->name, field->name);
+                return tarn_fail(cx, TARN_INVALID, "columns %s and %s have the same name but for case; rename one",
+                                 k->name, field->name);
         same_key *entry = TARN_NEW(cx->arena, same_key);
         *entry = (same_key){field->name, first};
         tarn_map_put(&seen, cx->arena, key, entry);
@@ -194,7 +200,8 @@ static const char *spark_name(tarn_kind kind) {
 static void put_spark_name(tarn_buf *out, const char *name) {
     bool plain = name[0] && !(name[0] >= '0' && name[0] <= '9');
     for (const char *c = name; *c; c++)
-        plain = plain && ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_');
+        plain =
+            plain && ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_');
     if (plain) return tarn_buf_puts(out, name);
     tarn_buf_putc(out, '`');
     for (const char *c = name; *c; c++) {

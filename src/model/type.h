@@ -1,4 +1,5 @@
-/* type.h: column types, fields and schemas, in words all formats share. Immutable once built; memory belongs to the arena they were built in. */
+/* type.h: column types, fields and schemas, in words all formats share. Immutable once built; memory belongs to the
+ * arena they were built in. */
 #ifndef TARN_MODEL_TYPE_H
 #define TARN_MODEL_TYPE_H
 
@@ -49,12 +50,12 @@ struct tarn_field {
     const char *name;
     const tarn_type *type;
     bool nullable;
-    int32_t id;             /* field id in the files; -1: none, fields are found by `physical` */
-    const char *physical;   /* name in the files when it is not `name`; NULL: the same */
-    const char *comment;    /* NULL: none */
-    const char *default_sql;    /* value for INSERTs that omit it, as SQL; NULL: none */
-    const char *initial_sql;    /* value for rows of files that lack the column, as SQL; NULL: null */
-    const char *generated_sql;  /* GENERATED ALWAYS AS (…), as SQL; NULL: not generated */
+    int32_t id;                /* field id in the files; -1: none, fields are found by `physical` */
+    const char *physical;      /* name in the files when it is not `name`; NULL: the same */
+    const char *comment;       /* NULL: none */
+    const char *default_sql;   /* value for INSERTs that omit it, as SQL; NULL: none */
+    const char *initial_sql;   /* value for rows of files that lack the column, as SQL; NULL: null */
+    const char *generated_sql; /* GENERATED ALWAYS AS (…), as SQL; NULL: not generated */
     const tarn_meta *meta;
     size_t n_meta;
 };
@@ -78,7 +79,8 @@ const tarn_field *tarn_schema_path(const tarn_schema *schema, tarn_str dotted);
 TARN_MUST tarn_code tarn_schema_check(tarn_cx *cx, const tarn_schema *schema);
 /* DuckDB's text for the type: BIGINT, DECIMAL(10,2), STRUCT("a" INTEGER, …), TIMESTAMPTZ. */
 void tarn_type_duckdb(tarn_buf *out, const tarn_type *type);
-/* The type DuckDB's text stands for. UNSUPPORTED, naming the cast to use, for types no table can hold (UBIGINT, INTERVAL, …). */
+/* The type DuckDB's text stands for. UNSUPPORTED, naming the cast to use, for types no table can hold (UBIGINT,
+ * INTERVAL, …). */
 TARN_MUST tarn_code tarn_type_from_duckdb(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out);
 /* Spark's text, as DESCRIBE prints it: bigint, decimal(10,2), struct<a:int>, timestamp_ntz. */
 void tarn_type_sql(tarn_buf *out, const tarn_type *type);

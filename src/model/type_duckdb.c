@@ -79,20 +79,13 @@ static const struct {
 static const struct {
     const char *name, *cast;
 } foreign[] = {
-    {"UTINYINT", "SMALLINT"},
-    {"USMALLINT", "INTEGER"},
-    {"UINTEGER", "BIGINT"},
-    {"UBIGINT", "DECIMAL(20,0)"},
-    {"HUGEINT", "DECIMAL(38,0)"},
-    {"UHUGEINT", "DECIMAL(38,0)"},
-    {"BIGNUM", "DECIMAL(38,0)"},
-    {"VARINT", "DECIMAL(38,0)"},
-    {"TIME_NS", "TIME"},
-    {"TIME WITH TIME ZONE", "VARCHAR"},
-    {"INTERVAL", "VARCHAR"},
-    {"BIT", "VARCHAR"},
-    {"ENUM", "VARCHAR"},
-    {"UNION", "VARCHAR"},
+    {"UTINYINT", "SMALLINT"},     {"USMALLINT", "INTEGER"},
+    {"UINTEGER", "BIGINT"},       {"UBIGINT", "DECIMAL(20,0)"},
+    {"HUGEINT", "DECIMAL(38,0)"}, {"UHUGEINT", "DECIMAL(38,0)"},
+    {"BIGNUM", "DECIMAL(38,0)"},  {"VARINT", "DECIMAL(38,0)"},
+    {"TIME_NS", "TIME"},          {"TIME WITH TIME ZONE", "VARCHAR"},
+    {"INTERVAL", "VARCHAR"},      {"BIT", "VARCHAR"},
+    {"ENUM", "VARCHAR"},          {"UNION", "VARCHAR"},
     {"GEOMETRY", "BLOB"},
 };
 
@@ -108,8 +101,8 @@ static tarn_code parse_type(parser *p, int depth, tarn_type **out, int *height);
 
 static tarn_code bad_text(parser *p) {
     size_t n = p->text.n < 200 ? p->text.n : 200;
-    return tarn_fail(p->cx, TARN_INVALID, "cannot read the type %.*s: not a type of DuckDB at character %zu", (int)n, p->text.p ? p->text.p : "",
-                     p->at + 1);
+    return tarn_fail(p->cx, TARN_INVALID, "cannot read the type %.*s: not a type of DuckDB at character %zu", (int)n,
+                     p->text.p ? p->text.p : "", p->at + 1);
 }
 
 static tarn_code too_deep(parser *p) {
@@ -119,7 +112,8 @@ static tarn_code too_deep(parser *p) {
 static bool at_end(const parser *p) { return p->at >= p->text.n; }
 static char peek(const parser *p) { return at_end(p) ? 0 : p->text.p[p->at]; }
 static bool is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+           (unsigned char)c >= 0x80;
 }
 
 static void skip_blanks(parser *p) {
@@ -201,8 +195,8 @@ static tarn_code parse_struct(parser *p, int depth, tarn_type **out, int *height
         TRY(take_name(p, &name));
         TRY(parse_type(p, depth + 1, &type, &member_height));
         if (member_height > highest) highest = member_height;
-        *TARN_PUSH(p->arena, &fields) =
-            (tarn_field){.name = tarn_arena_strndup(p->arena, name.p, name.n), .type = type, .nullable = true, .id = -1};
+        *TARN_PUSH(p->arena, &fields) = (tarn_field){
+            .name = tarn_arena_strndup(p->arena, name.p, name.n), .type = type, .nullable = true, .id = -1};
     } while (take_char(p, ','));
     if (!take_char(p, ')')) return bad_text(p);
     tarn_type *type = tarn_type_new(p->arena, TARN_STRUCT);
@@ -253,9 +247,11 @@ static tarn_code parse_base(parser *p, int depth, tarn_type **out, int *height) 
     }
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (tarn_str_ieq(name, tarn_str_of(foreign[i].name)))
-            return tarn_fail(p->cx, TARN_UNSUPPORTED, "a table cannot hold the type %s; use CAST(x AS %s)", foreign[i].name, foreign[i].cast);
+            return tarn_fail(p->cx, TARN_UNSUPPORTED, "a table cannot hold the type %s; use CAST(x AS %s)",
+                             foreign[i].name, foreign[i].cast);
     if (name.n > 200) name.n = 200;
-    return tarn_fail(p->cx, TARN_UNSUPPORTED, "a table cannot hold the type %.*s; use CAST(x AS VARCHAR)", (int)name.n, name.p);
+    return tarn_fail(p->cx, TARN_UNSUPPORTED, "a table cannot hold the type %.*s; use CAST(x AS VARCHAR)", (int)name.n,
+                     name.p);
 }
 
 /* `height` is the levels below and in *out; T[][] grows it without recursion, so both it and `depth` are bounded. */

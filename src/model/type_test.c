@@ -34,7 +34,8 @@ static int tear_down(void **state) {
 
 static tarn_type *parse(fixture *f, const char *text) {
     tarn_type *type = NULL;
-    if (tarn_type_from_duckdb(&f->cx, f->cx.arena, tarn_str_of(text), &type) != TARN_OK) fail_msg("%s: %s", text, f->cx.error.message);
+    if (tarn_type_from_duckdb(&f->cx, f->cx.arena, tarn_str_of(text), &type) != TARN_OK)
+        fail_msg("%s: %s", text, f->cx.error.message);
     return type;
 }
 
@@ -126,10 +127,38 @@ static void test_unsupported(void **state) {
 static void test_bad_text(void **state) {
     fixture *f = *state;
     static const char *const cases[] = {
-        "", " ", "(", ")", "[]", "INTEGER[", "INTEGER[-1]", "INTEGER[99999999999]", "INTEGER]", "INTEGER x", "DECIMAL(", "DECIMAL()",
-        "DECIMAL(0,0)", "DECIMAL(39,0)", "DECIMAL(5,6)", "DECIMAL(5,-1)", "DECIMAL(5,1", "STRUCT", "STRUCT()", "STRUCT(a)", "STRUCT(a INTEGER",
-        "STRUCT(a INTEGER,)", "STRUCT(\"a INTEGER)", "STRUCT(\"a\"\" INTEGER)", "MAP", "MAP(INTEGER)", "MAP(INTEGER, DATE", "\"", "\"\"\"",
-        "TIMESTAMP WITH", "TIMESTAMP WITH TIME", "STRUCT(INTEGER, DATE)",
+        "",
+        " ",
+        "(",
+        ")",
+        "[]",
+        "INTEGER[",
+        "INTEGER[-1]",
+        "INTEGER[99999999999]",
+        "INTEGER]",
+        "INTEGER x",
+        "DECIMAL(",
+        "DECIMAL()",
+        "DECIMAL(0,0)",
+        "DECIMAL(39,0)",
+        "DECIMAL(5,6)",
+        "DECIMAL(5,-1)",
+        "DECIMAL(5,1",
+        "STRUCT",
+        "STRUCT()",
+        "STRUCT(a)",
+        "STRUCT(a INTEGER",
+        "STRUCT(a INTEGER,)",
+        "STRUCT(\"a INTEGER)",
+        "STRUCT(\"a\"\" INTEGER)",
+        "MAP",
+        "MAP(INTEGER)",
+        "MAP(INTEGER, DATE",
+        "\"",
+        "\"\"\"",
+        "TIMESTAMP WITH",
+        "TIMESTAMP WITH TIME",
+        "STRUCT(INTEGER, DATE)",
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tarn_type *type = NULL;
@@ -138,7 +167,8 @@ static void test_bad_text(void **state) {
     }
     tarn_type *type = NULL;
     assert_int_equal(tarn_type_from_duckdb(&f->cx, f->cx.arena, (tarn_str){NULL, 0}, &type), TARN_INVALID);
-    assert_int_equal(tarn_type_from_duckdb(&f->cx, f->cx.arena, TARN_LIT("STRUCT(\"a\0b\" DATE)"), &type), TARN_INVALID);
+    assert_int_equal(tarn_type_from_duckdb(&f->cx, f->cx.arena, TARN_LIT("STRUCT(\"a\0b\" DATE)"), &type),
+                     TARN_INVALID);
     assert_int_equal(tarn_type_from_duckdb(&f->cx, f->cx.arena, TARN_LIT("DATE\0"), &type), TARN_INVALID);
 }
 
@@ -167,7 +197,8 @@ static void test_depth(void **state) {
 /* Cut and changed texts are answered, never crashed on; what is accepted prints to what is accepted again. */
 static void test_mutations(void **state) {
     fixture *f = *state;
-    const char *seed_text = "STRUCT(a INTEGER, \"b \"\"c\" MAP(VARCHAR, DECIMAL(10,2)[3]), t TIMESTAMP WITH TIME ZONE[])[]";
+    const char *seed_text =
+        "STRUCT(a INTEGER, \"b \"\"c\" MAP(VARCHAR, DECIMAL(10,2)[3]), t TIMESTAMP WITH TIME ZONE[])[]";
     static const char bytes[] = "()[],\" aD1\xff";
     unsigned rng = 20261121;
     int accepted = 0;
@@ -198,7 +229,9 @@ static void test_limit(void **state) {
     assert_int_equal(tarn_conf_set(&f->cx, f->conf, TARN_LIT("limit.columns"), TARN_LIT("3"), TARN_FROM_SET), TARN_OK);
     tarn_type *type = NULL, *ok = parse(f, "STRUCT(a DATE, b STRUCT(c DATE))");
     assert_int_equal(tarn_schema_check(&f->cx, ok), TARN_OK);
-    assert_int_equal(tarn_type_from_duckdb(&f->cx, f->cx.arena, TARN_LIT("STRUCT(a DATE, b STRUCT(c DATE, d DATE))"), &type), TARN_LIMIT);
+    assert_int_equal(
+        tarn_type_from_duckdb(&f->cx, f->cx.arena, TARN_LIT("STRUCT(a DATE, b STRUCT(c DATE, d DATE))"), &type),
+        TARN_LIMIT);
     assert_int_equal(tarn_conf_set(&f->cx, f->conf, TARN_LIT("limit.columns"), TARN_LIT("2"), TARN_FROM_SET), TARN_OK);
     assert_int_equal(tarn_schema_check(&f->cx, ok), TARN_LIMIT);
     assert_non_null(strstr(f->cx.error.message, "limit.columns"));
@@ -206,7 +239,8 @@ static void test_limit(void **state) {
 
 static void test_names(void **state) {
     fixture *f = *state;
-    tarn_type *s = parse(f, "STRUCT(id BIGINT, ID2 DATE, Id DATE, \"Größe\" STRUCT(\"x.y\" STRUCT(z INTEGER), x STRUCT(w DATE)), \"a.b\" DATE)");
+    tarn_type *s = parse(f, "STRUCT(id BIGINT, ID2 DATE, Id DATE, \"Größe\" STRUCT(\"x.y\" STRUCT(z INTEGER), x "
+                            "STRUCT(w DATE)), \"a.b\" DATE)");
     assert_int_equal(tarn_schema_find(s, TARN_LIT("Id")), 2);
     assert_int_equal(tarn_schema_find(s, TARN_LIT("ID")), 0);
     assert_int_equal(tarn_schema_find(s, TARN_LIT("GRÖßE")), 3);
@@ -225,7 +259,10 @@ static void test_names(void **state) {
 
 static void test_check(void **state) {
     fixture *f = *state;
-    assert_int_equal(tarn_schema_check(&f->cx, parse(f, "STRUCT(a DATE, b STRUCT(a DATE, b MAP(DATE, DATE)), \"Ä\" DATE, \"Ö\" DATE)")), TARN_OK);
+    assert_int_equal(
+        tarn_schema_check(&f->cx,
+                          parse(f, "STRUCT(a DATE, b STRUCT(a DATE, b MAP(DATE, DATE)), \"Ä\" DATE, \"Ö\" DATE)")),
+        TARN_OK);
     assert_int_equal(tarn_schema_check(&f->cx, parse(f, "STRUCT(ab DATE, aB DATE)")), TARN_INVALID);
     assert_non_null(strstr(f->cx.error.message, "aB"));
     assert_int_equal(tarn_schema_check(&f->cx, parse(f, "STRUCT(\"Ä\" DATE, \"Ö\" DATE, \"ä\" DATE)")), TARN_INVALID);
@@ -268,10 +305,14 @@ static void test_copy(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),  cmocka_unit_test_setup_teardown(test_unsupported, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_bad_text, set_up, tear_down),    cmocka_unit_test_setup_teardown(test_depth, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_mutations, set_up, tear_down),   cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),       cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unsupported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bad_text, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_depth, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_mutations, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

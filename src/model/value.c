@@ -14,10 +14,26 @@ typedef struct number {
 } number;
 
 static u128 power_of_ten(int n) {
-    static const uint64_t small[] = {
-        1u, 10u, 100u, 1000u, 10000u, 100000u, 1000000u, 10000000u, 100000000u, 1000000000u, 10000000000u, 100000000000u, 1000000000000u,
-        10000000000000u, 100000000000000u, 1000000000000000u, 10000000000000000u, 100000000000000000u, 1000000000000000000u,
-        10000000000000000000u};
+    static const uint64_t small[] = {1u,
+                                     10u,
+                                     100u,
+                                     1000u,
+                                     10000u,
+                                     100000u,
+                                     1000000u,
+                                     10000000u,
+                                     100000000u,
+                                     1000000000u,
+                                     10000000000u,
+                                     100000000000u,
+                                     1000000000000u,
+                                     10000000000000u,
+                                     100000000000000u,
+                                     1000000000000000u,
+                                     10000000000000000u,
+                                     100000000000000000u,
+                                     1000000000000000000u,
+                                     10000000000000000000u};
     return n < 20 ? small[n] : (u128)small[19] * small[n - 19];
 }
 
@@ -117,7 +133,8 @@ int tarn_value_cmp(const tarn_value *a, const tarn_value *b, bool *ok) {
                  (a->kind == b->kind && (a->kind == TARN_STRING || a->kind == TARN_UUID));
     if (bytes) return cmp_bytes(a->s, b->s);
     if (a->kind == TARN_BOOL && b->kind == TARN_BOOL) return (int)a->b - (int)b->b;
-    if (get_time(a, &axis_a, &ns_a) && get_time(b, &axis_b, &ns_b) && axis_a == axis_b) return (ns_a > ns_b) - (ns_a < ns_b);
+    if (get_time(a, &axis_a, &ns_a) && get_time(b, &axis_b, &ns_b) && axis_a == axis_b)
+        return (ns_a > ns_b) - (ns_a < ns_b);
     *ok = false;
     return 0;
 }
@@ -164,9 +181,12 @@ static bool to_decimal(number n, const tarn_type *to, tarn_value *out) {
 static bool to_float(const tarn_value *from, tarn_kind to, tarn_value *out) {
     number n;
     bool ok;
-    if (is_float(from->kind)) out->f = from->f;
-    else if (get_number(from, &n)) out->f = (double)n.m / (double)power_of_ten(n.scale);
-    else return false;
+    if (is_float(from->kind))
+        out->f = from->f;
+    else if (get_number(from, &n))
+        out->f = (double)n.m / (double)power_of_ten(n.scale);
+    else
+        return false;
     if (to == TARN_FLOAT32) out->f = (float)out->f;
     if (isnan(out->f)) return true;
     return tarn_value_cmp(from, out, &ok) == 0 && ok;
@@ -176,7 +196,9 @@ static bool to_numeric(const tarn_value *from, const tarn_type *to, tarn_value *
     number n;
     if (is_float(to->kind)) return to_float(from, to->kind, out);
     if (is_float(from->kind)) {
-        if (!float_to_number(from->f, to->kind == TARN_DECIMAL && to->scale >= 0 && to->scale <= 38 ? to->scale : 0, &n)) return false;
+        if (!float_to_number(from->f, to->kind == TARN_DECIMAL && to->scale >= 0 && to->scale <= 38 ? to->scale : 0,
+                             &n))
+            return false;
     } else if (!get_number(from, &n)) {
         return false;
     }

@@ -173,7 +173,8 @@ static void test_other_kinds(void **state) {
 static void test_cast(void **state) {
     fixture *f = *state;
     const int64_t day = INT64_C(86400000000);
-    tarn_type decimal = {.kind = TARN_DECIMAL, .precision = 5, .scale = 2}, fixed = {.kind = TARN_FIXED, .precision = 2};
+    tarn_type decimal = {.kind = TARN_DECIMAL, .precision = 5, .scale = 2},
+              fixed = {.kind = TARN_FIXED, .precision = 2};
 #define KIND(k) (*tarn_type_new(f->arena, (k)))
     const struct {
         tarn_value from;
@@ -240,8 +241,10 @@ static bool parse(fixture *f, const tarn_type *type, const char *text, tarn_valu
     return tarn_value_parse(tarn_str_of(text), type, f->arena, out);
 }
 
-#define DECIMAL_10_2 {.kind = TARN_DECIMAL, .precision = 10, .scale = 2}
-#define FIXED_2 {.kind = TARN_FIXED, .precision = 2}
+#define DECIMAL_10_2                                                                                                   \
+    { .kind = TARN_DECIMAL, .precision = 10, .scale = 2 }
+#define FIXED_2                                                                                                        \
+    { .kind = TARN_FIXED, .precision = 2 }
 
 static const struct {
     tarn_type type;
@@ -274,8 +277,8 @@ static const struct {
     {DECIMAL_10_2, "1E+2", "100.00", "'100.00'::DECIMAL(5,2)"},
     {DECIMAL_10_2, "25e-2", "0.25", "'0.25'::DECIMAL(2,2)"},
     {DECIMAL_10_2, "0.000", "0.00", "'0.00'::DECIMAL(2,2)"},
-    {DECIMAL_10_2, "00000000000000000000000000000000000000000007.1000000000000000000000000000000000000000000000", "7.10",
-     "'7.10'::DECIMAL(3,2)"},
+    {DECIMAL_10_2, "00000000000000000000000000000000000000000007.1000000000000000000000000000000000000000000000",
+     "7.10", "'7.10'::DECIMAL(3,2)"},
     {DECIMAL_10_2, "0.001", NULL, NULL},
     {DECIMAL_10_2, "99999999.99", "99999999.99", "'99999999.99'::DECIMAL(10,2)"},
     {DECIMAL_10_2, "100000000", NULL, NULL},
@@ -294,16 +297,29 @@ static const struct {
     {{.kind = TARN_TIME}, "24:00:00", "24:00:00", "TIME '24:00:00'"},
     {{.kind = TARN_TIME}, "25:00:00", NULL, NULL},
     {{.kind = TARN_TIME}, "12:00:00+00", NULL, NULL},
-    {{.kind = TARN_TIMESTAMP}, "2020-01-01 00:00:00.5+00", "2020-01-01 00:00:00.5+00", "TIMESTAMPTZ '2020-01-01 00:00:00.5+00'"},
-    {{.kind = TARN_TIMESTAMP}, "2020-01-01T05:30:00+05:30", "2020-01-01 00:00:00+00", "TIMESTAMPTZ '2020-01-01 00:00:00+00'"},
+    {{.kind = TARN_TIMESTAMP},
+     "2020-01-01 00:00:00.5+00",
+     "2020-01-01 00:00:00.5+00",
+     "TIMESTAMPTZ '2020-01-01 00:00:00.5+00'"},
+    {{.kind = TARN_TIMESTAMP},
+     "2020-01-01T05:30:00+05:30",
+     "2020-01-01 00:00:00+00",
+     "TIMESTAMPTZ '2020-01-01 00:00:00+00'"},
     {{.kind = TARN_TIMESTAMP}, "2020-01-01", "2020-01-01 00:00:00+00", "TIMESTAMPTZ '2020-01-01 00:00:00+00'"},
     {{.kind = TARN_TIMESTAMP}, "2020-01-01 00:00:00.0000001+00", NULL, NULL},
     {{.kind = TARN_TIMESTAMP}, "300000-01-01 00:00:00+00", NULL, NULL},
-    {{.kind = TARN_TIMESTAMP_NTZ}, "1969-12-31 23:59:59.999999", "1969-12-31 23:59:59.999999", "TIMESTAMP '1969-12-31 23:59:59.999999'"},
+    {{.kind = TARN_TIMESTAMP_NTZ},
+     "1969-12-31 23:59:59.999999",
+     "1969-12-31 23:59:59.999999",
+     "TIMESTAMP '1969-12-31 23:59:59.999999'"},
     {{.kind = TARN_TIMESTAMP_NTZ}, "2020-01-01 00:00:00+00", NULL, NULL},
-    {{.kind = TARN_TIMESTAMP_NTZ_NS}, "1969-12-31 23:59:59.999999999", "1969-12-31 23:59:59.999999999",
+    {{.kind = TARN_TIMESTAMP_NTZ_NS},
+     "1969-12-31 23:59:59.999999999",
+     "1969-12-31 23:59:59.999999999",
      "TIMESTAMP_NS '1969-12-31 23:59:59.999999999'"},
-    {{.kind = TARN_TIMESTAMP_NS}, "2020-01-01 00:00:00.12345678Z", "2020-01-01 00:00:00.12345678+00",
+    {{.kind = TARN_TIMESTAMP_NS},
+     "2020-01-01 00:00:00.12345678Z",
+     "2020-01-01 00:00:00.12345678+00",
      "TIMESTAMPTZ '2020-01-01 00:00:00.12345678+00'"},
     {{.kind = TARN_TIMESTAMP_NTZ_NS}, "2263-01-01 00:00:00", NULL, NULL},
     {{.kind = TARN_STRING}, "it's", "it's", "'it''s'"},
@@ -315,7 +331,9 @@ static const struct {
     {{.kind = TARN_BINARY}, "\xc3\xa9", NULL, NULL},
     {FIXED_2, "ab", "ab", "'\\x61\\x62'::BLOB"},
     {FIXED_2, "abc", NULL, NULL},
-    {{.kind = TARN_UUID}, "01234567-89AB-cdef-0123-456789abcdef", "01234567-89ab-cdef-0123-456789abcdef",
+    {{.kind = TARN_UUID},
+     "01234567-89AB-cdef-0123-456789abcdef",
+     "01234567-89ab-cdef-0123-456789abcdef",
      "'01234567-89ab-cdef-0123-456789abcdef'::UUID"},
     {{.kind = TARN_UUID}, "01234567-89AB-cdef-0123-456789abcde", NULL, NULL},
     {{.kind = TARN_VOID}, "x", NULL, NULL},
@@ -327,7 +345,8 @@ static void test_text(void **state) {
     for (size_t i = 0; i < sizeof text_cases / sizeof *text_cases; i++) {
         tarn_value v = {.kind = TARN_VARIANT};
         bool ok = parse(f, &text_cases[i].type, text_cases[i].text, &v);
-        if (ok != (text_cases[i].plain != NULL)) fail_msg("%s as %s", text_cases[i].text, tarn_kind_name(text_cases[i].type.kind));
+        if (ok != (text_cases[i].plain != NULL))
+            fail_msg("%s as %s", text_cases[i].text, tarn_kind_name(text_cases[i].type.kind));
         assert_int_equal(v.kind, ok ? text_cases[i].type.kind : TARN_VARIANT);
         if (!ok) continue;
         tarn_buf_clear(&f->out);
@@ -344,8 +363,11 @@ static void test_text(void **state) {
 static void test_literals_apart(void **state) {
     fixture *f = *state;
     tarn_value null = {.kind = TARN_DATE, .null = true}, zeros = {.kind = TARN_STRING, .s = TARN_LIT("a\0'")};
-    tarn_value bad[] = {{.kind = TARN_VARIANT}, {.kind = TARN_DATE, .i = INT64_MAX}, {.kind = TARN_UUID, .s = TARN_LIT("short")},
-                        {.kind = TARN_DECIMAL, .scale = -1}, {.kind = TARN_TIME, .i = -1}};
+    tarn_value bad[] = {{.kind = TARN_VARIANT},
+                        {.kind = TARN_DATE, .i = INT64_MAX},
+                        {.kind = TARN_UUID, .s = TARN_LIT("short")},
+                        {.kind = TARN_DECIMAL, .scale = -1},
+                        {.kind = TARN_TIME, .i = -1}};
     tarn_value_sql(&f->out, &null);
     assert_string_equal(f->out.data, "NULL");
     tarn_buf_clear(&f->out);
@@ -361,8 +383,9 @@ static void test_literals_apart(void **state) {
 /* Any bits of any kind print to text that reads back as the same value. */
 static void test_text_round_trip(void **state) {
     fixture *f = *state;
-    static const tarn_kind kinds[] = {TARN_INT64, TARN_FLOAT32, TARN_FLOAT64, TARN_DECIMAL, TARN_DATE, TARN_TIME, TARN_TIMESTAMP,
-                                      TARN_TIMESTAMP_NTZ, TARN_TIMESTAMP_NS, TARN_TIMESTAMP_NTZ_NS, TARN_BINARY, TARN_UUID};
+    static const tarn_kind kinds[] = {
+        TARN_INT64,     TARN_FLOAT32,       TARN_FLOAT64,      TARN_DECIMAL,          TARN_DATE,   TARN_TIME,
+        TARN_TIMESTAMP, TARN_TIMESTAMP_NTZ, TARN_TIMESTAMP_NS, TARN_TIMESTAMP_NTZ_NS, TARN_BINARY, TARN_UUID};
     uint64_t seed = 42;
     for (int i = 0; i < 20000; i++) {
         bool ok;
@@ -398,7 +421,8 @@ static void test_garbage(void **state) {
         for (size_t k = 0; k < n; k++) text[k] = bytes[next_random(&seed) % (sizeof bytes - 1)];
         char *exact = malloc(n ? n : 1); /* so that the sanitizer sees a read past the end */
         memcpy(exact, text, n);
-        tarn_type type = {.kind = (tarn_kind)(i % (TARN_MAP + 1)), .precision = (int)(seed % 45), .scale = (int)(seed >> 8) % 40};
+        tarn_type type = {
+            .kind = (tarn_kind)(i % (TARN_MAP + 1)), .precision = (int)(seed % 45), .scale = (int)(seed >> 8) % 40};
         accepted += tarn_value_parse((tarn_str){exact, n}, &type, f->arena, &v);
         free(exact);
     }

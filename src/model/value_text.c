@@ -37,8 +37,10 @@ static bool parse_float(tarn_str text, tarn_kind kind, tarn_value *out) {
 static bool shift_up(u128 *m, int64_t n) {
     if (*m == 0) return true;
     for (; n > 0; n--)
-        if (*m > (~(u128)0 >> 1) / 10) return false;
-        else *m *= 10;
+        if (*m > (~(u128)0 >> 1) / 10)
+            return false;
+        else
+            *m *= 10;
     return true;
 }
 
@@ -206,8 +208,10 @@ static void put_float(tarn_buf *out, double f, int digits) {
     bool point = false;
     for (const char *c = text; *c; c++) {
         bool plain = is_digit(*c) || *c == '-' || *c == '+' || *c == 'e';
-        if (plain) tarn_buf_putc(out, *c);
-        else if (!point) tarn_buf_putc(out, '.');
+        if (plain)
+            tarn_buf_putc(out, *c);
+        else if (!point)
+            tarn_buf_putc(out, '.');
         point = point || !plain;
     }
 }
@@ -222,7 +226,8 @@ static void put_shortest(tarn_buf *out, double f, tarn_kind kind) {
         double back;
         put_float(out, f, digits);
         if (out->failed || digits == (narrow ? 9 : 17)) return;
-        if (tarn_parse_f64((tarn_str){out->data + start, out->n - start}, &back) && (narrow ? (float)back : back) == f) return;
+        if (tarn_parse_f64((tarn_str){out->data + start, out->n - start}, &back) && (narrow ? (float)back : back) == f)
+            return;
         out->n = start;
     }
 }
@@ -323,8 +328,10 @@ static void put_sql_string(tarn_buf *out, tarn_str s) {
 static void put_sql_float(tarn_buf *out, const tarn_value *v) {
     bool narrow = v->kind == TARN_FLOAT32;
     tarn_buf_putc(out, '\'');
-    if (isfinite(v->f)) put_float(out, v->f, narrow ? 9 : 17);
-    else put_shortest(out, v->f, v->kind);
+    if (isfinite(v->f))
+        put_float(out, v->f, narrow ? 9 : 17);
+    else
+        put_shortest(out, v->f, v->kind);
     tarn_buf_puts(out, narrow ? "'::FLOAT" : "'::DOUBLE");
 }
 

@@ -24,7 +24,9 @@ typedef struct walker {
 
 static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scope);
 
-static bool is(json *node, const char *key, const char *text) { return tarn_str_is(tarn_json_as_str(tarn_json_get(node, key)), text); }
+static bool is(json *node, const char *key, const char *text) {
+    return tarn_str_is(tarn_json_as_str(tarn_json_get(node, key)), text);
+}
 
 static size_t origin(const tarn_scope *scope, size_t at) {
     size_t in = tarn_text_origin(&scope->query.text, at);
@@ -37,8 +39,10 @@ static size_t token_at(const tarn_tokens *t, size_t at) {
     size_t lo = 0, hi = t->tokens.n - 1; /* END is always there */
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (t->tokens.at[mid].at < at) lo = mid + 1;
-        else hi = mid;
+        if (t->tokens.at[mid].at < at)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -87,7 +91,8 @@ static tarn_code ingest_rows(tarn_cx *cx, tarn_binding *b, tarn_rowset *rows, ta
 
 static tarn_code bind_view(tarn_cx *cx, walker *w, const tarn_relation *rel, const char *name, tarn_splice *s) {
     int depth_max = (int)tarn_conf_int(cx->conf, TARN_LIMIT_VIEW_DEPTH);
-    if (w->scope->depth >= depth_max) return tarn_fail(cx, TARN_LIMIT, "view %s: views stand more than %d deep (limit.view_depth)", name, depth_max);
+    if (w->scope->depth >= depth_max)
+        return tarn_fail(cx, TARN_LIMIT, "view %s: views stand more than %d deep (limit.view_depth)", name, depth_max);
     tarn_scope *inner = TARN_NEW(cx->arena, tarn_scope);
     inner->outer = w->scope;
     inner->outer_at = s->at;
@@ -109,13 +114,17 @@ static const char *name_text(tarn_cx *cx, const tarn_name *name) {
 }
 
 /* What a resolved name becomes. */
-static tarn_code splice_relation(tarn_cx *cx, walker *w, tarn_relation *rel, const tarn_name *name, size_t at, size_t n, const char *alias, bool show) {
+static tarn_code splice_relation(tarn_cx *cx, walker *w, tarn_relation *rel, const tarn_name *name, size_t at, size_t n,
+                                 const char *alias, bool show) {
     tarn_binding *b = w->binding;
     const char *text = name_text(cx, name);
     if (rel->kind == TARN_REL_NONE) return TARN_OK;
     respell_table(cx, w, token_at(&w->scope->tokens, at));
     size_t place = w->scope->splices.n;
-    add_splice(cx, w, at, n, rel->kind == TARN_REL_TABLE ? TARN_SPLICE_REF : rel->kind == TARN_REL_VIEW ? TARN_SPLICE_SCOPE : TARN_SPLICE_TEXT);
+    add_splice(cx, w, at, n,
+               rel->kind == TARN_REL_TABLE  ? TARN_SPLICE_REF
+               : rel->kind == TARN_REL_VIEW ? TARN_SPLICE_SCOPE
+                                            : TARN_SPLICE_TEXT);
     tarn_splice s = w->scope->splices.at[place];
     s.alias = alias;
     s.show = show;
@@ -135,7 +144,8 @@ static tarn_code splice_relation(tarn_cx *cx, walker *w, tarn_relation *rel, con
     return TARN_OK;
 }
 
-static tarn_code bind_foreign(tarn_cx *cx, walker *w, const tarn_foreign_ref *f, size_t at, size_t n, const char *alias, bool show) {
+static tarn_code bind_foreign(tarn_cx *cx, walker *w, const tarn_foreign_ref *f, size_t at, size_t n, const char *alias,
+                              bool show) {
     const tarn_plan_env *env = w->binding->env;
     tarn_at when = {.kind = TARN_AT_LATEST};
     tarn_relation rel = {0};
@@ -147,7 +157,8 @@ static tarn_code bind_foreign(tarn_cx *cx, walker *w, const tarn_foreign_ref *f,
         TRY(env->resolver.resolve(cx, env->resolver.state, w->scope->view_state, &f->name, &when, &rel));
     }
     if (rel.kind == TARN_REL_NONE) {
-        return tarn_fail(cx, TARN_NOTFOUND, "%s is not a table of the lake: time travel and paths need one", name_text(cx, &f->name));
+        return tarn_fail(cx, TARN_NOTFOUND, "%s is not a table of the lake: time travel and paths need one",
+                         name_text(cx, &f->name));
     }
     *TARN_PUSH(cx->arena, &w->tables) = f->name;
     return splice_relation(cx, w, &rel, &f->name, at, n, alias, show);
@@ -160,7 +171,8 @@ static bool in_ctes(const cte *c, tarn_str name) {
 }
 
 static tarn_code bind_table(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool show) {
-    tarn_str catalog = tarn_json_as_str(tarn_json_get(node, "catalog_name")), schema = tarn_json_as_str(tarn_json_get(node, "schema_name"));
+    tarn_str catalog = tarn_json_as_str(tarn_json_get(node, "catalog_name")),
+             schema = tarn_json_as_str(tarn_json_get(node, "schema_name"));
     tarn_str table = tarn_json_as_str(tarn_json_get(node, "table_name"));
     int64_t at = tarn_json_as_int(tarn_json_get(node, "query_location"), -1);
     if (at < 0 || (size_t)at >= w->scope->tokens.n_text) return TARN_OK; /* made by DuckDB, not in the text */
@@ -174,7 +186,10 @@ static tarn_code bind_table(tarn_cx *cx, walker *w, json *node, const cte *ctes,
     bool aliased = tarn_json_as_str(tarn_json_get(node, "alias")).n > 0;
     const tarn_foreign_ref *foreign = name.n_parts == 1 && !name.path ? find_foreign(w->scope, name.part[0]) : NULL;
     const tarn_name *shown = foreign ? &foreign->name : &name;
-    const char *alias = aliased ? NULL : shown->path ? shown->path : shown->n_parts ? shown->part[shown->n_parts - 1] : "t";
+    const char *alias = aliased          ? NULL
+                        : shown->path    ? shown->path
+                        : shown->n_parts ? shown->part[shown->n_parts - 1]
+                                         : "t";
     if (foreign) return bind_foreign(cx, w, foreign, (size_t)at, n, alias, show);
     tarn_relation rel = {0};
     tarn_at latest = {.kind = TARN_AT_LATEST};
@@ -183,7 +198,8 @@ static tarn_code bind_table(tarn_cx *cx, walker *w, json *node, const cte *ctes,
     if (code != TARN_OK) {
         if (cx->error.line || w->scope->outer) return code;
         tarn_error was = cx->error;
-        return tarn_fail_at(cx, code, (tarn_str){w->scope->query.text.sql, w->scope->query.text.n}, (size_t)at, "%s", was.message);
+        return tarn_fail_at(cx, code, (tarn_str){w->scope->query.text.sql, w->scope->query.text.n}, (size_t)at, "%s",
+                            was.message);
     }
     *TARN_PUSH(cx->arena, &w->tables) = rel.known_as ? *rel.known_as : name;
     return splice_relation(cx, w, &rel, &name, (size_t)at, n, alias, show);
@@ -217,15 +233,18 @@ static tarn_code walk(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool 
             if (names && names->n > 2) *TARN_PUSH(cx->arena, &w->columns) = node;
             return TARN_OK;
         }
-        if (is(node, "type", "SHOW_REF")) show = true;
-        else if (tarn_json_get(node, "select_list")) show = show && is(tarn_json_get(node, "from_table"), "type", "BASE_TABLE");
+        if (is(node, "type", "SHOW_REF"))
+            show = true;
+        else if (tarn_json_get(node, "select_list"))
+            show = show && is(tarn_json_get(node, "from_table"), "type", "BASE_TABLE");
         if (tarn_json_get(node, "cte_map")) return walk_with(cx, w, node, ctes, show, depth);
     }
     for (size_t i = 0; i < node->n; i++) TRY(walk(cx, w, &node->items[i], ctes, show, depth + 1));
     return TARN_OK;
 }
 
-/* Parts of the column's name that spell a table's qualified name, less its last part: what must go now that only the alias is visible. */
+/* Parts of the column's name that spell a table's qualified name, less its last part: what must go now that only the
+ * alias is visible. */
 static size_t prefix_parts(const walker *w, json *names) {
     for (size_t t = 0; t < w->tables.n; t++) {
         const tarn_name *table = &w->tables.at[t];
@@ -233,7 +252,9 @@ static size_t prefix_parts(const walker *w, json *names) {
             size_t k = (size_t)(table->n_parts - from);
             if (names->n <= k) continue;
             size_t same = 0;
-            while (same < k && tarn_str_ieq(tarn_json_as_str(tarn_json_at(names, same)), tarn_str_of(table->part[(size_t)from + same]))) same++;
+            while (same < k && tarn_str_ieq(tarn_json_as_str(tarn_json_at(names, same)),
+                                            tarn_str_of(table->part[(size_t)from + same])))
+                same++;
             if (same == k) return k - 1;
         }
     }
@@ -248,7 +269,8 @@ static void strip_prefixes(tarn_cx *cx, walker *w) {
         size_t parts = prefix_parts(w, tarn_json_get(node, "column_names"));
         if (!parts || at < 0 || (size_t)at >= t->n_text) continue;
         size_t token = token_at(t, (size_t)at) + 2 * parts; /* name . name . */
-        if (token < t->tokens.n) add_splice(cx, w, (size_t)at, t->tokens.at[token].at - (size_t)at, TARN_SPLICE_TEXT)->text = "";
+        if (token < t->tokens.n)
+            add_splice(cx, w, (size_t)at, t->tokens.at[token].at - (size_t)at, TARN_SPLICE_TEXT)->text = "";
     }
 }
 
@@ -279,10 +301,14 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
     char *ast_text;
     const tarn_json_value *ast;
     TRY(tarn_lex(cx, text, &scope->tokens));
-    TRY(tarn_conn_text(cx, binding->env->conn, tarn_printf(cx, "SELECT json_serialize_sql(%s)", tarn_sql_string(cx->arena, scope->query.text.sql)), &ast_text));
+    TRY(tarn_conn_text(
+        cx, binding->env->conn,
+        tarn_printf(cx, "SELECT json_serialize_sql(%s)", tarn_sql_string(cx->arena, scope->query.text.sql)),
+        &ast_text));
     TRY(tarn_json_parse(cx, cx->arena, tarn_str_of(ast_text), AST_DEPTH_MAX, &ast));
     if (tarn_json_as_bool(tarn_json_get(ast, "error"), true)) {
-        tarn_str message = tarn_json_as_str(tarn_json_get(ast, "error_message")), position = tarn_json_as_str(tarn_json_get(ast, "position"));
+        tarn_str message = tarn_json_as_str(tarn_json_get(ast, "error_message")),
+                 position = tarn_json_as_str(tarn_json_get(ast, "position"));
         int64_t at;
         if (!tarn_parse_i64(position, &at)) return tarn_fail(cx, TARN_UNSUPPORTED, "%.*s", (int)message.n, message.p);
         return tarn_fail_at(cx, TARN_INVALID, text, (size_t)at, "%.*s", (int)message.n, message.p);
@@ -312,7 +338,8 @@ typedef struct emitter {
 
 static void piece(tarn_cx *cx, emitter *e, const tarn_scope *scope, size_t at, bool exact) {
     tarn_piece *p = TARN_PUSH(cx->arena, &e->text->pieces);
-    *p = (tarn_piece){.out_at = (uint32_t)e->out.n, .in_at = (uint32_t)origin(scope, at), .exact = exact && !scope->outer};
+    *p = (tarn_piece){
+        .out_at = (uint32_t)e->out.n, .in_at = (uint32_t)origin(scope, at), .exact = exact && !scope->outer};
 }
 
 /* Copies text[from..to), one piece for every piece of the dialect's own map in it. */
@@ -363,8 +390,10 @@ static void emit_scope(tarn_cx *cx, emitter *e, const tarn_scope *scope) {
         if (s->at < at || (s->kind == TARN_SPLICE_PARAM && !e->for_plan)) continue;
         copy(cx, e, scope, at, s->at);
         piece(cx, e, scope, s->at, false);
-        if (s->kind == TARN_SPLICE_PARAM) tarn_value_sql(&e->out, &e->binding->binds[s->ref].value);
-        else emit_relation(cx, e, s);
+        if (s->kind == TARN_SPLICE_PARAM)
+            tarn_value_sql(&e->out, &e->binding->binds[s->ref].value);
+        else
+            emit_relation(cx, e, s);
         at = s->at + s->n;
     }
     copy(cx, e, scope, at, scope->query.text.n);

@@ -1,4 +1,5 @@
-/* bind.h: finds the table references of a query and what each means; the result is a tree of texts with places to splice. */
+/* bind.h: finds the table references of a query and what each means; the result is a tree of texts with places to
+ * splice. */
 #ifndef TARN_PLAN_BIND_H
 #define TARN_PLAN_BIND_H
 
@@ -16,17 +17,17 @@ typedef enum tarn_splice_kind {
 typedef struct tarn_splice {
     size_t at, n; /* byte range of the scope's text */
     tarn_splice_kind kind;
-    size_t ref;         /* REF: index into planned->refs; PARAM: index into binds */
-    tarn_scope *scope;  /* SCOPE */
-    const char *text;   /* TEXT: in X */
-    const char *shell;  /* TEXT: in P (NULL: the same) */
-    const char *alias;  /* added as AS "alias"; NULL: the user wrote one */
-    bool show;          /* inside DESCRIBE or SUMMARIZE: a select must stand here */
+    size_t ref;        /* REF: index into planned->refs; PARAM: index into binds */
+    tarn_scope *scope; /* SCOPE */
+    const char *text;  /* TEXT: in X */
+    const char *shell; /* TEXT: in P (NULL: the same) */
+    const char *alias; /* added as AS "alias"; NULL: the user wrote one */
+    bool show;         /* inside DESCRIBE or SUMMARIZE: a select must stand here */
 } tarn_splice;
 
 struct tarn_scope {
     tarn_query_text query;
-    tarn_tokens tokens; /* of query.text */
+    tarn_tokens tokens;            /* of query.text */
     TARN_VEC(tarn_splice) splices; /* ascending after binding */
     const tarn_scope *outer;       /* of a view: where it is used, and at which byte */
     size_t outer_at;
@@ -51,7 +52,8 @@ typedef struct tarn_binding {
 
 TARN_MUST tarn_code tarn_bind_query(tarn_cx *cx, tarn_binding *binding, tarn_str sql);
 
-/* The text with everything spliced: for X (scans) or for P (shells and literals). pieces (may be NULL) map it back to the user's text. */
+/* The text with everything spliced: for X (scans) or for P (shells and literals). pieces (may be NULL) map it back to
+ * the user's text. */
 TARN_MUST tarn_code tarn_bind_text(tarn_cx *cx, const tarn_binding *binding, bool for_plan, tarn_text *out);
 /* Name of the shell of reference i. */
 const char *tarn_bind_shell_name(tarn_cx *cx, size_t ref);

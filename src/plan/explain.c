@@ -15,9 +15,13 @@ static void explain_ref(tarn_cx *cx, const tarn_plan_ref *ref, tarn_rowset *rows
     tarn_auto_buf filter = TARN_BUF(1 << 20);
     if (ref->filter) tarn_expr_print(&filter, ref->filter, ref->snapshot->schema);
     add_line(rows, ref->name, "version", tarn_printf(cx, "%" PRId64, ref->snapshot->version));
-    add_line(rows, ref->name, "files", tarn_printf(cx, "%" PRId64 " total, %" PRId64 " pruned by partition, %" PRId64 " pruned by statistics, %zu read",
-                                                   f->total_files, f->pruned_by_partition, f->pruned_by_stats, f->files.n));
-    add_line(rows, ref->name, "bytes", tarn_printf(cx, "%" PRId64 " total, %" PRId64 " pruned, %" PRId64 " read", f->total_bytes, f->total_bytes - f->bytes, f->bytes));
+    add_line(rows, ref->name, "files",
+             tarn_printf(
+                 cx, "%" PRId64 " total, %" PRId64 " pruned by partition, %" PRId64 " pruned by statistics, %zu read",
+                 f->total_files, f->pruned_by_partition, f->pruned_by_stats, f->files.n));
+    add_line(rows, ref->name, "bytes",
+             tarn_printf(cx, "%" PRId64 " total, %" PRId64 " pruned, %" PRId64 " read", f->total_bytes,
+                         f->total_bytes - f->bytes, f->bytes));
     add_line(rows, ref->name, "filter", ref->filter ? filter.data : "none");
 }
 

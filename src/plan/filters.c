@@ -10,7 +10,9 @@ static const int64_t DAY_US = 86400000000;
 
 typedef const tarn_json_value json;
 
-static bool is(json *node, const char *key, const char *text) { return tarn_str_is(tarn_json_as_str(tarn_json_get(node, key)), text); }
+static bool is(json *node, const char *key, const char *text) {
+    return tarn_str_is(tarn_json_as_str(tarn_json_get(node, key)), text);
+}
 
 /* A 128-bit integer is a number, or two halves. */
 static bool read_int128(json *v, __int128 *out) {
@@ -33,15 +35,24 @@ typedef struct type_name {
 } type_name;
 
 static const type_name type_names[] = {
-    {"BOOLEAN", TARN_BOOL},       {"TINYINT", TARN_INT8},
-    {"SMALLINT", TARN_INT16},     {"INTEGER", TARN_INT32},
-    {"BIGINT", TARN_INT64},       {"FLOAT", TARN_FLOAT32},
-    {"DOUBLE", TARN_FLOAT64},     {"DECIMAL", TARN_DECIMAL},
-    {"DATE", TARN_DATE},          {"TIME", TARN_TIME},
-    {"TIMESTAMP", TARN_TIMESTAMP_NTZ}, {"TIMESTAMP WITH TIME ZONE", TARN_TIMESTAMP},
-    {"TIMESTAMP_NS", TARN_TIMESTAMP_NTZ_NS}, {"VARCHAR", TARN_STRING},
-    {"BLOB", TARN_BINARY},        {"UTINYINT", TARN_INT64},
-    {"USMALLINT", TARN_INT64},    {"UINTEGER", TARN_INT64},
+    {"BOOLEAN", TARN_BOOL},
+    {"TINYINT", TARN_INT8},
+    {"SMALLINT", TARN_INT16},
+    {"INTEGER", TARN_INT32},
+    {"BIGINT", TARN_INT64},
+    {"FLOAT", TARN_FLOAT32},
+    {"DOUBLE", TARN_FLOAT64},
+    {"DECIMAL", TARN_DECIMAL},
+    {"DATE", TARN_DATE},
+    {"TIME", TARN_TIME},
+    {"TIMESTAMP", TARN_TIMESTAMP_NTZ},
+    {"TIMESTAMP WITH TIME ZONE", TARN_TIMESTAMP},
+    {"TIMESTAMP_NS", TARN_TIMESTAMP_NTZ_NS},
+    {"VARCHAR", TARN_STRING},
+    {"BLOB", TARN_BINARY},
+    {"UTINYINT", TARN_INT64},
+    {"USMALLINT", TARN_INT64},
+    {"UINTEGER", TARN_INT64},
 };
 
 static bool read_kind(json *type, tarn_kind *out) {
@@ -61,24 +72,18 @@ static bool read_constant(tarn_cx *cx, json *node, tarn_value *out) {
     *out = (tarn_value){0};
     if (!read_kind(type, &out->kind)) return false;
     switch (out->kind) {
-    case TARN_BOOL:
-        out->b = v->kind == TARN_JSON_TRUE;
-        return v->kind == TARN_JSON_TRUE || v->kind == TARN_JSON_FALSE;
+    case TARN_BOOL: out->b = v->kind == TARN_JSON_TRUE; return v->kind == TARN_JSON_TRUE || v->kind == TARN_JSON_FALSE;
     case TARN_FLOAT32:
-    case TARN_FLOAT64:
-        return v->kind == TARN_JSON_NUMBER && tarn_parse_f64(v->text, &out->f);
+    case TARN_FLOAT64: return v->kind == TARN_JSON_NUMBER && tarn_parse_f64(v->text, &out->f);
     case TARN_DECIMAL:
         out->scale = (int8_t)tarn_json_as_int(tarn_json_get(tarn_json_get(type, "type_info"), "scale"), 0);
         return read_int128(v, &out->dec);
-    case TARN_STRING:
-        out->s = v->text;
-        return v->kind == TARN_JSON_STRING;
+    case TARN_STRING: out->s = v->text; return v->kind == TARN_JSON_STRING;
     case TARN_BINARY: {
         tarn_type binary = {.kind = TARN_BINARY};
         return v->kind == TARN_JSON_STRING && tarn_value_parse(v->text, &binary, cx->arena, out);
     }
-    default:
-        return v->kind == TARN_JSON_NUMBER && tarn_parse_i64(v->text, &out->i);
+    default: return v->kind == TARN_JSON_NUMBER && tarn_parse_i64(v->text, &out->i);
     }
 }
 
@@ -88,12 +93,9 @@ typedef struct comparison {
 } comparison;
 
 static const comparison comparisons[] = {
-    {"COMPARE_EQUAL", TARN_EXPR_EQ, TARN_EXPR_EQ},
-    {"COMPARE_NOTEQUAL", TARN_EXPR_NE, TARN_EXPR_NE},
-    {"COMPARE_LESSTHAN", TARN_EXPR_LT, TARN_EXPR_GT},
-    {"COMPARE_LESSTHANOREQUALTO", TARN_EXPR_LE, TARN_EXPR_GE},
-    {"COMPARE_GREATERTHAN", TARN_EXPR_GT, TARN_EXPR_LT},
-    {"COMPARE_GREATERTHANOREQUALTO", TARN_EXPR_GE, TARN_EXPR_LE},
+    {"COMPARE_EQUAL", TARN_EXPR_EQ, TARN_EXPR_EQ},       {"COMPARE_NOTEQUAL", TARN_EXPR_NE, TARN_EXPR_NE},
+    {"COMPARE_LESSTHAN", TARN_EXPR_LT, TARN_EXPR_GT},    {"COMPARE_LESSTHANOREQUALTO", TARN_EXPR_LE, TARN_EXPR_GE},
+    {"COMPARE_GREATERTHAN", TARN_EXPR_GT, TARN_EXPR_LT}, {"COMPARE_GREATERTHANOREQUALTO", TARN_EXPR_GE, TARN_EXPR_LE},
 };
 
 static const comparison *find_comparison(tarn_str name) {
@@ -104,7 +106,7 @@ static const comparison *find_comparison(tarn_str name) {
 
 /* The column an expression of a scan speaks of. */
 typedef struct scan {
-    json *get;        /* the LOGICAL_GET */
+    json *get; /* the LOGICAL_GET */
     const tarn_schema *schema;
     int column;       /* BOUND_REF of an EXPRESSION_FILTER is this column; -1: it is an index into the scan's output */
     const char *path; /* inside a struct */
@@ -154,10 +156,12 @@ static int64_t clamp_add(int64_t a, int64_t b) {
 }
 
 /* Days and instants compared through a cast, widened by what any time zone can shift (±26 h). */
-static tarn_expr *compare_across(tarn_cx *cx, const scan *s, tarn_expr_op op, int column, tarn_kind from, const tarn_value *c) {
+static tarn_expr *compare_across(tarn_cx *cx, const scan *s, tarn_expr_op op, int column, tarn_kind from,
+                                 const tarn_value *c) {
     bool from_day = from == TARN_DATE, to_day = c->kind == TARN_DATE;
     int64_t center = to_day ? (from_day ? c->i : c->i * DAY_US) : (from_day ? floor_div(c->i, DAY_US) : c->i);
-    int64_t below = from_day ? 2 : 26 * (DAY_US / 24), above = from_day ? 2 : 26 * (DAY_US / 24) + (to_day ? DAY_US : 0);
+    int64_t below = from_day ? 2 : 26 * (DAY_US / 24),
+            above = from_day ? 2 : 26 * (DAY_US / 24) + (to_day ? DAY_US : 0);
     int64_t lo = clamp_add(center, -below), hi = clamp_add(center, above);
     switch (op) {
     case TARN_EXPR_EQ: return roughly_between(cx, s, column, from, lo, hi);
@@ -173,7 +177,8 @@ static bool is_temporal(tarn_kind k) { return k == TARN_DATE || k == TARN_TIMEST
 static bool is_small_int(tarn_kind k) { return k == TARN_INT8 || k == TARN_INT16 || k == TARN_INT32; }
 static bool is_int(tarn_kind k) { return is_small_int(k) || k == TARN_INT64; }
 
-/* column op constant, where the column may stand in a cast. Only casts that keep the order of values exactly are taken off. */
+/* column op constant, where the column may stand in a cast. Only casts that keep the order of values exactly are taken
+ * off. */
 static tarn_expr *compare_cast(tarn_cx *cx, const scan *s, tarn_expr_op op, json *side, const tarn_value *c) {
     int column = ref_column(s, side);
     if (column >= 0) return compare(cx, s, op, column, c);
@@ -181,7 +186,9 @@ static tarn_expr *compare_cast(tarn_cx *cx, const scan *s, tarn_expr_op op, json
     json *child = tarn_json_get(side, "child");
     tarn_kind from, to;
     column = ref_column(s, child);
-    if (column < 0 || !read_kind(tarn_json_get(child, "return_type"), &from) || !read_kind(tarn_json_get(side, "return_type"), &to)) return unknown(cx);
+    if (column < 0 || !read_kind(tarn_json_get(child, "return_type"), &from) ||
+        !read_kind(tarn_json_get(side, "return_type"), &to))
+        return unknown(cx);
     if (is_temporal(from) && is_temporal(to) && c->kind == to) return compare_across(cx, s, op, column, from, c);
     bool exact = (is_int(from) && (to == TARN_INT64 || to == TARN_INT32 || to == TARN_INT16 || to == TARN_DECIMAL)) ||
                  (is_small_int(from) && to == TARN_FLOAT64) || (from == TARN_FLOAT32 && to == TARN_FLOAT64);
@@ -202,7 +209,8 @@ static tarn_expr *read_comparison(tarn_cx *cx, const scan *s, json *e) {
     return unknown(cx);
 }
 
-/* column IN (constants) of an IN operator (from child 1 on) or filter; NULLs in the list make a false result null, which UNKNOWN covers. */
+/* column IN (constants) of an IN operator (from child 1 on) or filter; NULLs in the list make a false result null,
+ * which UNKNOWN covers. */
 static tarn_expr *read_in(tarn_cx *cx, const scan *s, int column, json *list, size_t from) {
     tarn_expr *in = tarn_expr_new(cx->arena, TARN_EXPR_IN);
     in->column = column;
@@ -219,9 +227,9 @@ static tarn_expr *read_in(tarn_cx *cx, const scan *s, int column, json *list, si
 
 static tarn_expr *negate(tarn_cx *cx, tarn_expr *e) {
     tarn_expr *not = tarn_expr_new(cx->arena, TARN_EXPR_NOT);
-    not->args = TARN_NEW_ARRAY(cx->arena, tarn_expr *, 1);
-    not->args[not->n_args++] = e;
-    return not;
+    not ->args = TARN_NEW_ARRAY(cx->arena, tarn_expr *, 1);
+    not ->args[not ->n_args++] = e;
+    return not ;
 }
 
 static tarn_expr *read_operator(tarn_cx *cx, const scan *s, json *e, int depth) {
@@ -253,9 +261,11 @@ static tarn_expr *read_expr(tarn_cx *cx, const scan *s, json *e, int depth) {
     if (is(e, "expression_class", "BOUND_BETWEEN")) {
         tarn_value lo, hi;
         json *input = tarn_json_get(e, "input");
-        if (!read_constant(cx, tarn_json_get(tarn_json_get(e, "lower"), "value"), &lo) || !read_constant(cx, tarn_json_get(tarn_json_get(e, "upper"), "value"), &hi))
+        if (!read_constant(cx, tarn_json_get(tarn_json_get(e, "lower"), "value"), &lo) ||
+            !read_constant(cx, tarn_json_get(tarn_json_get(e, "upper"), "value"), &hi))
             return unknown(cx);
-        bool lo_in = tarn_json_as_bool(tarn_json_get(e, "lower_inclusive"), true), hi_in = tarn_json_as_bool(tarn_json_get(e, "upper_inclusive"), true);
+        bool lo_in = tarn_json_as_bool(tarn_json_get(e, "lower_inclusive"), true),
+             hi_in = tarn_json_as_bool(tarn_json_get(e, "upper_inclusive"), true);
         return tarn_expr_and(cx->arena, compare_cast(cx, s, lo_in ? TARN_EXPR_GE : TARN_EXPR_GT, input, &lo),
                              compare_cast(cx, s, hi_in ? TARN_EXPR_LE : TARN_EXPR_LT, input, &hi));
     }
@@ -263,7 +273,8 @@ static tarn_expr *read_expr(tarn_cx *cx, const scan *s, json *e, int depth) {
         bool all = is(e, "type", "CONJUNCTION_AND");
         json *children = tarn_json_get(e, "children");
         tarn_expr *result = NULL;
-        for (size_t i = 0; children && i < children->n; i++) result = fold(cx, all, result, read_expr(cx, s, tarn_json_at(children, i), depth + 1));
+        for (size_t i = 0; children && i < children->n; i++)
+            result = fold(cx, all, result, read_expr(cx, s, tarn_json_at(children, i), depth + 1));
         return result ? result : unknown(cx);
     }
     return unknown(cx);
@@ -277,13 +288,15 @@ static tarn_expr *read_filter(tarn_cx *cx, const scan *s, json *f, int depth) {
     tarn_value c;
     if (tarn_str_is(type, "CONSTANT_COMPARISON")) {
         const comparison *cmp = find_comparison(tarn_json_as_str(tarn_json_get(f, "comparison_type")));
-        return cmp && read_constant(cx, tarn_json_get(f, "constant"), &c) ? compare(cx, s, cmp->op, s->column, &c) : unknown(cx);
+        return cmp && read_constant(cx, tarn_json_get(f, "constant"), &c) ? compare(cx, s, cmp->op, s->column, &c)
+                                                                          : unknown(cx);
     }
     if (tarn_str_is(type, "CONJUNCTION_AND") || tarn_str_is(type, "CONJUNCTION_OR")) {
         json *children = tarn_json_get(f, "child_filters");
         tarn_expr *result = NULL;
         for (size_t i = 0; children && i < children->n; i++)
-            result = fold(cx, tarn_str_is(type, "CONJUNCTION_AND"), result, read_filter(cx, s, tarn_json_at(children, i), depth + 1));
+            result = fold(cx, tarn_str_is(type, "CONJUNCTION_AND"), result,
+                          read_filter(cx, s, tarn_json_at(children, i), depth + 1));
         return result ? result : unknown(cx);
     }
     if (tarn_str_is(type, "IN_FILTER")) {
@@ -298,12 +311,14 @@ static tarn_expr *read_filter(tarn_cx *cx, const scan *s, json *f, int depth) {
         tarn_str name = tarn_json_as_str(tarn_json_get(f, "child_name"));
         if (!name.n || memchr(name.p, '.', name.n)) return unknown(cx);
         scan inner = *s;
-        inner.path = s->path ? tarn_printf(cx, "%s.%.*s", s->path, (int)name.n, name.p) : tarn_arena_strndup(cx->arena, name.p, name.n);
+        inner.path = s->path ? tarn_printf(cx, "%s.%.*s", s->path, (int)name.n, name.p)
+                             : tarn_arena_strndup(cx->arena, name.p, name.n);
         return read_filter(cx, &inner, tarn_json_get(f, "child_filter"), depth + 1);
     }
     if (tarn_str_is(type, "EXPRESSION_FILTER")) return read_expr(cx, s, tarn_json_get(f, "expr"), depth + 1);
     if (tarn_str_is(type, "IS_NULL") || tarn_str_is(type, "IS_NOT_NULL")) {
-        tarn_expr *test = tarn_expr_new(cx->arena, tarn_str_is(type, "IS_NULL") ? TARN_EXPR_IS_NULL : TARN_EXPR_IS_NOT_NULL);
+        tarn_expr *test =
+            tarn_expr_new(cx->arena, tarn_str_is(type, "IS_NULL") ? TARN_EXPR_IS_NULL : TARN_EXPR_IS_NOT_NULL);
         test->column = s->column;
         test->path = s->path;
         return test;

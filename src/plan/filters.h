@@ -12,8 +12,8 @@ typedef struct tarn_shell {
     bool scanned;      /* out: the plan reads it */
 } tarn_shell;
 
-/* Reads the plan's text. Nodes that are not understood are UNKNOWN, so that the filters never claim too much. False: the plan cannot be used (its query
- * did not bind, or the text is no plan), and nothing was set. */
+/* Reads the plan's text. Nodes that are not understood are UNKNOWN, so that the filters never claim too much. False:
+ * the plan cannot be used (its query did not bind, or the text is no plan), and nothing was set. */
 bool tarn_plan_filters(tarn_cx *cx, tarn_str plan_json, tarn_shell *shells, size_t n);
 
 #endif

@@ -17,23 +17,28 @@ static tarn_code plan(tarn_cx *cx, tarn_binding *b, tarn_str sql) {
     TRY(tarn_prune_refs(cx, b));
     for (size_t i = 0; i < p->refs.n; i++) {
         tarn_plan_ref *ref = &p->refs.at[i];
-        TRY(tarn_scan_build(cx, b->env->engine, ref->snapshot, ref->files.files.at, ref->files.files.n, ref->positions, NULL, &ref->scan));
+        TRY(tarn_scan_build(cx, b->env->engine, ref->snapshot, ref->files.files.at, ref->files.files.n, ref->positions,
+                            NULL, &ref->scan));
     }
     TRY(tarn_bind_text(cx, b, false, &p->text));
     p->sql = p->text.sql;
     return TARN_OK;
 }
 
-tarn_code tarn_plan_query(tarn_cx *cx, const tarn_plan_env *env, tarn_str sql, const tarn_bind *binds, size_t n_binds, tarn_planned *out) {
+tarn_code tarn_plan_query(tarn_cx *cx, const tarn_plan_env *env, tarn_str sql, const tarn_bind *binds, size_t n_binds,
+                          tarn_planned *out) {
     tarn_planned planned = {.binds = binds, .n_binds = n_binds};
     tarn_binding binding = {.env = env, .planned = &planned, .binds = binds, .n_binds = n_binds};
     tarn_code code = plan(cx, &binding, sql);
-    if (code != TARN_OK) tarn_planned_done(&planned);
-    else *out = planned;
+    if (code != TARN_OK)
+        tarn_planned_done(&planned);
+    else
+        *out = planned;
     return code;
 }
 
-tarn_code tarn_planned_run(tarn_cx *cx, const tarn_plan_env *env, const tarn_planned *planned, tarn_str user_sql, tarn_rows **out) {
+tarn_code tarn_planned_run(tarn_cx *cx, const tarn_plan_env *env, const tarn_planned *planned, tarn_str user_sql,
+                           tarn_rows **out) {
     tarn_code code = tarn_conn_query(cx, env->conn, planned->sql, planned->binds, planned->n_binds, out);
     int64_t at = code == TARN_OK ? -1 : tarn_conn_error_at(env->conn);
     if (at < 0 || !user_sql.p) return code;
@@ -49,8 +54,9 @@ tarn_code tarn_plan_at(tarn_cx *cx, const tarn_plan_env *env, const tarn_travel 
     TRY(tarn_dialect_query(cx, travel->expr, &text));
     bool version = travel->kind == 'v';
     const char *cast = version ? "VARCHAR" : "TIMESTAMPTZ";
-    TRY(tarn_prefix(cx, tarn_conn_text(cx, env->conn, tarn_printf(cx, "SELECT CAST((%s) AS %s)", text.text.sql, cast), &value), "%s AS OF",
-                    version ? "VERSION" : "TIMESTAMP"));
+    TRY(tarn_prefix(
+        cx, tarn_conn_text(cx, env->conn, tarn_printf(cx, "SELECT CAST((%s) AS %s)", text.text.sql, cast), &value),
+        "%s AS OF", version ? "VERSION" : "TIMESTAMP"));
     if (!value) return tarn_fail(cx, TARN_INVALID, "%s AS OF NULL names no version", version ? "VERSION" : "TIMESTAMP");
     if (version) {
         at.kind = tarn_parse_i64(tarn_str_of(value), &at.version) ? TARN_AT_VERSION : TARN_AT_REF;
@@ -58,7 +64,8 @@ tarn_code tarn_plan_at(tarn_cx *cx, const tarn_plan_env *env, const tarn_travel 
     } else {
         tarn_type instant = {.kind = TARN_TIMESTAMP};
         tarn_value parsed;
-        if (!tarn_value_parse(tarn_str_of(value), &instant, cx->arena, &parsed)) return tarn_fail(cx, TARN_INVALID, "TIMESTAMP AS OF %s: no instant", value);
+        if (!tarn_value_parse(tarn_str_of(value), &instant, cx->arena, &parsed))
+            return tarn_fail(cx, TARN_INVALID, "TIMESTAMP AS OF %s: no instant", value);
         at.kind = TARN_AT_TIMESTAMP;
         at.timestamp_us = parsed.i;
     }

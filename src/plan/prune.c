@@ -1,4 +1,5 @@
-/* prune.c: plans the query over zero-row shells on the planning database, reads its filters, and lists the files that survive them. */
+/* prune.c: plans the query over zero-row shells on the planning database, reads its filters, and lists the files that
+ * survive them. */
 #include "plan/prune.h"
 
 #include "plan/filters.h"
@@ -27,7 +28,8 @@ static tarn_code make_shells(tarn_cx *cx, const tarn_binding *b, tarn_conn *conn
         const tarn_plan_ref *ref = &b->planned->refs.at[i];
         TRY(make_shell(cx, conn, tarn_bind_shell_name(cx, i), ref->snapshot->schema, ref->positions));
     }
-    for (size_t i = 0; i < b->extras.n; i++) TRY(make_shell(cx, conn, b->extras.at[i].name, b->extras.at[i].schema, false));
+    for (size_t i = 0; i < b->extras.n; i++)
+        TRY(make_shell(cx, conn, b->extras.at[i].name, b->extras.at[i].schema, false));
     return TARN_OK;
 }
 
@@ -37,7 +39,9 @@ static tarn_code plan_json(tarn_cx *cx, const tarn_binding *b, char **out) {
     TRY(tarn_bind_text(cx, b, true, &text));
     TRY(tarn_engine_conn(cx, b->env->engine, TARN_DB_PLAN, &conn));
     TRY(make_shells(cx, b, conn));
-    return tarn_conn_text(cx, conn, tarn_printf(cx, "SELECT json_serialize_plan(%s, optimize:=true)", tarn_sql_string(cx->arena, text.sql)), out);
+    return tarn_conn_text(
+        cx, conn,
+        tarn_printf(cx, "SELECT json_serialize_plan(%s, optimize:=true)", tarn_sql_string(cx->arena, text.sql)), out);
 }
 
 /* A plan that fails means all files, never an error: the real run will say what is wrong with the query. */
@@ -45,14 +49,17 @@ static void read_filters(tarn_cx *cx, const tarn_binding *b) {
     size_t n = b->planned->refs.n;
     tarn_shell *shells = TARN_NEW_ARRAY(cx->arena, tarn_shell, n);
     char *json = NULL;
-    for (size_t i = 0; i < n; i++) shells[i] = (tarn_shell){.table = tarn_bind_shell_name(cx, i), .schema = b->planned->refs.at[i].snapshot->schema};
+    for (size_t i = 0; i < n; i++)
+        shells[i] =
+            (tarn_shell){.table = tarn_bind_shell_name(cx, i), .schema = b->planned->refs.at[i].snapshot->schema};
     if (plan_json(cx, b, &json) != TARN_OK || !json) {
         tarn_clear_error(cx);
         return;
     }
     if (!tarn_plan_filters(cx, tarn_str_of(json), shells, n)) return;
     for (size_t i = 0; i < n; i++)
-        b->planned->refs.at[i].filter = shells[i].scanned ? shells[i].filter : tarn_expr_new(cx->arena, TARN_EXPR_UNKNOWN);
+        b->planned->refs.at[i].filter =
+            shells[i].scanned ? shells[i].filter : tarn_expr_new(cx->arena, TARN_EXPR_UNKNOWN);
 }
 
 tarn_code tarn_prune_refs(tarn_cx *cx, const tarn_binding *b) {
@@ -65,8 +72,10 @@ tarn_code tarn_prune_refs(tarn_cx *cx, const tarn_binding *b) {
     if (most > 1 && (b->env->force_prune || most >= files_min)) read_filters(cx, b);
     for (size_t i = 0; i < b->planned->refs.n; i++) {
         tarn_plan_ref *ref = &b->planned->refs.at[i];
-        if (ref->filter && ref->filter->op != TARN_EXPR_UNKNOWN) TRY(tarn_snapshot_files(cx, ref->snapshot, ref->filter, &ref->files));
-        else ref->filter = NULL;
+        if (ref->filter && ref->filter->op != TARN_EXPR_UNKNOWN)
+            TRY(tarn_snapshot_files(cx, ref->snapshot, ref->filter, &ref->files));
+        else
+            ref->filter = NULL;
         tarn_count(cx, files_read, ref->files.files.n);
     }
     return tarn_check(cx);

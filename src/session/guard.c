@@ -1,4 +1,5 @@
-/* guard.c: classifies statements by Tarn's own list, so that nothing reaches DuckDB that Tarn did not choose to send. */
+/* guard.c: classifies statements by Tarn's own list, so that nothing reaches DuckDB that Tarn did not choose to send.
+ */
 #include "session/guard.h"
 
 /* Tokens matched by the longest alternative of `keywords`, or 0. */
@@ -25,8 +26,9 @@ tarn_code tarn_guard_find(tarn_cx *cx, const tarn_lake *lake, tarn_cursor *curso
     if (!found) {
         tarn_str word = tarn_token_text(cursor);
         if (tarn_at_end(cursor)) return tarn_fail(cx, TARN_INVALID, "the statement is empty");
-        return tarn_fail_at(cx, TARN_INVALID, (tarn_str){cursor->tokens->text, cursor->tokens->n_text}, cursor->tokens->tokens.at[cursor->i].at,
-                            "no statement begins with \"%.*s\"", (int)word.n, word.p);
+        return tarn_fail_at(cx, TARN_INVALID, (tarn_str){cursor->tokens->text, cursor->tokens->n_text},
+                            cursor->tokens->tokens.at[cursor->i].at, "no statement begins with \"%.*s\"", (int)word.n,
+                            word.p);
     }
     cursor->i += longest;
     *out = found;
@@ -40,7 +42,8 @@ tarn_code tarn_guard_check(tarn_cx *cx, const tarn_session *s, const tarn_stmt *
 
 bool tarn_session_is_engine_name(const tarn_name *name) {
     static const char *const schemas[] = {"information_schema", "pg_catalog", "temp", "memory", "system"};
-    static const char *const tables[] = {"duckdb_settings", "duckdb_functions", "duckdb_types", "duckdb_extensions", "duckdb_memory", "duckdb_optimizers"};
+    static const char *const tables[] = {"duckdb_settings",   "duckdb_functions", "duckdb_types",
+                                         "duckdb_extensions", "duckdb_memory",    "duckdb_optimizers"};
     for (size_t i = 0; name->n_parts > 1 && i < sizeof schemas / sizeof *schemas; i++)
         if (tarn_name_eq(name->part[0], schemas[i])) return true;
     for (size_t i = 0; name->n_parts == 1 && i < sizeof tables / sizeof *tables; i++)

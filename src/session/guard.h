@@ -4,8 +4,8 @@
 
 #include "session/session.h"
 
-/* The statement whose keywords match the start of the tokens longest; the cursor moves past them. INVALID with a caret when none does: DuckDB's own
- * statements (ATTACH, PRAGMA, COPY, SET …) are never handed on. */
+/* The statement whose keywords match the start of the tokens longest; the cursor moves past them. INVALID with a caret
+ * when none does: DuckDB's own statements (ATTACH, PRAGMA, COPY, SET …) are never handed on. */
 TARN_MUST tarn_code tarn_guard_find(tarn_cx *cx, const tarn_lake *lake, tarn_cursor *cursor, const tarn_stmt **out);
 /* DENIED when the principal lacks the statement's privilege. */
 TARN_MUST tarn_code tarn_guard_check(tarn_cx *cx, const tarn_session *s, const tarn_stmt *stmt);

@@ -4,8 +4,10 @@
 #include "base/map.h"
 
 static void put_int(tarn_rowset *rows, int64_t value, int64_t unknown) {
-    if (value == unknown) tarn_rowset_null(rows);
-    else tarn_rowset_int(rows, value);
+    if (value == unknown)
+        tarn_rowset_null(rows);
+    else
+        tarn_rowset_int(rows, value);
 }
 
 /* {"day":"2026-01-01","cat":null} */
@@ -14,15 +16,18 @@ static const char *partition_text(tarn_cx *cx, const tarn_snapshot *s, const tar
     for (size_t i = 0; i < s->n_partition; i++) {
         tarn_buf_puts(&out, i ? "/" : "");
         tarn_buf_printf(&out, "%s=", s->partition[i].name);
-        if (file->partition[i].null) tarn_buf_puts(&out, "null");
-        else tarn_value_text(&out, &file->partition[i]);
+        if (file->partition[i].null)
+            tarn_buf_puts(&out, "null");
+        else
+            tarn_value_text(&out, &file->partition[i]);
     }
     return s->n_partition ? tarn_buf_take(&out, cx->arena) : NULL;
 }
 
 static tarn_code file_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) {
-    static const tarn_rowset_column columns[] = {{"path", "u"},          {"partition", "u"},     {"size_bytes", "l"},
-                                                 {"modified_at", "tsu:UTC"}, {"record_count", "l"}, {"deleted_rows", "l"}};
+    static const tarn_rowset_column columns[] = {{"path", "u"},         {"partition", "u"},
+                                                 {"size_bytes", "l"},   {"modified_at", "tsu:UTC"},
+                                                 {"record_count", "l"}, {"deleted_rows", "l"}};
     tarn_file_list list = {0};
     TRY(tarn_snapshot_files(cx, opened->snapshot, NULL, &list));
     tarn_rowset *rows = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
@@ -41,8 +46,10 @@ static tarn_code file_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset *
 
 tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_rowset **out) {
     static const tarn_rowset_column columns[] = {
-        {"version", "l"},        {"timestamp", "tsu:UTC"}, {"user_name", "u"},     {"operation", "u"},       {"operation_parameters", "u"}, {"read_version", "l"},
-        {"isolation_level", "u"}, {"is_blind_append", "b"}, {"operation_metrics", "u"}, {"user_metadata", "u"}, {"engine_info", "u"}};
+        {"version", "l"},         {"timestamp", "tsu:UTC"},      {"user_name", "u"},
+        {"operation", "u"},       {"operation_parameters", "u"}, {"read_version", "l"},
+        {"isolation_level", "u"}, {"is_blind_append", "b"},      {"operation_metrics", "u"},
+        {"user_metadata", "u"},   {"engine_info", "u"}};
     tarn_history_entry *entries;
     size_t n;
     TRY(tarn_table_history(cx, table, limit, &entries, &n));
@@ -65,10 +72,13 @@ tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, int64_t li
     return TARN_OK;
 }
 
-static tarn_code history_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) { return tarn_metadata_history(cx, opened->table, 0, out); }
+static tarn_code history_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) {
+    return tarn_metadata_history(cx, opened->table, 0, out);
+}
 
 static tarn_code partition_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) {
-    static const tarn_rowset_column columns[] = {{"partition", "u"}, {"files", "l"}, {"size_bytes", "l"}, {"record_count", "l"}};
+    static const tarn_rowset_column columns[] = {
+        {"partition", "u"}, {"files", "l"}, {"size_bytes", "l"}, {"record_count", "l"}};
     typedef struct totals {
         const char *name;
         int64_t files, bytes, rows;
@@ -90,8 +100,10 @@ static tarn_code partition_rows(tarn_cx *cx, const tarn_opened *opened, tarn_row
         totals *t = &all.at[at - 1];
         t->files++;
         t->bytes += file->size;
-        if (file->rows < 0 || t->rows < 0) t->rows = -1;
-        else t->rows += file->rows - (file->deletes ? file->deletes->rows : 0);
+        if (file->rows < 0 || t->rows < 0)
+            t->rows = -1;
+        else
+            t->rows += file->rows - (file->deletes ? file->deletes->rows : 0);
     }
     tarn_rowset *rows = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < all.n; i++) {
@@ -104,7 +116,8 @@ static tarn_code partition_rows(tarn_cx *cx, const tarn_opened *opened, tarn_row
     return TARN_OK;
 }
 
-static const tarn_metadata_table tables[] = {{"files", file_rows}, {"history", history_rows}, {"partitions", partition_rows}};
+static const tarn_metadata_table tables[] = {
+    {"files", file_rows}, {"history", history_rows}, {"partitions", partition_rows}};
 
 const tarn_metadata_table *tarn_metadata_find(const char *name) {
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

@@ -1,4 +1,5 @@
-/* names.c: what a name means to a session: catalog entries, paths, metadata tables; and the resolver the planner asks. */
+/* names.c: what a name means to a session: catalog entries, paths, metadata tables; and the resolver the planner asks.
+ */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -26,14 +27,15 @@ static const char *unalias(tarn_cx *cx, const char *catalog) {
     return catalog;
 }
 
-static tarn_code complete(tarn_cx *cx, tarn_session *s, const view_place *place, const char *const *part, int n, const char **catalog, const char **schema,
-                          const char **table) {
+static tarn_code complete(tarn_cx *cx, tarn_session *s, const view_place *place, const char *const *part, int n,
+                          const char **catalog, const char **schema, const char **table) {
     const char *here = place ? place->catalog : s->catalog, *first = n > 1 ? unalias(cx, part[0]) : NULL;
     *catalog = here;
     *schema = place ? place->schema : s->schema;
     *table = part[n - 1];
     if (n == 2) {
-        if (!tarn_catalog_has_schema(cx, s->lake->catalog, here, part[0]) && tarn_catalog_has(cx, s->lake->catalog, first)) {
+        if (!tarn_catalog_has_schema(cx, s->lake->catalog, here, part[0]) &&
+            tarn_catalog_has(cx, s->lake->catalog, first)) {
             *catalog = first;
             *schema = "main";
         } else {
@@ -48,8 +50,10 @@ static tarn_code complete(tarn_cx *cx, tarn_session *s, const view_place *place,
     return TARN_OK;
 }
 
-tarn_code tarn_session_name(tarn_cx *cx, tarn_session *s, const tarn_name *name, const char **catalog, const char **schema, const char **table) {
-    if (name->path) return tarn_fail(cx, TARN_INVALID, "`%s` is a path: a name in the catalog is needed here", name->path);
+tarn_code tarn_session_name(tarn_cx *cx, tarn_session *s, const tarn_name *name, const char **catalog,
+                            const char **schema, const char **table) {
+    if (name->path)
+        return tarn_fail(cx, TARN_INVALID, "`%s` is a path: a name in the catalog is needed here", name->path);
     return complete(cx, s, NULL, (const char *const *)name->part, name->n_parts, catalog, schema, table);
 }
 
@@ -58,12 +62,14 @@ static char *absolute(tarn_cx *cx, const char *path) {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
     if (strncmp(path, "file://", 7) == 0) return tarn_arena_strndup(cx->arena, path + 7, n - 7);
-    if (strstr(path, "://") || path[0] == '/' || !getcwd(cwd, sizeof cwd)) return tarn_arena_strndup(cx->arena, path, n);
+    if (strstr(path, "://") || path[0] == '/' || !getcwd(cwd, sizeof cwd))
+        return tarn_arena_strndup(cx->arena, path, n);
     while (n > 2 && path[0] == '.' && path[1] == '/') path += 2, n -= 2;
     return tarn_printf(cx, "%s/%.*s", cwd, (int)n, path);
 }
 
-static tarn_code open_location(tarn_cx *cx, tarn_session *s, const char *location, const char *format_name, const char *name, const tarn_table **out) {
+static tarn_code open_location(tarn_cx *cx, tarn_session *s, const char *location, const char *format_name,
+                               const char *name, const tarn_table **out) {
     const tarn_format *format = NULL;
     if (format_name) TRY(tarn_format_find(cx, tarn_str_of(format_name), &format));
     return tarn_tables_open(cx, s->lake->tables, absolute(cx, location), format, name, out);
@@ -73,7 +79,9 @@ static tarn_code open_location(tarn_cx *cx, tarn_session *s, const char *locatio
 static const char *split_version(tarn_cx *cx, const char *path, tarn_at *at) {
     const char *mark = strrchr(path, '@');
     int64_t version;
-    if (!mark || mark[1] != 'v' || at->kind != TARN_AT_LATEST || !tarn_parse_i64(tarn_str_of(mark + 2), &version) || access(path, F_OK) == 0) return path;
+    if (!mark || mark[1] != 'v' || at->kind != TARN_AT_LATEST || !tarn_parse_i64(tarn_str_of(mark + 2), &version) ||
+        access(path, F_OK) == 0)
+        return path;
     *at = (tarn_at){.kind = TARN_AT_VERSION, .version = version};
     return tarn_arena_strndup(cx->arena, path, (size_t)(mark - path));
 }
@@ -87,7 +95,8 @@ static tarn_code find_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_ent
     const char *name = tarn_printf(cx, "%s.%s.%s", entry->catalog, entry->schema, entry->name);
     const char *location = entry->location;
     if (entry->kind == TARN_ENTRY_VIEW) return tarn_fail(cx, TARN_INVALID, "%s is a view, not a table", name);
-    if (entry->managed && location[0] != '/' && !strstr(location, "://")) location = tarn_printf(cx, "%s/%s", s->lake->root, location);
+    if (entry->managed && location[0] != '/' && !strstr(location, "://"))
+        location = tarn_printf(cx, "%s/%s", s->lake->root, location);
     out->entry = *entry;
     return open_location(cx, s, location, entry->format, name, &out->table);
 }
@@ -98,7 +107,8 @@ static tarn_code find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name,
     tarn_catalog_entry entry;
     if (name->path) {
         const char *path = split_version(cx, name->path, at);
-        if (name->n_parts > 1) return tarn_fail(cx, TARN_INVALID, "write a path as format.`path`, with one word before it");
+        if (name->n_parts > 1)
+            return tarn_fail(cx, TARN_INVALID, "write a path as format.`path`, with one word before it");
         return open_location(cx, s, path, name->n_parts ? name->part[0] : NULL, NULL, &out->table);
     }
     TRY(tarn_session_name(cx, s, name, &catalog, &schema, &table));
@@ -114,7 +124,8 @@ tarn_code tarn_session_find_table(tarn_cx *cx, tarn_session *s, const tarn_name 
     return TARN_OK;
 }
 
-tarn_code tarn_session_open_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at, tarn_opened *out) {
+tarn_code tarn_session_open_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at,
+                                  tarn_opened *out) {
     tarn_opened opened = {0};
     tarn_at when = *at;
     TRY(find_table(cx, s, name, &when, &opened));
@@ -128,7 +139,8 @@ void tarn_opened_done(tarn_opened *opened) {
     opened->snapshot = NULL;
 }
 
-tarn_code tarn_session_new_table(tarn_cx *cx, tarn_session *s, const char *format, const char *location, const char *name, const tarn_table **out) {
+tarn_code tarn_session_new_table(tarn_cx *cx, tarn_session *s, const char *format, const char *location,
+                                 const char *name, const tarn_table **out) {
     return open_location(cx, s, location, format, name, out);
 }
 
@@ -138,15 +150,19 @@ tarn_code tarn_session_absolute(tarn_cx *cx, const char *path, const char **out)
     return TARN_OK;
 }
 
-tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, const char *schema, const char *table, char **location) {
+tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, const char *schema, const char *table,
+                             char **location) {
     tarn_auto_buf safe = TARN_BUF(4096);
     const char *parts[] = {catalog, schema, table};
     for (int i = 0; i < 3; i++) {
         if (i) tarn_buf_putc(&safe, '/');
         for (const char *p = parts[i]; *p; p++) {
-            bool plain = *p != '/' && *p != '%' && *p != '\\' && (unsigned char)*p >= ' ' && !(p == parts[i] && (*p == '.' || *p == '_'));
-            if (plain) tarn_buf_putc(&safe, *p);
-            else tarn_buf_printf(&safe, "%%%02X", (unsigned char)*p);
+            bool plain = *p != '/' && *p != '%' && *p != '\\' && (unsigned char)*p >= ' ' &&
+                         !(p == parts[i] && (*p == '.' || *p == '_'));
+            if (plain)
+                tarn_buf_putc(&safe, *p);
+            else
+                tarn_buf_printf(&safe, "%%%02X", (unsigned char)*p);
         }
     }
     if (safe.failed) return tarn_fail(cx, TARN_LIMIT, "the table's name is too long for a folder");
@@ -154,7 +170,8 @@ tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, 
     for (int i = 0; i < 100; i++) {
         unsigned char salt[4];
         tarn_random(cx, salt, sizeof salt);
-        char *candidate = i == 0 ? place : tarn_printf(cx, "%s-%02x%02x%02x%02x", place, salt[0], salt[1], salt[2], salt[3]);
+        char *candidate =
+            i == 0 ? place : tarn_printf(cx, "%s-%02x%02x%02x%02x", place, salt[0], salt[1], salt[2], salt[3]);
         if (access(tarn_printf(cx, "%s/%s", s->lake->root, candidate), F_OK) != 0) {
             *location = candidate;
             return TARN_OK;
@@ -165,12 +182,15 @@ tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, 
 
 /* parquet.`x`, csv.`x`, json.`x`: files, not tables of a format. */
 static const char *file_reader(tarn_cx *cx, const tarn_name *name) {
-    static const struct { const char *word, *sql; } readers[] = {{"parquet", "read_parquet"}, {"csv", "read_csv"}, {"json", "read_json"}, {"text", "read_text"}};
+    static const struct {
+        const char *word, *sql;
+    } readers[] = {{"parquet", "read_parquet"}, {"csv", "read_csv"}, {"json", "read_json"}, {"text", "read_text"}};
     for (size_t i = 0; name->path && name->n_parts == 1 && i < sizeof readers / sizeof *readers; i++) {
         if (!tarn_name_eq(name->part[0], readers[i].word)) continue;
         const char *path = absolute(cx, name->path);
         bool folder = i == 0 && !strpbrk(path, "*?[") && access(tarn_printf(cx, "%s/.", path), F_OK) == 0;
-        return tarn_printf(cx, "%s(%s)", readers[i].sql, tarn_sql_string(cx->arena, folder ? tarn_printf(cx, "%s/**/*.parquet", path) : path));
+        return tarn_printf(cx, "%s(%s)", readers[i].sql,
+                           tarn_sql_string(cx->arena, folder ? tarn_printf(cx, "%s/**/*.parquet", path) : path));
     }
     return NULL;
 }
@@ -180,10 +200,13 @@ static tarn_code give_table(tarn_opened *opened, tarn_relation *out) {
     return TARN_OK;
 }
 
-static tarn_code resolve_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_entry *entry, const tarn_at *at, tarn_relation *out) {
+static tarn_code resolve_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_entry *entry, const tarn_at *at,
+                               tarn_relation *out) {
     if (entry->kind == TARN_ENTRY_VIEW) {
         view_place *place = TARN_NEW(cx->arena, view_place);
-        if (at->kind != TARN_AT_LATEST) return tarn_fail(cx, TARN_INVALID, "%s.%s is a view: put the version on the tables it reads", entry->schema, entry->name);
+        if (at->kind != TARN_AT_LATEST)
+            return tarn_fail(cx, TARN_INVALID, "%s.%s is a view: put the version on the tables it reads", entry->schema,
+                             entry->name);
         *place = (view_place){entry->default_catalog, entry->default_schema};
         *out = (tarn_relation){.kind = TARN_REL_VIEW, .sql = entry->sql, .view_state = place};
         return TARN_OK;
@@ -195,8 +218,10 @@ static tarn_code resolve_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_
 }
 
 /* "t.files": the metadata of table t. NOTFOUND leaves *out at NONE. */
-static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at, tarn_relation *out) {
-    const tarn_metadata_table *metadata = name->n_parts > 1 || name->path ? tarn_metadata_find(name->part[name->n_parts ? name->n_parts - 1 : 0]) : NULL;
+static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at,
+                                  tarn_relation *out) {
+    const tarn_metadata_table *metadata =
+        name->n_parts > 1 || name->path ? tarn_metadata_find(name->part[name->n_parts ? name->n_parts - 1 : 0]) : NULL;
     if (!metadata || name->path) return TARN_OK;
     tarn_name table = *name;
     tarn_opened opened = {0};
@@ -209,7 +234,8 @@ static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name 
     return code;
 }
 
-static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at, tarn_relation *out) {
+static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at,
+                         tarn_relation *out) {
     tarn_session *s = state;
     const char *catalog, *schema, *table, *reader;
     tarn_catalog_entry entry;
@@ -218,7 +244,8 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
         *out = (tarn_relation){.kind = TARN_REL_SQL, .sql = reader};
         return TARN_OK;
     }
-    if (name->path && name->n_parts == 0 && at->kind == TARN_AT_LATEST && strchr(name->path, '.')) return TARN_OK; /* 'x.csv': DuckDB reads it */
+    if (name->path && name->n_parts == 0 && at->kind == TARN_AT_LATEST && strchr(name->path, '.'))
+        return TARN_OK; /* 'x.csv': DuckDB reads it */
     if (name->path) {
         tarn_opened opened;
         TRY(tarn_session_open_table(cx, s, name, at, &opened));
@@ -238,13 +265,16 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
 }
 
 /* delta_scan('path') and its like: a table by path. */
-static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text, const tarn_at *at, tarn_relation *out) {
+static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text, const tarn_at *at,
+                      tarn_relation *out) {
     tarn_tokens tokens;
     const char *path;
     TRY(tarn_lex(cx, text, &tokens));
     tarn_cursor c = {&tokens, 1};
     bool scan = tarn_str_ends(function, "_scan");
-    if (!scan) return tarn_fail(cx, TARN_UNSUPPORTED, "the table function %.*s is not supported yet", (int)function.n, function.p);
+    if (!scan)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "the table function %.*s is not supported yet", (int)function.n,
+                         function.p);
     TRY(tarn_expect(cx, &c, "("));
     TRY(tarn_parse_string(cx, &c, &path));
     TRY(tarn_expect(cx, &c, ")"));
@@ -254,5 +284,6 @@ static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text
 }
 
 void tarn_session_plan_env(tarn_cx *cx, tarn_session *s, tarn_conn *conn, tarn_plan_env *out) {
-    *out = (tarn_plan_env){.engine = s->lake->engine, .conn = conn, .resolver = {s, resolve, call}, .now_us = tarn_now_us(cx)};
+    *out = (tarn_plan_env){
+        .engine = s->lake->engine, .conn = conn, .resolver = {s, resolve, call}, .now_us = tarn_now_us(cx)};
 }

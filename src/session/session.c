@@ -35,9 +35,11 @@ tarn_code tarn_session_conn(tarn_cx *cx, tarn_session *s, tarn_conn **out) {
     return tarn_engine_conn(cx, s->lake->engine, TARN_DB_EXECUTE, out);
 }
 
-tarn_code tarn_session_run(tarn_cx *cx, tarn_session *s, tarn_str sql, const tarn_bind *binds, size_t n_binds, const char *to_parquet, tarn_output *out) {
+tarn_code tarn_session_run(tarn_cx *cx, tarn_session *s, tarn_str sql, const tarn_bind *binds, size_t n_binds,
+                           const char *to_parquet, tarn_output *out) {
     tarn_tokens tokens;
-    tarn_run run = {.session = s, .text = sql, .binds = binds, .n_binds = n_binds, .to_parquet = to_parquet, .out = out};
+    tarn_run run = {
+        .session = s, .text = sql, .binds = binds, .n_binds = n_binds, .to_parquet = to_parquet, .out = out};
     TRY(tarn_lex(cx, sql, &tokens));
     run.cursor = (tarn_cursor){&tokens, 0};
     TRY(tarn_guard_find(cx, s->lake, &run.cursor, &run.stmt));
@@ -46,11 +48,13 @@ tarn_code tarn_session_run(tarn_cx *cx, tarn_session *s, tarn_str sql, const tar
 }
 
 static bool has_effect(const tarn_change *c) {
-    return c->adds.n || c->removes.n || c->schema || c->properties.n || c->checks.n || c->comment || c->create || c->replace;
+    return c->adds.n || c->removes.n || c->schema || c->properties.n || c->checks.n || c->comment || c->create ||
+           c->replace;
 }
 
 /* One try: on the snapshot of now. */
-static tarn_code change_once(tarn_cx *cx, tarn_session *s, const tarn_name *name, tarn_change_fn *plan, void *state, int64_t *version) {
+static tarn_code change_once(tarn_cx *cx, tarn_session *s, const tarn_name *name, tarn_change_fn *plan, void *state,
+                             int64_t *version) {
     tarn_at latest = {.kind = TARN_AT_LATEST};
     tarn_opened opened;
     tarn_change change = {0};
@@ -78,7 +82,8 @@ static tarn_code change_once(tarn_cx *cx, tarn_session *s, const tarn_name *name
     return code;
 }
 
-tarn_code tarn_session_change(tarn_cx *cx, tarn_session *s, const tarn_name *name, tarn_change_fn *plan, void *state, int64_t *version) {
+tarn_code tarn_session_change(tarn_cx *cx, tarn_session *s, const tarn_name *name, tarn_change_fn *plan, void *state,
+                              int64_t *version) {
     int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT), ignored;
     if (!version) version = &ignored;
     if (s->txn) {

@@ -1,4 +1,5 @@
-/* tables.c: a list of open tables behind one lock; snapshots are immutable, so they are only handed out and replaced. */
+/* tables.c: a list of open tables behind one lock; snapshots are immutable, so they are only handed out and replaced.
+ */
 #include "session/tables.h"
 
 #include <pthread.h>
@@ -50,7 +51,8 @@ static open_table *find(tarn_table_cache *cache, const char *location) {
     return NULL;
 }
 
-static tarn_code open_new(tarn_cx *cx, tarn_table_cache *cache, const char *location, const tarn_format *format, const char *name, open_table **out) {
+static tarn_code open_new(tarn_cx *cx, tarn_table_cache *cache, const char *location, const tarn_format *format,
+                          const char *name, open_table **out) {
     tarn_store *store = NULL;
     TRY(tarn_store_open(cx, location, &store));
     if (!format) {
@@ -63,13 +65,15 @@ static tarn_code open_new(tarn_cx *cx, tarn_table_cache *cache, const char *loca
     open_table *t = calloc(1, sizeof *t);
     if (!t) abort();
     t->arena = tarn_arena_new();
-    t->table = (tarn_table){.format = format, .store = store, .location = tarn_arena_strdup(t->arena, location), .engine = cache->engine};
+    t->table = (tarn_table){
+        .format = format, .store = store, .location = tarn_arena_strdup(t->arena, location), .engine = cache->engine};
     t->table.name = name ? tarn_arena_strdup(t->arena, name) : NULL;
     *out = t;
     return TARN_OK;
 }
 
-tarn_code tarn_tables_open(tarn_cx *cx, tarn_table_cache *cache, const char *location, const tarn_format *format, const char *name, const tarn_table **out) {
+tarn_code tarn_tables_open(tarn_cx *cx, tarn_table_cache *cache, const char *location, const tarn_format *format,
+                           const char *name, const tarn_table **out) {
     pthread_mutex_lock(&cache->lock);
     open_table *t = find(cache, location);
     pthread_mutex_unlock(&cache->lock);
@@ -115,7 +119,8 @@ static void remember(tarn_table_cache *cache, open_table *t, tarn_snapshot *snap
     pthread_mutex_unlock(&cache->lock);
 }
 
-tarn_code tarn_tables_snapshot(tarn_cx *cx, tarn_table_cache *cache, const tarn_table *table, const tarn_at *at, tarn_snapshot **out) {
+tarn_code tarn_tables_snapshot(tarn_cx *cx, tarn_table_cache *cache, const tarn_table *table, const tarn_at *at,
+                               tarn_snapshot **out) {
     open_table *t = (open_table *)(uintptr_t)table; /* it is ours: the cache made it */
     tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) prev = NULL;
     pthread_mutex_lock(&cache->lock);

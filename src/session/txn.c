@@ -77,8 +77,10 @@ static int64_t find_add(const tarn_change *change, tarn_str path) {
 static void merge_files(tarn_arena *arena, tarn_change *into, const tarn_change *from) {
     for (size_t i = 0; i < from->removes.n; i++) {
         int64_t at = find_add(into, from->removes.at[i]->path);
-        if (at >= 0) into->adds.at[at] = into->adds.at[--into->adds.n];
-        else *TARN_PUSH(arena, &into->removes) = from->removes.at[i];
+        if (at >= 0)
+            into->adds.at[at] = into->adds.at[--into->adds.n];
+        else
+            *TARN_PUSH(arena, &into->removes) = from->removes.at[i];
     }
     for (size_t i = 0; i < from->adds.n; i++) *TARN_PUSH(arena, &into->adds) = from->adds.at[i];
 }
@@ -106,11 +108,14 @@ tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, 
     txn_table *t;
     TRY(use_table(cx, s, opened->table, &t));
     if (txn->written && txn->written != t)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "a transaction can change one table: %s has changes already, COMMIT them before %s is changed",
+        return tarn_fail(cx, TARN_UNSUPPORTED,
+                         "a transaction can change one table: %s has changes already, COMMIT them before %s is changed",
                          txn->written->table->location, t->table->location);
     tarn_change merged = txn->change;
-    if (!txn->written) merged = *change;
-    else merge_change(txn->arena, &merged, change);
+    if (!txn->written)
+        merged = *change;
+    else
+        merge_change(txn->arena, &merged, change);
     TRY(tarn_snapshot_apply(cx, t->current, change, t->current->version, &next));
     *TARN_PUSH(txn->arena, &txn->kept) = t->current;
     t->current = next;

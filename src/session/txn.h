@@ -6,7 +6,8 @@
 
 /* The snapshot the transaction reads of a table: pinned at its first use, with the pending change on it. Retained. */
 TARN_MUST tarn_code tarn_txn_snapshot(tarn_cx *cx, tarn_session *s, const tarn_table *table, tarn_snapshot **out);
-/* Adds a statement's change to the pending one. UNSUPPORTED for a second table. Memory of `change` must live in tarn_txn_arena. */
+/* Adds a statement's change to the pending one. UNSUPPORTED for a second table. Memory of `change` must live in
+ * tarn_txn_arena. */
 TARN_MUST tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, tarn_change *change);
 tarn_arena *tarn_txn_arena(tarn_session *s);
 /* Frees it without committing (the session ends). */

@@ -1,4 +1,5 @@
-/* dialect.c: the walk over a query's tokens: where tables stand, names, parameters, types and operators in foreign spellings. */
+/* dialect.c: the walk over a query's tokens: where tables stand, names, parameters, types and operators in foreign
+ * spellings. */
 #include "sql/dialect.h"
 
 #include "sql/rewrite.h"
@@ -47,8 +48,10 @@ size_t tarn_text_origin(const tarn_text *text, size_t at) {
     size_t low = 0, high = text->pieces.n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (text->pieces.at[middle].out_at <= at) low = middle + 1;
-        else high = middle;
+        if (text->pieces.at[middle].out_at <= at)
+            low = middle + 1;
+        else
+            high = middle;
     }
     if (!low) return 0;
     const tarn_piece *piece = &text->pieces.at[low - 1];
@@ -80,7 +83,9 @@ static void rewrite_param(tarn_rewrite *rw, size_t i) {
 static bool is_named_param(const tarn_rewrite *rw, size_t i) {
     if (!tarn_rewrite_is(rw, i, ":") || tarn_rewrite_token(rw, i + 1)->kind != TARN_T_WORD) return false;
     if (tarn_rewrite_token(rw, i + 1)->at != tarn_rewrite_end(rw, i) || i == 0) return false;
-    static const char before[] = "(|,|=|==|<|>|<=|>=|<>|!=|+|-|*|/|%|SELECT|WHERE|AND|OR|NOT|WHEN|THEN|ELSE|LIKE|ILIKE|BETWEEN|LIMIT|OFFSET|HAVING|OF|=>|:=";
+    static const char before[] =
+        "(|,|=|==|<|>|<=|>=|<>|!=|+|-|*|/"
+        "|%|SELECT|WHERE|AND|OR|NOT|WHEN|THEN|ELSE|LIKE|ILIKE|BETWEEN|LIMIT|OFFSET|HAVING|OF|=>|:=";
     return tarn_rewrite_is(rw, i - 1, before);
 }
 
@@ -202,7 +207,9 @@ static void track_word(tarn_rewrite *rw, size_t i) {
         frame->place = TARN_IN_FROM;
     } else if (tarn_rewrite_is(rw, i, "ON")) {
         frame->place = TARN_IN_ON;
-    } else if (tarn_rewrite_is(rw, i, "WHERE|GROUP|HAVING|WINDOW|QUALIFY|ORDER|LIMIT|OFFSET|UNION|INTERSECT|EXCEPT|RETURNING|SET|WHEN|FETCH")) {
+    } else if (tarn_rewrite_is(rw, i,
+                               "WHERE|GROUP|HAVING|WINDOW|QUALIFY|ORDER|LIMIT|OFFSET|UNION|INTERSECT|EXCEPT|RETURNING|"
+                               "SET|WHEN|FETCH")) {
         frame->place = TARN_IN_EXPR;
     }
 }
@@ -226,7 +233,9 @@ static tarn_code rewrite_word(tarn_rewrite *rw, size_t *i) {
     return TARN_OK;
 }
 
-static bool is_after(const tarn_rewrite *rw, size_t i, const char *words) { return i > 0 && tarn_rewrite_is(rw, i - 1, words); }
+static bool is_after(const tarn_rewrite *rw, size_t i, const char *words) {
+    return i > 0 && tarn_rewrite_is(rw, i - 1, words);
+}
 
 /* One token, or as many as belong together. */
 static tarn_code step(tarn_rewrite *rw, size_t *i, size_t base) {
@@ -254,30 +263,36 @@ static tarn_code step(tarn_rewrite *rw, size_t *i, size_t base) {
     }
     if (token->kind == TARN_T_STRING && top(rw)->place == TARN_IN_FROM) top(rw)->place = TARN_AFTER_FROM;
     if (token->kind != TARN_T_OP) return TARN_OK;
-    if (is_named_param(rw, at)) {
+    char c = rw->tokens->text[token->at];
+    if (c == ':' && is_named_param(rw, at)) {
         replace(rw, at, at, "$");
-    } else if (tarn_rewrite_is(rw, at, "* EXCEPT (") && !tarn_rewrite_is(rw, at + 3, "SELECT|FROM|WITH|VALUES|TABLE|(")) {
+    } else if (c == '*' && tarn_rewrite_is(rw, at, "* EXCEPT (") &&
+               !tarn_rewrite_is(rw, at + 3, "SELECT|FROM|WITH|VALUES|TABLE|(")) {
         replace(rw, at + 1, at + 1, "EXCLUDE");
         *i = at + 2;
-    } else if (tarn_rewrite_is(rw, at, "[ OFFSET (|[ SAFE_OFFSET (|[ ORDINAL (|[ SAFE_ORDINAL (")) {
+    } else if (c == '[' && tarn_rewrite_is(rw, at, "[ OFFSET (|[ SAFE_OFFSET (|[ ORDINAL (|[ SAFE_ORDINAL (")) {
         *i = at;
         TRY(rewrite_subscript(rw, i));
-        if (*i != at) push_frame(rw, TARN_IN_EXPR, false, *i);
-        else *i = at + 1;
+        if (*i != at)
+            push_frame(rw, TARN_IN_EXPR, false, *i);
+        else
+            *i = at + 1;
     }
     if (*i == at + 1) track_op(rw, at, base);
     return TARN_OK;
 }
 
 tarn_code tarn_rewrite_range(tarn_rewrite *rw, size_t i, size_t end) {
-    if (++rw->depth > DEPTH_MAX) return tarn_fail(rw->cx, TARN_LIMIT, "the statement's calls are nested more than %d deep", DEPTH_MAX);
+    if (++rw->depth > DEPTH_MAX)
+        return tarn_fail(rw->cx, TARN_LIMIT, "the statement's calls are nested more than %d deep", DEPTH_MAX);
     size_t base = rw->frames.n;
     push_frame(rw, TARN_IN_EXPR, rw->depth == 1, i);
     rw->done = rw->depth == 1 ? 0 : tarn_rewrite_token(rw, i)->at;
     while (i < end) {
         if (++rw->steps % CHECK_EVERY == 0) TRY(tarn_check(rw->cx));
         TRY(step(rw, &i, base));
-        if (rw->steps > rw->steps_max || !tarn_buf_ok(&rw->out)) return tarn_fail(rw->cx, TARN_LIMIT, "the statement becomes too long when it is put into DuckDB's words");
+        if (rw->steps > rw->steps_max || !tarn_buf_ok(&rw->out))
+            return tarn_fail(rw->cx, TARN_LIMIT, "the statement becomes too long when it is put into DuckDB's words");
     }
     if (end) tarn_rewrite_copy(rw, tarn_rewrite_end(rw, end - 1));
     rw->frames.n = base;
@@ -330,12 +345,18 @@ static tarn_code number_params(tarn_rewrite *rw) {
         if (*text.p == '?') {
             rw->match[i] = (uint32_t)++questions;
         } else if (text.p[1] >= '0' && text.p[1] <= '9') {
-            bool fits = tarn_parse_i64((tarn_str){text.p + 1, text.n - 1}, &number) && number >= 1 && number <= PARAMS_MAX;
-            if (!fits) return tarn_fail_at(rw->cx, TARN_INVALID, whole, token->at, "parameters are numbered from $1 to $%d", PARAMS_MAX);
+            bool fits =
+                tarn_parse_i64((tarn_str){text.p + 1, text.n - 1}, &number) && number >= 1 && number <= PARAMS_MAX;
+            if (!fits)
+                return tarn_fail_at(rw->cx, TARN_INVALID, whole, token->at, "parameters are numbered from $1 to $%d",
+                                    PARAMS_MAX);
             if (number > highest) highest = number;
         }
-        if (questions && highest) return tarn_fail_at(rw->cx, TARN_INVALID, whole, token->at, "a statement uses either ? or $1, not both");
-        if (questions > PARAMS_MAX) return tarn_fail_at(rw->cx, TARN_LIMIT, whole, token->at, "a statement has at most %d parameters", PARAMS_MAX);
+        if (questions && highest)
+            return tarn_fail_at(rw->cx, TARN_INVALID, whole, token->at, "a statement uses either ? or $1, not both");
+        if (questions > PARAMS_MAX)
+            return tarn_fail_at(rw->cx, TARN_LIMIT, whole, token->at, "a statement has at most %d parameters",
+                                PARAMS_MAX);
     }
     rw->query->n_params = (int)(questions ? questions : highest);
     return TARN_OK;
@@ -360,7 +381,8 @@ tarn_code tarn_dialect_query(tarn_cx *cx, tarn_str sql, tarn_query_text *out) {
     tarn_rewrite rw = {.cx = cx, .tokens = &tokens, .query = &query, .out = TARN_BUF(sql.n * GROWTH + ROOM)};
     rw.steps_max = tokens.tokens.n * REPEATS + ROOM;
     tarn_code code = rewrite_all(&rw);
-    if (code == TARN_OK && !tarn_buf_ok(&rw.out)) code = tarn_fail(cx, TARN_LIMIT, "the statement becomes too long when it is put into DuckDB's words");
+    if (code == TARN_OK && !tarn_buf_ok(&rw.out))
+        code = tarn_fail(cx, TARN_LIMIT, "the statement becomes too long when it is put into DuckDB's words");
     if (code == TARN_OK) {
         query.text.n = rw.out.n;
         query.text.sql = rw.out.data ? tarn_buf_take(&rw.out, cx->arena) : "";

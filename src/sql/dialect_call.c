@@ -14,14 +14,15 @@ typedef enum call_condition {
     INTERVAL_2,
     NUMBER_2,
     STRING_1,
-    PATTERN_2,   /* the second one is a date pattern as a literal */
-    WITHIN,      /* WITHIN GROUP (ORDER BY …) follows */
-    NO_FILTER,   /* no FILTER follows */
+    PATTERN_2, /* the second one is a date pattern as a literal */
+    WITHIN,    /* WITHIN GROUP (ORDER BY …) follows */
+    NO_FILTER, /* no FILTER follows */
     NO_QUERY_1
 } call_condition;
 
-/* `to` is the function's new name, or with = a text for the whole call: $1… arguments, $u unit, $f DuckDB's function of the unit, $t its argument's type,
- * $p pattern, $o the order of WITHIN GROUP, $v the first argument without DISTINCT. */
+/* `to` is the function's new name, or with = a text for the whole call: $1… arguments, $u unit, $f DuckDB's function of
+ * the unit, $t its argument's type, $p pattern, $o the order of WITHIN GROUP, $v the first argument without DISTINCT.
+ * */
 static const struct call_rule {
     const char *name;
     signed char min, max;
@@ -174,7 +175,9 @@ static bool split_args(const tarn_rewrite *rw, call *c) {
 static const struct unit *find_unit(const tarn_rewrite *rw, const call *c, size_t arg, bool bare) {
     extent e = c->args[arg];
     const tarn_token *token = tarn_rewrite_token(rw, e.first);
-    if (e.end != e.first + 1 || (token->kind != TARN_T_WORD && (bare || token->kind != TARN_T_STRING || token->quote != '\''))) return NULL;
+    if (e.end != e.first + 1 ||
+        (token->kind != TARN_T_WORD && (bare || token->kind != TARN_T_STRING || token->quote != '\'')))
+        return NULL;
     tarn_str text = tarn_rewrite_text(rw, e.first);
     if (token->kind == TARN_T_STRING) text = (tarn_str){text.p + 1, text.n - 2};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
@@ -192,9 +195,11 @@ static bool is_date(const tarn_rewrite *rw, extent e) {
     size_t n = e.end - e.first;
     bool is_call = n >= 3 && tarn_rewrite_is(rw, e.first + 1, "(") && rw->match[e.first + 1] == e.end - 1;
     if (tarn_rewrite_is(rw, e.first, "CURRENT_DATE|TODAY|CURDATE")) return n == 1 || (is_call && n == 3);
-    if (tarn_rewrite_is(rw, e.first, "DATE")) return n == 2 && tarn_rewrite_token(rw, e.first + 1)->kind == TARN_T_STRING;
+    if (tarn_rewrite_is(rw, e.first, "DATE"))
+        return n == 2 && tarn_rewrite_token(rw, e.first + 1)->kind == TARN_T_STRING;
     if (tarn_rewrite_is(rw, e.first, "TO_DATE|ADD_MONTHS|LAST_DAY|MAKE_DATE")) return is_call;
-    if (tarn_rewrite_is(rw, e.first, "CAST|TRY_CAST|SAFE_CAST")) return is_call && n > 5 && tarn_rewrite_is(rw, e.end - 3, "AS DATE");
+    if (tarn_rewrite_is(rw, e.first, "CAST|TRY_CAST|SAFE_CAST"))
+        return is_call && n > 5 && tarn_rewrite_is(rw, e.end - 3, "AS DATE");
     return n == 3 && tarn_rewrite_is(rw, e.end - 2, ":: DATE");
 }
 
@@ -204,7 +209,9 @@ static bool is_number(const tarn_rewrite *rw, extent e) {
     return i + 1 == e.end && (kind == TARN_T_NUMBER || kind == TARN_T_PARAM);
 }
 
-static bool is_string(const tarn_rewrite *rw, extent e) { return e.end == e.first + 1 && tarn_rewrite_token(rw, e.first)->kind == TARN_T_STRING; }
+static bool is_string(const tarn_rewrite *rw, extent e) {
+    return e.end == e.first + 1 && tarn_rewrite_token(rw, e.first)->kind == TARN_T_STRING;
+}
 
 /* WITHIN GROUP (ORDER BY …) after the call. */
 static bool find_within(const tarn_rewrite *rw, call *c) {
@@ -215,7 +222,8 @@ static bool find_within(const tarn_rewrite *rw, call *c) {
     return true;
 }
 
-/* A pattern that is no literal, or that DuckDB lacks a letter for, is refused where it stands: guessing would read dates wrongly. */
+/* A pattern that is no literal, or that DuckDB lacks a letter for, is refused where it stands: guessing would read
+ * dates wrongly. */
 static tarn_code find_pattern(tarn_rewrite *rw, call *c) {
     tarn_cursor at = {rw->tokens, c->args[1].first};
     tarn_str whole = {rw->tokens->text, rw->tokens->n_text};
@@ -223,11 +231,13 @@ static tarn_code find_pattern(tarn_rewrite *rw, call *c) {
     tarn_str name = tarn_rewrite_text(rw, c->name);
     size_t place = tarn_rewrite_token(rw, at.i)->at;
     if (!is_string(rw, c->args[1]))
-        return tarn_fail_at(rw->cx, TARN_UNSUPPORTED, whole, place, "%.*s needs its pattern as a literal", (int)name.n, name.p);
+        return tarn_fail_at(rw->cx, TARN_UNSUPPORTED, whole, place, "%.*s needs its pattern as a literal", (int)name.n,
+                            name.p);
     TRY(tarn_parse_string(rw->cx, &at, &text));
     char *pattern = tarn_dialect_pattern(rw->cx, text);
     if (!pattern)
-        return tarn_fail_at(rw->cx, TARN_UNSUPPORTED, whole, place, "this date pattern has letters without a meaning here; use strftime or strptime");
+        return tarn_fail_at(rw->cx, TARN_UNSUPPORTED, whole, place,
+                            "this date pattern has letters without a meaning here; use strftime or strptime");
     c->pattern = tarn_sql_string(rw->cx->arena, pattern);
     return TARN_OK;
 }
@@ -237,7 +247,9 @@ static bool holds(const tarn_rewrite *rw, call *c, call_condition when) {
     case ALWAYS:
     case PATTERN_2: return true;
     case UNIT_1:
-    case UNIT_1_DATE: c->unit = find_unit(rw, c, 0, false); return c->unit && (when == UNIT_1 || (c->unit->whole_days && is_date(rw, c->args[2])));
+    case UNIT_1_DATE:
+        c->unit = find_unit(rw, c, 0, false);
+        return c->unit && (when == UNIT_1 || (c->unit->whole_days && is_date(rw, c->args[2])));
     case BARE_UNIT_1: return (c->unit = find_unit(rw, c, 0, true)) != NULL;
     case BARE_UNIT_2: return !is_string(rw, c->args[0]) && (c->unit = find_unit(rw, c, 1, true));
     case BARE_UNIT_3: return !is_string(rw, c->args[0]) && (c->unit = find_unit(rw, c, 2, true));
@@ -293,11 +305,14 @@ tarn_code tarn_rewrite_call(tarn_rewrite *rw, size_t i, size_t *next) {
         const struct call_rule *rule = &rules[k];
         if (!tarn_str_ieq(name, tarn_str_of(rule->name))) continue;
         /* The name of a common table expression with its columns looks like a call. */
-        if (!c.close || (!split && tarn_rewrite_is(rw, c.close + 1, "AS (|AS MATERIALIZED|AS NOT MATERIALIZED"))) return TARN_OK;
+        if (!c.close || (!split && tarn_rewrite_is(rw, c.close + 1, "AS (|AS MATERIALIZED|AS NOT MATERIALIZED")))
+            return TARN_OK;
         if (!split && !split_args(rw, &c)) return TARN_OK;
         split = true;
         c.end = c.close + 1;
-        if ((int)c.n_args < rule->min || (rule->max < ANY_NUMBER && (int)c.n_args > rule->max) || !holds(rw, &c, rule->when)) continue;
+        if ((int)c.n_args < rule->min || (rule->max < ANY_NUMBER && (int)c.n_args > rule->max) ||
+            !holds(rw, &c, rule->when))
+            continue;
         if (rule->when == PATTERN_2) TRY(find_pattern(rw, &c));
         if (*rule->to == '=') {
             *next = c.end;

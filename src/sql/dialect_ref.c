@@ -1,19 +1,21 @@
-/* dialect_ref.c: tables in FROM that DuckDB cannot parse (time travel, paths with a format, four parts, Tarn's functions) become keys. */
+/* dialect_ref.c: tables in FROM that DuckDB cannot parse (time travel, paths with a format, four parts, Tarn's
+ * functions) become keys. */
 #include "sql/rewrite.h"
 
 /* Words that can follow a table and are no alias of it. */
-static const char no_alias[] =
-    "WHERE|JOIN|INNER|LEFT|RIGHT|FULL|OUTER|CROSS|NATURAL|ASOF|SEMI|ANTI|POSITIONAL|ON|USING|GROUP|HAVING|ORDER|LIMIT|OFFSET|UNION|INTERSECT|EXCEPT|QUALIFY|"
-    "WINDOW|TABLESAMPLE|PIVOT|UNPIVOT|SELECT|VALUES|FROM|FOR|FETCH|SET|WHEN|LATERAL|RETURNING|AND|OR|THEN|INTO|BY|AT (|PIVOT_WIDER|PIVOT_LONGER";
+static const char no_alias[] = "WHERE|JOIN|INNER|LEFT|RIGHT|FULL|OUTER|CROSS|NATURAL|ASOF|SEMI|ANTI|POSITIONAL|ON|"
+                               "USING|GROUP|HAVING|ORDER|LIMIT|OFFSET|UNION|INTERSECT|EXCEPT|QUALIFY|"
+                               "WINDOW|TABLESAMPLE|PIVOT|UNPIVOT|SELECT|VALUES|FROM|FOR|FETCH|SET|WHEN|LATERAL|"
+                               "RETURNING|AND|OR|THEN|INTO|BY|AT (|PIVOT_WIDER|PIVOT_LONGER";
 
-static const char *const table_functions[] = {"table_changes",    "table_diff",          "delta_scan", "iceberg_scan",       "hudi_scan",
-                                              "hudi_incremental", "hudi_read_optimized", "read_avro",  "point_in_time_join", "ml.predict",
-                                              "ml.evaluate"};
+static const char *const table_functions[] = {
+    "table_changes",       "table_diff", "delta_scan",         "iceberg_scan", "hudi_scan",  "hudi_incremental",
+    "hudi_read_optimized", "read_avro",  "point_in_time_join", "ml.predict",   "ml.evaluate"};
 
 typedef struct ref_extent {
     size_t name, name_last; /* tokens */
     int parts;
-    size_t close;           /* a call's closing paren; 0: no call */
+    size_t close;            /* a call's closing paren; 0: no call */
     size_t alias, alias_end; /* equal: none */
     size_t next;
     tarn_travel travel;
@@ -80,13 +82,15 @@ static tarn_code find_extent(tarn_rewrite *rw, ref_extent *ref) {
 
 static bool is_path_token(const tarn_rewrite *rw, size_t i) {
     tarn_str text = tarn_rewrite_text(rw, i);
-    return tarn_rewrite_token(rw, i)->kind == TARN_T_NAME && (memchr(text.p, '/', text.n) || memchr(text.p, ':', text.n));
+    return tarn_rewrite_token(rw, i)->kind == TARN_T_NAME &&
+           (memchr(text.p, '/', text.n) || memchr(text.p, ':', text.n));
 }
 
 /* The travel expression in DuckDB's words, with parameters numbered as in the whole statement. */
 static tarn_code rewrite_travel(tarn_rewrite *rw, const ref_extent *ref, tarn_travel *travel) {
     const char *text = rw->tokens->text;
-    if (travel->expr.p < text || travel->expr.p > text + rw->tokens->n_text) return TARN_OK; /* made up from a path or an offset */
+    if (travel->expr.p < text || travel->expr.p > text + rw->tokens->n_text)
+        return TARN_OK; /* made up from a path or an offset */
     size_t at = (size_t)(travel->expr.p - text), first = ref->travel_at, end;
     while (tarn_rewrite_token(rw, first)->at < at) first++;
     for (end = first; end < ref->next && tarn_rewrite_token(rw, end)->at < at + travel->expr.n; end++) continue;
@@ -97,12 +101,14 @@ static tarn_code rewrite_travel(tarn_rewrite *rw, const ref_extent *ref, tarn_tr
 }
 
 static tarn_code put_alias(tarn_rewrite *rw, const ref_extent *ref, const tarn_foreign_ref *found, size_t origin) {
+    bool is_described =
+        ref->name > 0 && tarn_rewrite_is(rw, ref->name - 1, "DESCRIBE|DESC|SUMMARIZE|SHOW|TABLE"); /* takes no alias */
     if (ref->alias != ref->alias_end) {
         tarn_rewrite_put(rw, " AS ", origin);
         char *alias = NULL;
         TRY(tarn_rewrite_capture(rw, ref->alias, ref->alias_end, true, &alias));
         tarn_rewrite_put(rw, alias, tarn_rewrite_token(rw, ref->alias)->at);
-    } else if (found->name.n_parts && !found->name.path && !(ref->name > 0 && tarn_rewrite_is(rw, ref->name - 1, "DESCRIBE|DESC|SUMMARIZE|SHOW|TABLE"))) {
+    } else if (found->name.n_parts && !found->name.path && !is_described) {
         tarn_rewrite_put(rw, " AS ", origin);
         tarn_rewrite_put(rw, tarn_sql_name(rw->cx->arena, found->name.part[found->name.n_parts - 1]), origin);
     }
@@ -119,8 +125,10 @@ static tarn_code emit_key(tarn_rewrite *rw, const ref_extent *ref) {
         TRY(tarn_rewrite_capture(rw, ref->name, ref->close + 1, true, &call));
         found.call = tarn_str_of(call);
     }
-    if (found.travel.kind) TRY(rewrite_travel(rw, ref, &found.travel));
-    else TRY(tarn_name_travel(cx, &found.name, &found.travel));
+    if (found.travel.kind)
+        TRY(rewrite_travel(rw, ref, &found.travel));
+    else
+        TRY(tarn_name_travel(cx, &found.name, &found.travel));
     size_t origin = tarn_rewrite_token(rw, ref->name)->at;
     found.key = tarn_printf(cx, "tarn$%zu", rw->query->refs.n + 1);
     *TARN_PUSH(cx->arena, &rw->query->refs) = found;

@@ -29,7 +29,8 @@ static void check_pairs(const pair *pairs, size_t n) {
         tarn_cx cx;
         tarn_cx_init(&cx, conf);
         tarn_query_text q;
-        if (tarn_dialect_query(&cx, tarn_str_of(pairs[i].in), &q) != TARN_OK) fail_msg("%s: %s", pairs[i].in, cx.error.message);
+        if (tarn_dialect_query(&cx, tarn_str_of(pairs[i].in), &q) != TARN_OK)
+            fail_msg("%s: %s", pairs[i].in, cx.error.message);
         assert_string_equal(q.text.sql, pairs[i].out ? pairs[i].out : pairs[i].in);
         assert_int_equal(q.text.n, strlen(q.text.sql));
         tarn_cx_done(&cx);
@@ -43,11 +44,16 @@ static void test_native_is_untouched(void **state) {
         {" \n-- `a` ?\n", NULL},
         {"SELECT e'it\\'s `', $$a ? \"c\"$$, $t$ $$ $t$, 'it''s ?', \"a\"\"b\" FROM t -- `x` ?", NULL},
         {"SELECT xs[1:2], xs[:n], {'a': 1, 'b': x}, list_transform(xs, x -> x + 1), a ->> 'b' FROM t;", NULL},
-        {"SELECT date_diff('day', a, b), date_add(d, INTERVAL 3 DAY), date_sub('day', a, b), date_trunc('month', day), to_timestamp(5)", NULL},
-        {"SELECT extract(year FROM d), trim(both ' ' FROM x), substring(a from 2 for 3), x IS NOT DISTINCT FROM y FROM a.b.c AS z (q)", NULL},
+        {"SELECT date_diff('day', a, b), date_add(d, INTERVAL 3 DAY), date_sub('day', a, b), date_trunc('month', day), "
+         "to_timestamp(5)",
+         NULL},
+        {"SELECT extract(year FROM d), trim(both ' ' FROM x), substring(a from 2 for 3), x IS NOT DISTINCT FROM y FROM "
+         "a.b.c AS z (q)",
+         NULL},
         {"WITH size(a) AS (SELECT 1), nvl(a, b) AS MATERIALIZED (SELECT 1, 2) FROM size, nvl", NULL},
         {"SELECT a::INT[], CAST(b AS STRUCT(a INT, b MAP(VARCHAR, INT))), ARRAY[1], ARRAY(SELECT 1), $1, $2", NULL},
-        {"SELECT x.size(1), size, rlike FROM regexp, a: b, read_parquet('x') p, unnest([1]) u(i) EXCEPT (SELECT 1)", NULL},
+        {"SELECT x.size(1), size, rlike FROM regexp, a: b, read_parquet('x') p, unnest([1]) u(i) EXCEPT (SELECT 1)",
+         NULL},
         {"SELECT ( [ ) } ] (", NULL},
     };
     check_pairs(pairs, sizeof pairs / sizeof *pairs);
@@ -74,15 +80,18 @@ static void test_tokens(void **state) {
 static void test_functions(void **state) {
     (void)state;
     static const pair pairs[] = {
-        {"d >= DATEADD(day, -30, CURRENT_DATE())", "d >= CAST((CURRENT_DATE() + to_days(CAST(-30 AS INTEGER))) AS DATE)"},
+        {"d >= DATEADD(day, -30, CURRENT_DATE())",
+         "d >= CAST((CURRENT_DATE() + to_days(CAST(-30 AS INTEGER))) AS DATE)"},
         {"DATEADD(hour, -24, CURRENT_TIMESTAMP())", "((current_timestamp) + to_hours(CAST(-24 AS BIGINT)))"},
         {"DATE_ADD('month', n, d)", "((d) + to_months(CAST(n AS INTEGER)))"},
         {"DATEDIFF(day, MAX(a), CURRENT_DATE())", "date_diff('day', MAX(a), CURRENT_DATE())"},
         {"DATEDIFF(a, MAX(b))", "date_diff('day', CAST(MAX(b) AS DATE), CAST(a AS DATE))"},
         {"DATE_DIFF(a, b, DAY)", "date_diff('day', b, a)"},
-        {"date_add(d, -3), date_sub(d, n), date_sub(d, INTERVAL 1 DAY)", "(CAST(d AS DATE) + (-3)), (CAST(d AS DATE) - CAST(n AS INTEGER)), ((d) - INTERVAL 1 DAY)"},
+        {"date_add(d, -3), date_sub(d, n), date_sub(d, INTERVAL 1 DAY)",
+         "(CAST(d AS DATE) + (-3)), (CAST(d AS DATE) - CAST(n AS INTEGER)), ((d) - INTERVAL 1 DAY)"},
         {"DATE_TRUNC(ts, MONTH), DATE_TRUNC(week, ts)", "date_trunc('month', ts), date_trunc('week', ts)"},
-        {"to_timestamp(s, 'yyyy-MM-dd''T''HH:mm:ss.SSS')", "CAST(strptime(CAST(s AS VARCHAR), '%Y-%m-%dT%H:%M:%S.%g') AS TIMESTAMPTZ)"},
+        {"to_timestamp(s, 'yyyy-MM-dd''T''HH:mm:ss.SSS')",
+         "CAST(strptime(CAST(s AS VARCHAR), '%Y-%m-%dT%H:%M:%S.%g') AS TIMESTAMPTZ)"},
         {"to_date(s, 'DD.MM.YYYY HH24:MI')", "CAST(strptime(CAST(s AS VARCHAR), '%d.%m.%Y %H:%M') AS DATE)"},
         {"date_parse(s, '%Y-%m-%d %H:%i:%s')", "strptime(s, '%Y-%m-%d %H:%M:%S')"},
         {"ARRAY_AGG(DISTINCT x) WITHIN GROUP (ORDER BY x)", "list(DISTINCT x ORDER BY x) FILTER (WHERE x IS NOT NULL)"},
@@ -90,8 +99,10 @@ static void test_functions(void **state) {
         {"collect_list(x) OVER (), collect_set(DISTINCT x)",
          "list(x) FILTER (WHERE x IS NOT NULL) OVER (), list(DISTINCT x) FILTER (WHERE x IS NOT NULL)"},
         {"IFF(NVL(a, b), size(c), explode(d))", "if(coalesce(a, b), len(c), unnest(d))"},
-        {"TUMBLE_END(ts, INTERVAL '5' MINUTE)", "(time_bucket(INTERVAL '5' MINUTE, ts, TIMESTAMP '1970-01-01') + INTERVAL '5' MINUTE)"},
-        {"DATEADD(day, ?, DATEADD(hour, ?, ?))", "(((($3) + to_hours(CAST($2 AS BIGINT)))) + to_days(CAST($1 AS INTEGER)))"},
+        {"TUMBLE_END(ts, INTERVAL '5' MINUTE)",
+         "(time_bucket(INTERVAL '5' MINUTE, ts, TIMESTAMP '1970-01-01') + INTERVAL '5' MINUTE)"},
+        {"DATEADD(day, ?, DATEADD(hour, ?, ?))",
+         "(((($3) + to_hours(CAST($2 AS BIGINT)))) + to_days(CAST($1 AS INTEGER)))"},
         {"nvl(a, /* , */ (b, c)[1]) -- nvl(", "coalesce(a, /* , */ (b, c)[1]) -- nvl("},
     };
     check_pairs(pairs, sizeof pairs / sizeof *pairs);
@@ -99,40 +110,51 @@ static void test_functions(void **state) {
 
 typedef struct ref_case {
     const char *in, *out;
-    int n_parts;         /* of the first reference */
+    int n_parts; /* of the first reference */
     const char *part, *path, *expr, *call;
     char kind;
 } ref_case;
 
 static void check_text(const char *found, const char *expected) {
-    if (expected) assert_string_equal(found, expected);
-    else assert_null(found);
+    if (expected)
+        assert_string_equal(found, expected);
+    else
+        assert_null(found);
 }
 
 static void test_refs(void **state) {
     (void)state;
     static const ref_case cases[] = {
         {"SELECT * FROM s.t VERSION AS OF 3", "SELECT * FROM \"tarn$1\" AS \"t\"", 2, "s", NULL, "3", NULL, 'v'},
-        {"SELECT * FROM t AS x TIMESTAMP AS OF '2026-01-01' WHERE a", "SELECT * FROM \"tarn$1\" AS x WHERE a", 1, "t", NULL, "'2026-01-01'", NULL, 't'},
-        {"SELECT * FROM t FOR SYSTEM_TIME AS OF now() - INTERVAL 1 DAY x (a, b), y", "SELECT * FROM \"tarn$1\" AS x (a, b), y", 1, "t", NULL,
-         "now() - INTERVAL 1 DAY", NULL, 't'},
-        {"FROM t AT(TIMESTAMP => DATEADD(hour, ?, CURRENT_TIMESTAMP()))x WHERE a = ?", "FROM \"tarn$1\" AS x WHERE a = $2", 1, "t", NULL,
-         "((current_timestamp) + to_hours(CAST($1 AS BIGINT)))", NULL, 't'},
-        {"SELECT 1 FROM t AT (OFFSET => -60)", "SELECT 1 FROM \"tarn$1\" AS \"t\"", 1, "t", NULL, "now() + to_seconds(-60)", NULL, 't'},
-        {"SELECT * FROM a JOIN delta.`/x/y@v7` z ON a.i = z.i", "SELECT * FROM a JOIN \"tarn$1\" AS z ON a.i = z.i", 1, "delta", "/x/y", "7", NULL, 'v'},
-        {"SELECT * FROM a, delta.\"s3://b/c@20260131000000000\"", "SELECT * FROM a, \"tarn$1\"", 1, "delta", "s3://b/c", "'2026-01-31 00:00:00.000'", NULL, 't'},
+        {"SELECT * FROM t AS x TIMESTAMP AS OF '2026-01-01' WHERE a", "SELECT * FROM \"tarn$1\" AS x WHERE a", 1, "t",
+         NULL, "'2026-01-01'", NULL, 't'},
+        {"SELECT * FROM t FOR SYSTEM_TIME AS OF now() - INTERVAL 1 DAY x (a, b), y",
+         "SELECT * FROM \"tarn$1\" AS x (a, b), y", 1, "t", NULL, "now() - INTERVAL 1 DAY", NULL, 't'},
+        {"FROM t AT(TIMESTAMP => DATEADD(hour, ?, CURRENT_TIMESTAMP()))x WHERE a = ?",
+         "FROM \"tarn$1\" AS x WHERE a = $2", 1, "t", NULL, "((current_timestamp) + to_hours(CAST($1 AS BIGINT)))",
+         NULL, 't'},
+        {"SELECT 1 FROM t AT (OFFSET => -60)", "SELECT 1 FROM \"tarn$1\" AS \"t\"", 1, "t", NULL,
+         "now() + to_seconds(-60)", NULL, 't'},
+        {"SELECT * FROM a JOIN delta.`/x/y@v7` z ON a.i = z.i", "SELECT * FROM a JOIN \"tarn$1\" AS z ON a.i = z.i", 1,
+         "delta", "/x/y", "7", NULL, 'v'},
+        {"SELECT * FROM a, delta.\"s3://b/c@20260131000000000\"", "SELECT * FROM a, \"tarn$1\"", 1, "delta", "s3://b/c",
+         "'2026-01-31 00:00:00.000'", NULL, 't'},
         {"SELECT * FROM c.s.t.files f", "SELECT * FROM \"tarn$1\" AS f", 4, "c", NULL, NULL, NULL, 0},
         {"SUMMARIZE c.s.t.files", "SUMMARIZE \"tarn$1\"", 4, "c", NULL, NULL, NULL, 0},
-        {"SELECT * FROM table_changes('t', ?, `b`) WHERE x IN (SELECT ? FROM u)", "SELECT * FROM \"tarn$1\" AS \"table_changes\" WHERE x IN (SELECT $2 FROM u)", 1,
-         "table_changes", NULL, NULL, "table_changes('t', $1, \"b\")", 0},
-        {"SELECT * FROM (a VERSION AS OF 1 JOIN b ON [1, 2] = c), d", "SELECT * FROM (\"tarn$1\" AS \"a\" JOIN b ON [1, 2] = c), d", 1, "a", NULL, "1", NULL, 'v'},
-        {"SELECT nvl((SELECT 1 FROM t VERSION AS OF 'main'), 2)", "SELECT coalesce((SELECT 1 FROM \"tarn$1\" AS \"t\"), 2)", 1, "t", NULL, "'main'", NULL, 'v'},
+        {"SELECT * FROM table_changes('t', ?, `b`) WHERE x IN (SELECT ? FROM u)",
+         "SELECT * FROM \"tarn$1\" AS \"table_changes\" WHERE x IN (SELECT $2 FROM u)", 1, "table_changes", NULL, NULL,
+         "table_changes('t', $1, \"b\")", 0},
+        {"SELECT * FROM (a VERSION AS OF 1 JOIN b ON [1, 2] = c), d",
+         "SELECT * FROM (\"tarn$1\" AS \"a\" JOIN b ON [1, 2] = c), d", 1, "a", NULL, "1", NULL, 'v'},
+        {"SELECT nvl((SELECT 1 FROM t VERSION AS OF 'main'), 2)",
+         "SELECT coalesce((SELECT 1 FROM \"tarn$1\" AS \"t\"), 2)", 1, "t", NULL, "'main'", NULL, 'v'},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tarn_cx cx;
         tarn_cx_init(&cx, conf);
         tarn_query_text q;
-        if (tarn_dialect_query(&cx, tarn_str_of(cases[i].in), &q) != TARN_OK) fail_msg("%s: %s", cases[i].in, cx.error.message);
+        if (tarn_dialect_query(&cx, tarn_str_of(cases[i].in), &q) != TARN_OK)
+            fail_msg("%s: %s", cases[i].in, cx.error.message);
         assert_string_equal(q.text.sql, cases[i].out);
         assert_int_equal(q.refs.n, 1);
         const tarn_foreign_ref *ref = q.refs.at;
@@ -141,7 +163,8 @@ static void test_refs(void **state) {
         assert_string_equal(ref->name.part[0], cases[i].part);
         check_text(ref->name.path, cases[i].path);
         assert_int_equal(ref->travel.kind, cases[i].kind);
-        check_text(ref->travel.expr.p ? tarn_arena_strndup(cx.arena, ref->travel.expr.p, ref->travel.expr.n) : NULL, cases[i].expr);
+        check_text(ref->travel.expr.p ? tarn_arena_strndup(cx.arena, ref->travel.expr.p, ref->travel.expr.n) : NULL,
+                   cases[i].expr);
         check_text(ref->call.p, cases[i].call);
         tarn_cx_done(&cx);
     }
@@ -156,9 +179,12 @@ static void test_origin(void **state) {
     assert_int_equal(tarn_dialect_query(&cx, tarn_str_of(in), &q), TARN_OK);
     static const char *const same[] = {"SELECT", "alpha", "FROM", "WHERE", "omega"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        assert_int_equal(tarn_text_origin(&q.text, (size_t)(strstr(q.text.sql, same[i]) - q.text.sql)), strstr(in, same[i]) - in);
-    assert_int_equal(tarn_text_origin(&q.text, (size_t)(strstr(q.text.sql, "lesce") - q.text.sql)), strstr(in, "NVL") - in);
-    assert_int_equal(tarn_text_origin(&q.text, (size_t)(strstr(q.text.sql, "tarn$1") - q.text.sql)), strstr(in, "s.t") - in);
+        assert_int_equal(tarn_text_origin(&q.text, (size_t)(strstr(q.text.sql, same[i]) - q.text.sql)),
+                         strstr(in, same[i]) - in);
+    assert_int_equal(tarn_text_origin(&q.text, (size_t)(strstr(q.text.sql, "lesce") - q.text.sql)),
+                     strstr(in, "NVL") - in);
+    assert_int_equal(tarn_text_origin(&q.text, (size_t)(strstr(q.text.sql, "tarn$1") - q.text.sql)),
+                     strstr(in, "s.t") - in);
     assert_int_equal(tarn_text_origin(&q.text, q.text.n), sizeof in - 1);
     tarn_cx_done(&cx);
 }
@@ -194,7 +220,8 @@ static void test_errors(void **state) {
 /* Calls nested in calls whose arguments are repeated must not take exponential time or memory. */
 static void test_nesting(void **state) {
     (void)state;
-    static const char *const parts[] = {"collect_list(", "nvl(1, collect_list(", "(SELECT 1 FROM t AT (VERSION => collect_list(", "iff(", "((("};
+    static const char *const parts[] = {"collect_list(", "nvl(1, collect_list(",
+                                        "(SELECT 1 FROM t AT (VERSION => collect_list(", "iff(", "((("};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         tarn_cx cx;
         tarn_cx_init(&cx, conf);
@@ -214,8 +241,13 @@ static void test_nesting(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_native_is_untouched), cmocka_unit_test(test_tokens), cmocka_unit_test(test_functions), cmocka_unit_test(test_refs),
-        cmocka_unit_test(test_origin),              cmocka_unit_test(test_errors), cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_native_is_untouched),
+        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_refs),
+        cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_nesting),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

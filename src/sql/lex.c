@@ -6,7 +6,9 @@
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-static bool is_word_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80; }
+static bool is_word_start(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
+}
 static bool is_word(char c) { return is_word_start(c) || is_digit(c) || c == '$'; }
 static bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
@@ -30,9 +32,12 @@ static size_t skip_blank(const char *s, size_t n, size_t i, open_thing *open) {
                     *open = OPEN_COMMENT;
                     return start;
                 }
-                if (s[i] == '/' && s[i + 1] == '*') depth++, i += 2;
-                else if (s[i] == '*' && s[i + 1] == '/') depth--, i += 2;
-                else i++;
+                if (s[i] == '/' && s[i + 1] == '*')
+                    depth++, i += 2;
+                else if (s[i] == '*' && s[i + 1] == '/')
+                    depth--, i += 2;
+                else
+                    i++;
             } while (depth);
         } else {
             break;
@@ -41,7 +46,8 @@ static size_t skip_blank(const char *s, size_t n, size_t i, open_thing *open) {
     return i;
 }
 
-/* After the closing quote that belongs to the one at i; a doubled quote stands for itself, a backslash hides what follows it where `escapes`. */
+/* After the closing quote that belongs to the one at i; a doubled quote stands for itself, a backslash hides what
+ * follows it where `escapes`. */
 static size_t scan_quoted(const char *s, size_t n, size_t i, bool escapes, open_thing *open) {
     char quote = s[i];
     open_thing kind = quote == '\'' ? OPEN_STRING : OPEN_NAME;
@@ -100,8 +106,9 @@ static size_t scan_number(const char *s, size_t n, size_t i) {
 }
 
 /* Longest first; what is not here is one character. None holds the beginning of a comment. */
-static const char *const operators[] = {"->>", "<=>", "<->", "<#>", "!~~", "@@@", "::", ":=", "=>", "->", "<=", ">=", "<>", "!=", "==",
-                                        "||",  "<<",  ">>",  "//",  "**",  "^@",  "@>", "<@", "&&", "~~", "!~", ".."};
+static const char *const operators[] = {"->>", "<=>", "<->", "<#>", "!~~", "@@@", "::", ":=", "=>",
+                                        "->",  "<=",  ">=",  "<>",  "!=",  "==",  "||", "<<", ">>",
+                                        "//",  "**",  "^@",  "@>",  "<@",  "&&",  "~~", "!~", ".."};
 
 static size_t operator_length(const char *s, size_t n) {
     for (size_t k = 0; k < sizeof operators / sizeof *operators; k++) {
@@ -165,7 +172,8 @@ static tarn_code check_bytes(tarn_cx *cx, tarn_str text) {
 tarn_code tarn_lex(tarn_cx *cx, tarn_str text, tarn_tokens *out) {
     int64_t limit = tarn_conf_int(cx->conf, TARN_LIMIT_SQL_BYTES);
     if (text.n > (uint64_t)limit || text.n > UINT32_MAX / 2)
-        return tarn_fail(cx, TARN_LIMIT, "the statement has %zu bytes; limit.sql_bytes allows %lld", text.n, (long long)limit);
+        return tarn_fail(cx, TARN_LIMIT, "the statement has %zu bytes; limit.sql_bytes allows %lld", text.n,
+                         (long long)limit);
     TRY(check_bytes(cx, text));
     size_t n_tokens = 1;
     tarn_tokens tokens = {.text = text.p, .n_text = text.n};
@@ -178,8 +186,10 @@ tarn_code tarn_lex(tarn_cx *cx, tarn_str text, tarn_tokens *out) {
             tarn_token token;
             end = scan_token(text.p, text.n, i, &token, &open);
             if (open) return fail_open(cx, text, i, open);
-            if (pass) tokens.tokens.at[tokens.tokens.n++] = token;
-            else n_tokens++;
+            if (pass)
+                tokens.tokens.at[tokens.tokens.n++] = token;
+            else
+                n_tokens++;
         }
         if (pass) break;
         TRY(tarn_check(cx));
@@ -225,9 +235,12 @@ static void point_at(tarn_cx *cx, tarn_str text, size_t line_start, size_t at) {
     while (i < text.n && !is_line_end(text.p[i]) && chars < LINE_CHARS) {
         uint32_t c = 0;
         size_t length = tarn_utf8_decode(text.p + i, text.n - i, &c);
-        if (!length) tarn_buf_putc(&hint, '?');
-        else if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0) || c == 0x2028 || c == 0x2029) tarn_buf_putc(&hint, ' ');
-        else tarn_buf_add(&hint, text.p + i, length);
+        if (!length)
+            tarn_buf_putc(&hint, '?');
+        else if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0) || c == 0x2028 || c == 0x2029)
+            tarn_buf_putc(&hint, ' ');
+        else
+            tarn_buf_add(&hint, text.p + i, length);
         i += length ? length : 1;
         chars++;
     }
@@ -243,7 +256,8 @@ tarn_code tarn_fail_at(tarn_cx *cx, tarn_code code, tarn_str text, size_t at, co
     va_end(args);
     tarn_fail(cx, code, "%s", message);
     if (at > text.n) at = text.n;
-    /* At the end of the text the caret stands after its last character, not below the blanks and line ends that follow it. */
+    /* At the end of the text the caret stands after its last character, not below the blanks and line ends that follow
+     * it. */
     if (at == text.n)
         while (at > 0 && is_space(text.p[at - 1])) at--;
     int line = 1, column = 1;

@@ -1,4 +1,5 @@
-/* lex.h: SQL text to tokens, in the union of DuckDB's and Spark's spelling: backticks, double quotes, E'…', $tag$…$tag$, nested comments, $1 $name ? :name. */
+/* lex.h: SQL text to tokens, in the union of DuckDB's and Spark's spelling: backticks, double quotes, E'…',
+ * $tag$…$tag$, nested comments, $1 $name ? :name. */
 #ifndef TARN_SQL_LEX_H
 #define TARN_SQL_LEX_H
 
@@ -11,8 +12,8 @@ typedef enum tarn_token_kind {
     TARN_T_NAME,   /* "quoted" or `quoted` identifier */
     TARN_T_STRING, /* '…', E'…', $$…$$ */
     TARN_T_NUMBER,
-    TARN_T_PARAM,  /* $1 $name ? */
-    TARN_T_OP      /* operators and punctuation, longest match: ( ) [ ] { } , ; . :: => -> ->> := <> != <= >= || … */
+    TARN_T_PARAM, /* $1 $name ? */
+    TARN_T_OP     /* operators and punctuation, longest match: ( ) [ ] { } , ; . :: => -> ->> := <> != <= >= || … */
 } tarn_token_kind;
 
 typedef struct tarn_token {
@@ -30,9 +31,12 @@ typedef struct tarn_tokens {
 
 /* INVALID with line and column for an open quote or comment; LIMIT past limit.sql_bytes. */
 TARN_MUST tarn_code tarn_lex(tarn_cx *cx, tarn_str text, tarn_tokens *out);
-/* Bytes up to and with the first top-level semicolon; 0 when there is none or a quote is open (see tarn_statement_length). */
+/* Bytes up to and with the first top-level semicolon; 0 when there is none or a quote is open (see
+ * tarn_statement_length). */
 size_t tarn_lex_statement(const char *sql, size_t n, bool final);
-/* Sets cx->error's line and column from a byte offset, and makes "…\n  <line of the text>\n       ^" available through the hint. Returns code. */
-tarn_code tarn_fail_at(tarn_cx *cx, tarn_code code, tarn_str text, size_t at, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Sets cx->error's line and column from a byte offset, and makes "…\n <line of the text>\n ^" available through the
+ * hint. Returns code. */
+tarn_code tarn_fail_at(tarn_cx *cx, tarn_code code, tarn_str text, size_t at, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 #endif

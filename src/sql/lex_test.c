@@ -22,7 +22,9 @@ static int tear_down(void **state) {
 
 /* Kinds as letters, one a token: w word, n name, s string, # number, p parameter, o operator. */
 static void check_kinds(const char *text, const char *kinds, const char *last) {
-    static const char letters[] = {[TARN_T_END] = 0, [TARN_T_WORD] = 'w', [TARN_T_NAME] = 'n', [TARN_T_STRING] = 's', [TARN_T_NUMBER] = '#', [TARN_T_PARAM] = 'p', [TARN_T_OP] = 'o'};
+    static const char letters[] = {
+        [TARN_T_END] = 0,      [TARN_T_WORD] = 'w',  [TARN_T_NAME] = 'n', [TARN_T_STRING] = 's',
+        [TARN_T_NUMBER] = '#', [TARN_T_PARAM] = 'p', [TARN_T_OP] = 'o'};
     tarn_cx cx;
     tarn_cx_init(&cx, conf);
     tarn_tokens tokens;
@@ -61,7 +63,8 @@ static void test_open_things(void **state) {
     static const struct {
         const char *text;
         int line, column;
-    } cases[] = {{"a 'b", 1, 3}, {"a\n  \"b", 2, 3}, {"é `b``", 1, 3}, {"E'\\'", 1, 1}, {"x /* /* */", 1, 3}, {"$a$ $b$", 1, 1}, {"\xff", 1, 1}};
+    } cases[] = {{"a 'b", 1, 3},       {"a\n  \"b", 2, 3}, {"é `b``", 1, 3}, {"E'\\'", 1, 1},
+                 {"x /* /* */", 1, 3}, {"$a$ $b$", 1, 1},  {"\xff", 1, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tarn_cx cx;
         tarn_cx_init(&cx, conf);
@@ -85,9 +88,10 @@ static void test_statements(void **state) {
         bool final;
         size_t n;
     } cases[] = {
-        {"a; b", false, 2},   {"a", false, 0},        {"a", true, 1},          {"';' ; b", false, 5}, {"-- ;\na;b", false, 7}, {"/* ; */ ;", false, 9},
-        {"'a; b", true, 0},   {"$$ ; $$;", true, 8},  {"`;`;", false, 4},      {"", true, 0},         {";;", false, 1},        {"f(;", false, 3},
-        {"E'\\';';", true, 7}, {"/* a", true, 0},
+        {"a; b", false, 2},      {"a", false, 0},         {"a", true, 1},     {"';' ; b", false, 5},
+        {"-- ;\na;b", false, 7}, {"/* ; */ ;", false, 9}, {"'a; b", true, 0}, {"$$ ; $$;", true, 8},
+        {"`;`;", false, 4},      {"", true, 0},           {";;", false, 1},   {"f(;", false, 3},
+        {"E'\\';';", true, 7},   {"/* a", true, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(tarn_lex_statement(cases[i].text, strlen(cases[i].text), cases[i].final), cases[i].n);
@@ -97,7 +101,9 @@ static void test_caret(void **state) {
     (void)state;
     tarn_cx cx;
     tarn_cx_init(&cx, conf);
-    assert_int_equal(tarn_fail_at(&cx, TARN_INVALID, TARN_LIT("SELECT 1\nFROM  \tgröße !\nx"), 21, "no %s here", "bang"), TARN_INVALID);
+    assert_int_equal(
+        tarn_fail_at(&cx, TARN_INVALID, TARN_LIT("SELECT 1\nFROM  \tgröße !\nx"), 21, "no %s here", "bang"),
+        TARN_INVALID);
     assert_string_equal(cx.error.message, "no bang here");
     assert_int_equal(cx.error.line, 2);
     assert_int_equal(cx.error.column, 12);
@@ -120,7 +126,8 @@ static void test_long_line(void **state) {
     for (int i = 0; i < 5000; i++) tarn_buf_puts(&text, "\xf0\x9f\x98\x80");
     tarn_fail_at(&cx, TARN_INVALID, (tarn_str){text.data, text.n}, at, "wide");
     assert_int_equal(cx.error.column, 5001);
-    const char *bang = strchr(cx.error.hint, '!'), *line_end = strchr(cx.error.hint, '\n'), *caret = strchr(cx.error.hint, '^');
+    const char *bang = strchr(cx.error.hint, '!'), *line_end = strchr(cx.error.hint, '\n'),
+               *caret = strchr(cx.error.hint, '^');
     assert_non_null(bang);
     assert_non_null(caret);
     assert_true(bang < line_end);
@@ -134,7 +141,8 @@ static void test_limit(void **state) {
     (void)state;
     tarn_cx cx;
     tarn_cx_init(&cx, tarn_conf_copy(conf));
-    assert_int_equal(tarn_conf_set(&cx, cx.conf, TARN_LIT("limit.sql_bytes"), TARN_LIT("1024"), TARN_FROM_SET), TARN_OK);
+    assert_int_equal(tarn_conf_set(&cx, cx.conf, TARN_LIT("limit.sql_bytes"), TARN_LIT("1024"), TARN_FROM_SET),
+                     TARN_OK);
     char text[1025];
     memset(text, ' ', sizeof text);
     tarn_tokens tokens;

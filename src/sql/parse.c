@@ -8,7 +8,9 @@ static const tarn_token *ahead(const tarn_cursor *c, size_t k) {
     size_t last = c->tokens->tokens.n - 1;
     return &c->tokens->tokens.at[c->i + k < last ? c->i + k : last];
 }
-static tarn_str text_of(const tarn_cursor *c, const tarn_token *token) { return (tarn_str){c->tokens->text + token->at, token->n}; }
+static tarn_str text_of(const tarn_cursor *c, const tarn_token *token) {
+    return (tarn_str){c->tokens->text + token->at, token->n};
+}
 static tarn_str whole_text(const tarn_cursor *c) { return (tarn_str){c->tokens->text, c->tokens->n_text}; }
 
 static bool is_op(const tarn_cursor *c, const tarn_token *token, const char *op) {
@@ -22,12 +24,15 @@ static void advance(tarn_cursor *c) {
 /* Tokens matched by one alternative `words[0..n)` at the cursor, 0 when it does not match. */
 static size_t match_words(const tarn_cursor *c, const char *words, size_t n) {
     size_t matched = 0;
+    /* Nearly always not even the first letter is the same; the bit of the case aside. */
+    if (current(c)->kind == TARN_T_END || ((c->tokens->text[current(c)->at] ^ words[0]) & ~0x20)) return 0;
     for (size_t i = 0; i < n;) {
         const char *space = memchr(words + i, ' ', n - i);
         size_t end = space ? (size_t)(space - words) : n;
         const tarn_token *token = ahead(c, matched);
         tarn_str word = {words + i, end - i}, found = text_of(c, token);
-        bool same = token->kind == TARN_T_WORD ? tarn_str_ieq(found, word) : token->kind == TARN_T_OP && tarn_str_eq(found, word);
+        bool same = token->kind == TARN_T_WORD ? tarn_str_ieq(found, word)
+                                               : token->kind == TARN_T_OP && tarn_str_eq(found, word);
         if (!same) return 0;
         matched++;
         i = end + 1;
@@ -59,8 +64,10 @@ bool tarn_accept(tarn_cursor *c, const char *words) {
 static const char *readable(tarn_cx *cx, const char *words) {
     tarn_auto_buf out = TARN_BUF(400);
     for (const char *p = words; *p && tarn_buf_ok(&out); p++) {
-        if (*p == '|') tarn_buf_puts(&out, strchr(p + 1, '|') ? ", " : " or ");
-        else tarn_buf_putc(&out, *p);
+        if (*p == '|')
+            tarn_buf_puts(&out, strchr(p + 1, '|') ? ", " : " or ");
+        else
+            tarn_buf_putc(&out, *p);
     }
     return tarn_buf_ok(&out) ? tarn_buf_take(&out, cx->arena) : words;
 }
@@ -79,10 +86,12 @@ tarn_code tarn_expect_end(tarn_cx *cx, tarn_cursor *c) {
 tarn_code tarn_unexpected(tarn_cx *cx, const tarn_cursor *c, const char *what) {
     enum { SHOWN = 60 };
     const tarn_token *token = current(c);
-    if (token->kind == TARN_T_END) return tarn_fail_at(cx, TARN_INVALID, whole_text(c), token->at, "expected %s, found the end of the statement", what);
+    if (token->kind == TARN_T_END)
+        return tarn_fail_at(cx, TARN_INVALID, whole_text(c), token->at, "expected %s, found the end of the statement",
+                            what);
     int n = token->n < SHOWN ? (int)token->n : SHOWN;
-    return tarn_fail_at(cx, TARN_INVALID, whole_text(c), token->at, "expected %s, found %.*s%s", what, n, c->tokens->text + token->at,
-                        token->n > SHOWN ? "\xe2\x80\xa6" : "");
+    return tarn_fail_at(cx, TARN_INVALID, whole_text(c), token->at, "expected %s, found %.*s%s", what, n,
+                        c->tokens->text + token->at, token->n > SHOWN ? "\xe2\x80\xa6" : "");
 }
 
 tarn_str tarn_token_text(const tarn_cursor *c) { return text_of(c, current(c)); }
@@ -103,13 +112,16 @@ tarn_code tarn_parse_ident(tarn_cx *cx, tarn_cursor *c, const char **out) {
     const char *text = c->tokens->text + token->at;
     if (token->kind != TARN_T_WORD && token->kind != TARN_T_NAME) return tarn_unexpected(cx, c, "a name");
     if (token->kind == TARN_T_NAME && token->n <= 2) return tarn_unexpected(cx, c, "a name that is not empty");
-    *out = token->kind == TARN_T_WORD ? tarn_arena_strndup(cx->arena, text, token->n) : undouble(cx, text + 1, token->n - 2, token->quote);
+    *out = token->kind == TARN_T_WORD ? tarn_arena_strndup(cx->arena, text, token->n)
+                                      : undouble(cx, text + 1, token->n - 2, token->quote);
     advance(c);
     return TARN_OK;
 }
 
 /* interfaces.md "Paths as names". */
-static bool is_path(const tarn_token *token, const char *name) { return token->kind == TARN_T_NAME && strpbrk(name, "/:"); }
+static bool is_path(const tarn_token *token, const char *name) {
+    return token->kind == TARN_T_NAME && strpbrk(name, "/:");
+}
 
 tarn_code tarn_parse_name(tarn_cx *cx, tarn_cursor *c, tarn_name *out) {
     tarn_name name = {.at = current(c)->at};
@@ -124,7 +136,8 @@ tarn_code tarn_parse_name(tarn_cx *cx, tarn_cursor *c, tarn_name *out) {
             break;
         }
         if (name.n_parts == 4)
-            return tarn_fail_at(cx, TARN_INVALID, whole_text(c), token->at, "a name has at most four parts: catalog.schema.table.metadata");
+            return tarn_fail_at(cx, TARN_INVALID, whole_text(c), token->at,
+                                "a name has at most four parts: catalog.schema.table.metadata");
         name.part[name.n_parts] = part;
         name.quoted[name.n_parts++] = token->kind == TARN_T_NAME;
         if (!more) break;
@@ -172,7 +185,8 @@ static char *unescape(tarn_cx *cx, const char *s, size_t n) {
             out[used++] = (char)code;
         } else if (s[i + 1] >= '0' && s[i + 1] <= '7') {
             int code = 0;
-            for (int k = 0; k < 3 && i + 1 < n && s[i + 1] >= '0' && s[i + 1] <= '7'; k++) code = code * 8 + (s[++i] - '0');
+            for (int k = 0; k < 3 && i + 1 < n && s[i + 1] >= '0' && s[i + 1] <= '7'; k++)
+                code = code * 8 + (s[++i] - '0');
             out[used++] = (char)code;
         } else {
             const char *known = memchr(from, s[++i], sizeof from - 1);
@@ -228,7 +242,8 @@ tarn_code tarn_parse_int(tarn_cx *cx, tarn_cursor *c, int64_t *out) {
         fits = n < sizeof digits;
         if (fits) digits[n++] = text[i];
     }
-    if (!fits || !tarn_parse_i64((tarn_str){negative ? digits : digits + 1, negative ? n : n - 1}, out)) return tarn_unexpected(cx, c, "a whole number");
+    if (!fits || !tarn_parse_i64((tarn_str){negative ? digits : digits + 1, negative ? n : n - 1}, out))
+        return tarn_unexpected(cx, c, "a whole number");
     advance(&at);
     *c = at;
     return TARN_OK;
@@ -241,10 +256,14 @@ static tarn_code skip_brackets(tarn_cx *cx, tarn_cursor *c) {
     do {
         char ch = current(c)->kind == TARN_T_OP && current(c)->n == 1 ? c->tokens->text[current(c)->at] : 0;
         if (current(c)->kind == TARN_T_END) return tarn_unexpected(cx, &start, "a bracket that is closed");
-        if (ch == '(') tarn_buf_putc(&closers, ')');
-        else if (ch == '[') tarn_buf_putc(&closers, ']');
-        else if (ch == '{') tarn_buf_putc(&closers, '}');
-        else if ((ch == ')' || ch == ']' || ch == '}') && closers.data[--closers.n] != ch) return tarn_unexpected(cx, c, "the bracket that closes the last one");
+        if (ch == '(')
+            tarn_buf_putc(&closers, ')');
+        else if (ch == '[')
+            tarn_buf_putc(&closers, ']');
+        else if (ch == '{')
+            tarn_buf_putc(&closers, '}');
+        else if ((ch == ')' || ch == ']' || ch == '}') && closers.data[--closers.n] != ch)
+            return tarn_unexpected(cx, c, "the bracket that closes the last one");
         c->i++;
     } while (closers.n && tarn_buf_ok(&closers));
     return tarn_buf_ok(&closers) ? TARN_OK : tarn_fail(cx, TARN_NOMEM, "no memory for the statement's brackets");
@@ -291,11 +310,16 @@ tarn_code tarn_parse_extent(tarn_cx *cx, tarn_cursor *c, const char *stops, cons
     size_t cases = 0;
     while (!tarn_at_end(c) && !tarn_peek(c, ")|]|}")) {
         bool is_name = c->i > start.i && is_name_place(c);
-        if (!is_name && tarn_peek(c, "CASE")) cases++;
-        else if (!is_name && cases && tarn_peek(c, "END")) cases--;
-        else if (!is_name && !cases && tarn_peek(c, stops)) break;
-        if (tarn_peek(c, "(|[|{")) TRY(skip_brackets(cx, c));
-        else advance(c);
+        if (!is_name && tarn_peek(c, "CASE"))
+            cases++;
+        else if (!is_name && cases && tarn_peek(c, "END"))
+            cases--;
+        else if (!is_name && !cases && tarn_peek(c, stops))
+            break;
+        if (tarn_peek(c, "(|[|{"))
+            TRY(skip_brackets(cx, c));
+        else
+            advance(c);
     }
     if (c->i == start.i) return tarn_unexpected(cx, c, what);
     *out = slice(&start, c);
@@ -308,7 +332,8 @@ static bool accept_kind(tarn_cursor *c, tarn_token_kind kind) {
     return true;
 }
 
-static const char units[] = "MICROSECOND|MICROSECONDS|MILLISECOND|MILLISECONDS|SECOND|SECONDS|MINUTE|MINUTES|HOUR|HOURS|DAY|DAYS|WEEK|WEEKS|MONTH|MONTHS|"
+static const char units[] = "MICROSECOND|MICROSECONDS|MILLISECOND|MILLISECONDS|SECOND|SECONDS|MINUTE|MINUTES|HOUR|"
+                            "HOURS|DAY|DAYS|WEEK|WEEKS|MONTH|MONTHS|"
                             "QUARTER|QUARTERS|YEAR|YEARS";
 
 /* INTERVAL n unit, a typed literal (DATE '…'), a name with a call, a literal, or brackets. */
@@ -316,8 +341,10 @@ static tarn_code skip_primary(tarn_cx *cx, tarn_cursor *c, const char *what) {
     while (tarn_accept(c, "-|+|~")) continue;
     if (tarn_accept(c, "INTERVAL")) {
         tarn_accept(c, "-|+");
-        if (tarn_peek(c, "(")) TRY(skip_brackets(cx, c));
-        else advance(c);
+        if (tarn_peek(c, "("))
+            TRY(skip_brackets(cx, c));
+        else
+            advance(c);
         tarn_accept(c, units);
         return TARN_OK;
     }
@@ -329,7 +356,8 @@ static tarn_code skip_primary(tarn_cx *cx, tarn_cursor *c, const char *what) {
     }
     bool is_name = current(c)->kind == TARN_T_WORD || current(c)->kind == TARN_T_NAME;
     if (!is_name) {
-        bool is_literal = accept_kind(c, TARN_T_STRING) || accept_kind(c, TARN_T_NUMBER) || accept_kind(c, TARN_T_PARAM);
+        bool is_literal =
+            accept_kind(c, TARN_T_STRING) || accept_kind(c, TARN_T_NUMBER) || accept_kind(c, TARN_T_PARAM);
         return is_literal ? TARN_OK : tarn_unexpected(cx, c, what);
     }
     advance(c);
@@ -351,11 +379,16 @@ tarn_code tarn_parse_operand(tarn_cx *cx, tarn_cursor *c, bool one, const char *
         TRY(skip_primary(cx, c, what));
         for (;;) {
             tarn_type *type;
-            if (tarn_peek(c, "[")) TRY(skip_brackets(cx, c));
-            else if (tarn_accept(c, "::")) TRY(tarn_parse_query_type(cx, c, cx->arena, &type));
-            else if (tarn_accept(c, "AT TIME ZONE")) TRY(skip_primary(cx, c, "a time zone"));
-            else if (tarn_peek(c, ".") && ahead(c, 1)->kind != TARN_T_OP) c->i += 1 + (ahead(c, 1)->kind != TARN_T_END);
-            else break;
+            if (tarn_peek(c, "["))
+                TRY(skip_brackets(cx, c));
+            else if (tarn_accept(c, "::"))
+                TRY(tarn_parse_query_type(cx, c, cx->arena, &type));
+            else if (tarn_accept(c, "AT TIME ZONE"))
+                TRY(skip_primary(cx, c, "a time zone"));
+            else if (tarn_peek(c, ".") && ahead(c, 1)->kind != TARN_T_OP)
+                c->i += 1 + (ahead(c, 1)->kind != TARN_T_END);
+            else
+                break;
         }
     } while (!one && accept_arithmetic(c));
     *out = slice(&start, c);
@@ -384,7 +417,8 @@ tarn_code tarn_parse_options(tarn_cx *cx, tarn_cursor *c, tarn_option_pairs *out
         if (!tarn_accept(c, "=|=>|:=|==") && current(c)->kind != TARN_T_STRING) return tarn_unexpected(cx, c, "=");
         TRY(tarn_parse_literal(cx, c, &pair.value));
         if (tarn_map_put(&seen, cx->arena, tarn_str_of(pair.key), out))
-            return tarn_fail_at(cx, TARN_INVALID, whole_text(c), current(&start)->at, "option %s is given twice", pair.key);
+            return tarn_fail_at(cx, TARN_INVALID, whole_text(c), current(&start)->at, "option %s is given twice",
+                                pair.key);
         *TARN_PUSH(cx->arena, out) = pair;
         /* Snowflake separates the options of a file format by blanks. */
     } while (tarn_accept(c, ",") || (parens && !tarn_at_end(c) && !tarn_peek(c, ")")));

@@ -1,5 +1,5 @@
-/* parse.h: the tools a statement parses itself with: a cursor over tokens, names, types, column definitions, option lists, extents of expressions and queries
- * (which stay text: what Tarn does not know is DuckDB SQL). */
+/* parse.h: the tools a statement parses itself with: a cursor over tokens, names, types, column definitions, option
+ * lists, extents of expressions and queries (which stay text: what Tarn does not know is DuckDB SQL). */
 #ifndef TARN_SQL_PARSE_H
 #define TARN_SQL_PARSE_H
 
@@ -17,11 +17,13 @@ typedef struct tarn_name {
     bool quoted[4];
     int n_parts;
     size_t at, n;
-    const char *path;   /* set when the last part is a path (contains '/' or ':', was quoted); part[] then holds what stood before it, e.g. a format */
+    /* Set when the last part is a path (contains '/' or ':', was quoted); part[] then holds what stood before it, e.g.
+     * a format. */
+    const char *path;
 } tarn_name;
 
-/* Words are compared without case; several words in one string are matched in order: "PARTITIONED BY", alternatives with '|': "INT|INTEGER". A NAME
- * (quoted) never matches a word. Nothing is consumed when it does not match. */
+/* Words are compared without case; several words in one string are matched in order: "PARTITIONED BY", alternatives
+ * with '|': "INT|INTEGER". A NAME (quoted) never matches a word. Nothing is consumed when it does not match. */
 bool tarn_accept(tarn_cursor *c, const char *words);
 bool tarn_peek(const tarn_cursor *c, const char *words);
 TARN_MUST tarn_code tarn_expect(tarn_cx *cx, tarn_cursor *c, const char *words);
@@ -37,14 +39,18 @@ TARN_MUST tarn_code tarn_parse_string(tarn_cx *cx, tarn_cursor *c, const char **
 TARN_MUST tarn_code tarn_parse_int(tarn_cx *cx, tarn_cursor *c, int64_t *out); /* with sign */
 /* A literal: string, number, TRUE/FALSE, NULL (then *out is NULL), or a bare word; as text. */
 TARN_MUST tarn_code tarn_parse_literal(tarn_cx *cx, tarn_cursor *c, const char **out);
-/* The text up to (not with) the first token at bracket depth 0 that is one of the stop words/operators ("WHEN|WHERE|,|)|…") or the end. INVALID when empty.
- * CASE … END, nested brackets and quoted things are stepped over whole. */
+/* The text up to (not with) the first token at bracket depth 0 that is one of the stop words/operators
+ * ("WHEN|WHERE|,|)|…") or the end. INVALID when empty. CASE … END, nested brackets and quoted things are stepped over
+ * whole. */
 TARN_MUST tarn_code tarn_parse_extent(tarn_cx *cx, tarn_cursor *c, const char *stops, const char *what, tarn_str *out);
-/* The same without stop words: operands (literals, calls, names, casts, brackets) joined by arithmetic; it ends before an alias or a clause. */
-TARN_MUST tarn_code tarn_parse_operand(tarn_cx *cx, tarn_cursor *c, bool one, const char *what, tarn_str *out); /* one: a single operand */
+/* The same without stop words: operands (literals, calls, names, casts, brackets) joined by arithmetic; it ends before
+ * an alias or a clause. */
+TARN_MUST tarn_code tarn_parse_operand(tarn_cx *cx, tarn_cursor *c, bool one, const char *what,
+                                       tarn_str *out); /* one: a single operand */
 /* ( … ): the text inside; INVALID when empty. */
 TARN_MUST tarn_code tarn_parse_parens(tarn_cx *cx, tarn_cursor *c, const char *what, tarn_str *out);
-/* A type in DuckDB's or Spark's spelling (STRING, ARRAY<T>, STRUCT<a: T>, DECIMAL(p,s), INT[], …), for CREATE/ALTER: TIMESTAMP is an instant. */
+/* A type in DuckDB's or Spark's spelling (STRING, ARRAY<T>, STRUCT<a: T>, DECIMAL(p,s), INT[], …), for CREATE/ALTER:
+ * TIMESTAMP is an instant. */
 TARN_MUST tarn_code tarn_parse_type(tarn_cx *cx, tarn_cursor *c, tarn_arena *arena, tarn_type **out);
 /* The same in a query, where TIMESTAMP is without zone and DECIMAL is DECIMAL(18,3), as in DuckDB. */
 TARN_MUST tarn_code tarn_parse_query_type(tarn_cx *cx, tarn_cursor *c, tarn_arena *arena, tarn_type **out);
@@ -75,7 +81,7 @@ typedef struct tarn_partition_item {
 
 /* What CREATE TABLE and ALTER TABLE … ADD COLUMNS say of columns. */
 typedef struct tarn_table_def {
-    TARN_VEC(tarn_field) fields; /* default_sql, generated_sql, comment, nullable filled */
+    TARN_VEC(tarn_field) fields;       /* default_sql, generated_sql, comment, nullable filled */
     TARN_VEC(tarn_option_pair) checks; /* key: name (or NULL: made up), value: SQL */
     TARN_VEC(const char *) primary_key;
     TARN_VEC(tarn_partition_item) partition_by;
@@ -93,15 +99,17 @@ TARN_MUST tarn_code tarn_parse_column(tarn_cx *cx, tarn_cursor *c, tarn_table_de
 TARN_MUST tarn_code tarn_parse_columns(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def);
 TARN_MUST tarn_code tarn_parse_table_clauses(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def);
 
-/* VERSION|TIMESTAMP AS OF e, FOR VERSION|TIMESTAMP|SYSTEM_TIME AS OF e, AT (VERSION|TIMESTAMP => e): the expression as text. kind: 'v', 't', or 0 when
- * there is none. Also @v3 and @20260101000000000 at the end of a path's name are time travel (Delta's path syntax). */
+/* VERSION|TIMESTAMP AS OF e, FOR VERSION|TIMESTAMP|SYSTEM_TIME AS OF e, AT (VERSION|TIMESTAMP => e): the expression as
+ * text. kind: 'v', 't', or 0 when there is none. Also @v3 and @20260101000000000 at the end of a path's name are time
+ * travel (Delta's path syntax). */
 typedef struct tarn_travel {
     char kind;
     tarn_str expr;
     size_t at, n;
 } tarn_travel;
 TARN_MUST tarn_code tarn_parse_travel(tarn_cx *cx, tarn_cursor *c, tarn_travel *out);
-/* Takes @v3 or @20260101000000000 off the end of a Delta path and gives it as travel; other names are left alone, with kind 0. */
+/* Takes @v3 or @20260101000000000 off the end of a Delta path and gives it as travel; other names are left alone, with
+ * kind 0. */
 TARN_MUST tarn_code tarn_name_travel(tarn_cx *cx, tarn_name *name, tarn_travel *out);
 
 #endif

@@ -8,7 +8,8 @@ static tarn_code fail_twice(tarn_cx *cx, const tarn_cursor *at, const char *what
     return tarn_fail_at(cx, TARN_INVALID, whole_text(at), place(at), "%s is given twice", what);
 }
 
-static tarn_code parse_text_clause(tarn_cx *cx, tarn_cursor *c, const tarn_cursor *at, const char *what, const char **out) {
+static tarn_code parse_text_clause(tarn_cx *cx, tarn_cursor *c, const tarn_cursor *at, const char *what,
+                                   const char **out) {
     if (*out) return fail_twice(cx, at, what);
     tarn_accept(c, "=");
     return tarn_parse_string(cx, c, out);
@@ -39,7 +40,8 @@ static tarn_code parse_cluster(tarn_cx *cx, tarn_cursor *c, const tarn_cursor *a
         } while (tarn_accept(c, ","));
     }
     if (!tarn_peek(c, "INTO|SORTED BY")) return TARN_OK;
-    return tarn_fail_at(cx, TARN_UNSUPPORTED, whole_text(c), place(c), "Hive buckets are not supported; use PARTITIONED BY (bucket(n, column))");
+    return tarn_fail_at(cx, TARN_UNSUPPORTED, whole_text(c), place(c),
+                        "Hive buckets are not supported; use PARTITIONED BY (bucket(n, column))");
 }
 
 /* Settings of other systems that are spelled as clauses: kept as properties under their own names. */
@@ -67,7 +69,8 @@ static tarn_code parse_word_property(tarn_cx *cx, tarn_cursor *c, tarn_table_def
 /* The query is all that is left: DuckDB has the last word on it. */
 static tarn_code parse_as(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def) {
     if (!tarn_peek(c, "SELECT|WITH|FROM|VALUES|TABLE|PIVOT|UNPIVOT|(")) return tarn_unexpected(cx, c, "a query");
-    return tarn_parse_extent(cx, c, ";", "a query", &def->as_select);
+    TRY(tarn_parse_extent(cx, c, ";", "a query", &def->as_select));
+    return tarn_at_end(c) ? TARN_OK : tarn_unexpected(cx, c, "the end of the query");
 }
 
 static tarn_code parse_clause(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def) {
@@ -82,11 +85,14 @@ static tarn_code parse_clause(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def) 
     if (tarn_accept(c, "LOCATION")) return parse_text_clause(cx, c, &at, "LOCATION", &def->location);
     if (tarn_accept(c, "COMMENT")) return parse_text_clause(cx, c, &at, "COMMENT", &def->comment);
     if (tarn_accept(c, "TBLPROPERTIES|OPTIONS|WITH")) {
-        return tarn_peek(c, "(") ? tarn_parse_options(cx, c, &def->properties) : tarn_unexpected(cx, c, "( and options");
+        return tarn_peek(c, "(") ? tarn_parse_options(cx, c, &def->properties)
+                                 : tarn_unexpected(cx, c, "( and options");
     }
     TRY(parse_word_property(cx, c, def, &found));
     return found ? TARN_OK
-                 : tarn_unexpected(cx, c, "USING, PARTITIONED BY, CLUSTER BY, LOCATION, COMMENT, TBLPROPERTIES, AS or the end of the statement");
+                 : tarn_unexpected(cx, c,
+                                   "USING, PARTITIONED BY, CLUSTER BY, LOCATION, COMMENT, TBLPROPERTIES, AS or the end "
+                                   "of the statement");
 }
 
 tarn_code tarn_parse_table_clauses(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def) {

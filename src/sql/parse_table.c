@@ -10,7 +10,8 @@ static const char *copy(tarn_cx *cx, tarn_str s) { return tarn_arena_strndup(cx-
 
 /* ENFORCED is the one thing that cannot be promised; RELY and the like are hints to optimizers. */
 static tarn_code parse_enforcement(tarn_cx *cx, tarn_cursor *c) {
-    while (tarn_accept(c, "NOT ENFORCED|RELY|NORELY|NOVALIDATE|DISABLE|DEFERRABLE|INITIALLY DEFERRED|NOT DEFERRABLE")) continue;
+    while (tarn_accept(c, "NOT ENFORCED|RELY|NORELY|NOVALIDATE|DISABLE|DEFERRABLE|INITIALLY DEFERRED|NOT DEFERRABLE"))
+        continue;
     if (!tarn_peek(c, "ENFORCED")) return TARN_OK;
     return tarn_fail_at(cx, TARN_UNSUPPORTED, whole_text(c), place(c), "keys are not enforced; say NOT ENFORCED");
 }
@@ -42,14 +43,21 @@ static tarn_code parse_identity(tarn_cx *cx, tarn_cursor *c, bool explicit, tarn
     tarn_cursor at = *c;
     if (tarn_accept(c, "(")) {
         while (!tarn_accept(c, ")")) {
-            if (tarn_accept(c, "INCREMENT BY|INCREMENT|,")) TRY(tarn_parse_int(cx, c, &step));
-            else if (tarn_accept(c, "START WITH|START") || c->i == at.i + 1) TRY(tarn_parse_int(cx, c, &start));
-            else return tarn_unexpected(cx, c, "START WITH, INCREMENT BY or )");
+            if (tarn_accept(c, "INCREMENT BY|INCREMENT|,"))
+                TRY(tarn_parse_int(cx, c, &step));
+            else if (tarn_accept(c, "START WITH|START") || c->i == at.i + 1)
+                TRY(tarn_parse_int(cx, c, &start));
+            else
+                return tarn_unexpected(cx, c, "START WITH, INCREMENT BY or )");
         }
     }
     bool integral = field->type->kind == TARN_INT64 || field->type->kind == TARN_INT32;
-    if (!integral) return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(&at), "identity column %s must be BIGINT", field->name);
-    if (step == 0) return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(&at), "identity column %s needs a step other than 0", field->name);
+    if (!integral)
+        return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(&at), "identity column %s must be BIGINT",
+                            field->name);
+    if (step == 0)
+        return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(&at), "identity column %s needs a step other than 0",
+                            field->name);
     add_meta(cx, field, "identity.start", tarn_printf(cx, "%lld", (long long)start));
     add_meta(cx, field, "identity.step", tarn_printf(cx, "%lld", (long long)step));
     add_meta(cx, field, "identity.explicit", explicit ? "true" : "false");
@@ -71,7 +79,8 @@ static tarn_code parse_generated(tarn_cx *cx, tarn_cursor *c, tarn_field *field)
 }
 
 static tarn_code refuse_unique(tarn_cx *cx, const tarn_cursor *c) {
-    return tarn_fail_at(cx, TARN_UNSUPPORTED, whole_text(c), place(c), "UNIQUE cannot be enforced on a table of files; use PRIMARY KEY … NOT ENFORCED");
+    return tarn_fail_at(cx, TARN_UNSUPPORTED, whole_text(c), place(c),
+                        "UNIQUE cannot be enforced on a table of files; use PRIMARY KEY … NOT ENFORCED");
 }
 
 /* One thing said of a column after its type. *found is false when there is nothing more. */
@@ -81,7 +90,8 @@ static tarn_code parse_attribute(tarn_cx *cx, tarn_cursor *c, tarn_table_def *de
     *found = true;
     if (tarn_accept(c, "CONSTRAINT")) {
         TRY(tarn_parse_ident(cx, c, &name));
-        if (!tarn_peek(c, "CHECK|PRIMARY KEY|NOT NULL|REFERENCES|FOREIGN KEY")) return tarn_unexpected(cx, c, "CHECK, NOT NULL, PRIMARY KEY or REFERENCES");
+        if (!tarn_peek(c, "CHECK|PRIMARY KEY|NOT NULL|REFERENCES|FOREIGN KEY"))
+            return tarn_unexpected(cx, c, "CHECK, NOT NULL, PRIMARY KEY or REFERENCES");
     }
     if (tarn_accept(c, "NOT NULL")) {
         field->nullable = false;
@@ -127,7 +137,8 @@ tarn_code tarn_parse_column(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def) {
     bool found = true;
     while (found) TRY(parse_attribute(cx, c, def, &field, &found));
     if (field.generated_sql && field.default_sql)
-        return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(c), "column %s cannot be generated and have a default", field.name);
+        return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(c),
+                            "column %s cannot be generated and have a default", field.name);
     *TARN_PUSH(cx->arena, &def->fields) = field;
     return TARN_OK;
 }
@@ -140,18 +151,21 @@ static tarn_code parse_watermark(tarn_cx *cx, tarn_cursor *c, tarn_table_def *de
     TRY(tarn_parse_path(cx, c, &column));
     TRY(tarn_expect(cx, c, "AS"));
     TRY(tarn_parse_extent(cx, c, ",", "an expression", &sql));
-    *TARN_PUSH(cx->arena, &def->properties) = (tarn_option_pair){tarn_printf(cx, "watermark.%s", column), copy(cx, sql), at};
+    *TARN_PUSH(cx->arena, &def->properties) =
+        (tarn_option_pair){tarn_printf(cx, "watermark.%s", column), copy(cx, sql), at};
     return TARN_OK;
 }
 
-/* A constraint of the whole table; *found is false when there is a column instead, which may bear any of these words as its name. */
+/* A constraint of the whole table; *found is false when there is a column instead, which may bear any of these words as
+ * its name. */
 static tarn_code parse_constraint(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def, bool *found) {
     const char *name = NULL;
     tarn_str sql;
     tarn_names names = {0};
     tarn_cursor after = *c;
     *found = true;
-    if (tarn_accept(&after, "CONSTRAINT") && tarn_parse_ident(cx, &after, &name) == TARN_OK && tarn_peek(&after, "CHECK|PRIMARY KEY|FOREIGN KEY|UNIQUE")) {
+    if (tarn_accept(&after, "CONSTRAINT") && tarn_parse_ident(cx, &after, &name) == TARN_OK &&
+        tarn_peek(&after, "CHECK|PRIMARY KEY|FOREIGN KEY|UNIQUE")) {
         *c = after;
     } else {
         name = NULL;
@@ -187,7 +201,9 @@ static tarn_code finish_primary_key(tarn_cx *cx, const tarn_cursor *c, tarn_tabl
             found = tarn_name_eq(def->fields.at[k].name, def->primary_key.at[i]);
             if (found) def->fields.at[k].nullable = false;
         }
-        if (!found) return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(c), "PRIMARY KEY names %s, which is no column", def->primary_key.at[i]);
+        if (!found)
+            return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(c), "PRIMARY KEY names %s, which is no column",
+                                def->primary_key.at[i]);
         TRY(tarn_check(cx));
     }
     return TARN_OK;
@@ -212,7 +228,8 @@ tarn_code tarn_parse_columns(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def) {
             TRY(tarn_parse_column(cx, c, def));
         }
         if (def->fields.n > limit || def->primary_key.n > limit)
-            return tarn_fail_at(cx, TARN_LIMIT, whole_text(c), place(c), "more columns than limit.columns (%zu) allows", limit);
+            return tarn_fail_at(cx, TARN_LIMIT, whole_text(c), place(c), "more columns than limit.columns (%zu) allows",
+                                limit);
     } while (tarn_accept(c, ","));
     TRY(finish_primary_key(cx, c, def));
     return tarn_expect(cx, c, ")");
@@ -222,10 +239,14 @@ tarn_code tarn_parse_columns(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def) {
 static const struct transform_name {
     const char *words, *name;
 } transforms[] = {
-    {"YEAR|YEARS", "years"},         {"MONTH|MONTHS", "months"},
-    {"DAY|DAYS|DATE", "days"},       {"HOUR|HOURS|DATE_HOUR", "hours"},
-    {"BUCKET", "bucket"},            {"TRUNCATE|TRUNC", "truncate"},
-    {"DATE_TRUNC|TIMESTAMP_TRUNC|DATETIME_TRUNC", "unit"}, {"IDENTITY", "identity"},
+    {"YEAR|YEARS", "years"},
+    {"MONTH|MONTHS", "months"},
+    {"DAY|DAYS|DATE", "days"},
+    {"HOUR|HOURS|DATE_HOUR", "hours"},
+    {"BUCKET", "bucket"},
+    {"TRUNCATE|TRUNC", "truncate"},
+    {"DATE_TRUNC|TIMESTAMP_TRUNC|DATETIME_TRUNC", "unit"},
+    {"IDENTITY", "identity"},
     {"VOID", "void"},
 };
 
@@ -277,7 +298,8 @@ static tarn_code parse_transform(tarn_cx *cx, tarn_cursor *c, const char *name, 
             TRY(tarn_expect(cx, c, ","));
             TRY(tarn_parse_int(cx, c, &item->param));
         }
-        if (item->param < 1 || item->param > INT32_MAX) return tarn_unexpected(cx, &at, "a number from 1 to 2147483647");
+        if (item->param < 1 || item->param > INT32_MAX)
+            return tarn_unexpected(cx, &at, "a number from 1 to 2147483647");
     } else {
         TRY(tarn_parse_path(cx, c, &item->column));
         if (strcmp(name, "identity") == 0) item->transform = NULL;
@@ -291,7 +313,9 @@ tarn_code tarn_parse_partition_item(tarn_cx *cx, tarn_cursor *c, tarn_partition_
     TRY(tarn_parse_path(cx, c, &item.column));
     if (tarn_accept(c, "(")) {
         const char *transform = find_transform(tarn_str_of(item.column));
-        if (!transform) return tarn_unexpected(cx, &at, "a transform: years, months, days, hours, bucket, truncate, identity or void");
+        if (!transform)
+            return tarn_unexpected(cx, &at,
+                                   "a transform: years, months, days, hours, bucket, truncate, identity or void");
         TRY(parse_transform(cx, c, transform, &item));
     } else if (kind_at(c) == TARN_T_WORD && !tarn_peek(c, "AS")) {
         /* A type, or the next clause when the items stand without parens. */

@@ -12,10 +12,14 @@ static size_t end_before(const tarn_cursor *c) {
 static tarn_code parse_at(tarn_cx *cx, tarn_cursor *c, tarn_travel *out) {
     bool offset = false;
     tarn_accept(c, "AT (");
-    if (tarn_accept(c, "VERSION|SNAPSHOT|TAG|BRANCH")) out->kind = 'v';
-    else if (tarn_accept(c, "TIMESTAMP")) out->kind = 't';
-    else if ((offset = tarn_accept(c, "OFFSET"))) out->kind = 't';
-    else return tarn_unexpected(cx, c, "VERSION, TIMESTAMP or OFFSET");
+    if (tarn_accept(c, "VERSION|SNAPSHOT|TAG|BRANCH"))
+        out->kind = 'v';
+    else if (tarn_accept(c, "TIMESTAMP"))
+        out->kind = 't';
+    else if ((offset = tarn_accept(c, "OFFSET")))
+        out->kind = 't';
+    else
+        return tarn_unexpected(cx, c, "VERSION, TIMESTAMP or OFFSET");
     TRY(tarn_expect(cx, c, "=>"));
     TRY(tarn_parse_extent(cx, c, ")", "an expression", &out->expr));
     if (offset) out->expr = tarn_str_of(tarn_printf(cx, "now() + to_seconds(%.*s)", (int)out->expr.n, out->expr.p));
@@ -27,8 +31,10 @@ tarn_code tarn_parse_travel(tarn_cx *cx, tarn_cursor *c, tarn_travel *out) {
     tarn_cursor at = *c;
     static const char version[] = "VERSION AS OF|FOR VERSION AS OF|SYSTEM_VERSION AS OF|FOR SYSTEM_VERSION AS OF";
     static const char timestamp[] = "TIMESTAMP AS OF|FOR TIMESTAMP AS OF|SYSTEM_TIME AS OF|FOR SYSTEM_TIME AS OF";
-    if (tarn_accept(&at, version)) travel.kind = 'v';
-    else if (tarn_accept(&at, timestamp)) travel.kind = 't';
+    if (tarn_accept(&at, version))
+        travel.kind = 'v';
+    else if (tarn_accept(&at, timestamp))
+        travel.kind = 't';
     if (travel.kind) {
         TRY(tarn_parse_operand(cx, &at, false, travel.kind == 'v' ? "a version" : "a timestamp", &travel.expr));
     } else if (tarn_peek(&at, "AT (")) {
@@ -58,7 +64,8 @@ tarn_code tarn_name_travel(tarn_cx *cx, tarn_name *name, tarn_travel *out) {
     } else if (all_digits(at + 1) && strlen(at + 1) == STAMP_DIGITS) {
         const char *s = at + 1;
         travel.kind = 't';
-        travel.expr = tarn_str_of(tarn_printf(cx, "'%.4s-%.2s-%.2s %.2s:%.2s:%.2s.%.3s'", s, s + 4, s + 6, s + 8, s + 10, s + 12, s + 14));
+        travel.expr = tarn_str_of(
+            tarn_printf(cx, "'%.4s-%.2s-%.2s %.2s:%.2s:%.2s.%.3s'", s, s + 4, s + 6, s + 8, s + 10, s + 12, s + 14));
     } else {
         return TARN_OK;
     }

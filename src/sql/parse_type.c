@@ -7,9 +7,9 @@ typedef struct type_parser {
     tarn_cx *cx;
     tarn_cursor *c;
     tarn_arena *arena;
-    bool query;        /* DuckDB's meaning of TIMESTAMP and DECIMAL */
+    bool query; /* DuckDB's meaning of TIMESTAMP and DECIMAL */
     int depth;
-    bool half_closed;  /* the first > of the >> at the cursor has been used */
+    bool half_closed; /* the first > of the >> at the cursor has been used */
 } type_parser;
 
 /* Plain types. PARAM: a length may follow, which tables do not keep; FIXED and DECIMAL have their own ways. */
@@ -91,7 +91,8 @@ static tarn_code parse_length(type_parser *p, int64_t min, int64_t max, bool *fo
     TRY(tarn_parse_int(p->cx, p->c, out));
     if (*out < min || *out > max) {
         *p->c = at;
-        return tarn_unexpected(p->cx, p->c, tarn_printf(p->cx, "a number from %lld to %lld", (long long)min, (long long)max));
+        return tarn_unexpected(p->cx, p->c,
+                               tarn_printf(p->cx, "a number from %lld to %lld", (long long)min, (long long)max));
     }
     return tarn_expect(p->cx, p->c, ")");
 }
@@ -106,7 +107,8 @@ static tarn_code parse_decimal(type_parser *p, bool number, tarn_type **out) {
         if (tarn_accept(p->c, ",")) TRY(tarn_parse_int(p->cx, p->c, &scale));
         if (precision < 1 || precision > DIGITS_MAX || scale < 0 || scale > precision) {
             *p->c = at;
-            return fail_here(p, TARN_INVALID, "a decimal has 1 to 38 digits, and no more of them after the point than it has");
+            return fail_here(p, TARN_INVALID,
+                             "a decimal has 1 to 38 digits, and no more of them after the point than it has");
         }
         TRY(tarn_expect(p->cx, p->c, ")"));
     }
@@ -119,10 +121,14 @@ static tarn_code parse_timestamp(type_parser *p, tarn_type **out) {
     int64_t digits = 6;
     bool found, zoned = !p->query;
     TRY(parse_length(p, 0, 9, &found, &digits));
-    if (tarn_accept(p->c, "WITH TIME ZONE|WITH LOCAL TIME ZONE")) zoned = true;
-    else if (tarn_accept(p->c, "WITHOUT TIME ZONE")) zoned = false;
-    if (digits > 6) *out = tarn_type_new(p->arena, zoned ? TARN_TIMESTAMP_NS : TARN_TIMESTAMP_NTZ_NS);
-    else *out = tarn_type_new(p->arena, zoned ? TARN_TIMESTAMP : TARN_TIMESTAMP_NTZ);
+    if (tarn_accept(p->c, "WITH TIME ZONE|WITH LOCAL TIME ZONE"))
+        zoned = true;
+    else if (tarn_accept(p->c, "WITHOUT TIME ZONE"))
+        zoned = false;
+    if (digits > 6)
+        *out = tarn_type_new(p->arena, zoned ? TARN_TIMESTAMP_NS : TARN_TIMESTAMP_NTZ_NS);
+    else
+        *out = tarn_type_new(p->arena, zoned ? TARN_TIMESTAMP : TARN_TIMESTAMP_NTZ);
     return TARN_OK;
 }
 
@@ -226,10 +232,12 @@ static tarn_code parse_simple(type_parser *p, tarn_type **out) {
     for (size_t i = 0; i < sizeof refused_types / sizeof *refused_types; i++) {
         if (!tarn_peek(p->c, refused_types[i].words)) continue;
         tarn_str name = tarn_token_text(p->c);
-        return fail_here(p, TARN_UNSUPPORTED,
-                         tarn_printf(p->cx, "tables have no type %.*s; use %s", (int)name.n, name.p, refused_types[i].use));
+        return fail_here(
+            p, TARN_UNSUPPORTED,
+            tarn_printf(p->cx, "tables have no type %.*s; use %s", (int)name.n, name.p, refused_types[i].use));
     }
-    return tarn_unexpected(p->cx, p->c, "a type, such as BIGINT, STRING, DOUBLE, DECIMAL(10,2), DATE, TIMESTAMP or ARRAY<STRING>");
+    return tarn_unexpected(p->cx, p->c,
+                           "a type, such as BIGINT, STRING, DOUBLE, DECIMAL(10,2), DATE, TIMESTAMP or ARRAY<STRING>");
 }
 
 static tarn_code parse_base(type_parser *p, tarn_type **out) {
@@ -280,6 +288,10 @@ static tarn_code parse_type(tarn_cx *cx, tarn_cursor *c, tarn_arena *arena, bool
     return TARN_OK;
 }
 
-tarn_code tarn_parse_type(tarn_cx *cx, tarn_cursor *c, tarn_arena *arena, tarn_type **out) { return parse_type(cx, c, arena, false, out); }
+tarn_code tarn_parse_type(tarn_cx *cx, tarn_cursor *c, tarn_arena *arena, tarn_type **out) {
+    return parse_type(cx, c, arena, false, out);
+}
 
-tarn_code tarn_parse_query_type(tarn_cx *cx, tarn_cursor *c, tarn_arena *arena, tarn_type **out) { return parse_type(cx, c, arena, true, out); }
+tarn_code tarn_parse_query_type(tarn_cx *cx, tarn_cursor *c, tarn_arena *arena, tarn_type **out) {
+    return parse_type(cx, c, arena, true, out);
+}

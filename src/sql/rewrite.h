@@ -1,4 +1,5 @@
-/* rewrite.h: what the files of the dialect share: a walk over tokens that copies what it knows nothing of. For dialect*.c only. */
+/* rewrite.h: what the files of the dialect share: a walk over tokens that copies what it knows nothing of. For
+ * dialect*.c only. */
 #ifndef TARN_SQL_REWRITE_H
 #define TARN_SQL_REWRITE_H
 
@@ -24,18 +25,20 @@ typedef struct tarn_rewrite {
     uint32_t *match; /* per token: the partner of a bracket, the ordinal of a `?`; 0: none */
     bool *type_at;   /* per token: a type begins here (after AS in a CAST) */
     tarn_buf out;
-    size_t done;     /* bytes of the input that have been copied or replaced */
+    size_t done; /* bytes of the input that have been copied or replaced */
     tarn_query_text *query;
     TARN_VEC(tarn_frame) frames;
     int depth;
     size_t steps, steps_max; /* templates that repeat an argument would double the work at each level */
-    bool plain;      /* names and parameters only */
+    bool plain;              /* names and parameters only */
 } tarn_rewrite;
 
 const tarn_token *tarn_rewrite_token(const tarn_rewrite *rw, size_t i);
 bool tarn_rewrite_is(const tarn_rewrite *rw, size_t i, const char *words);
 tarn_str tarn_rewrite_text(const tarn_rewrite *rw, size_t i);
-static inline size_t tarn_rewrite_end(const tarn_rewrite *rw, size_t i) { return tarn_rewrite_token(rw, i)->at + tarn_rewrite_token(rw, i)->n; }
+static inline size_t tarn_rewrite_end(const tarn_rewrite *rw, size_t i) {
+    return tarn_rewrite_token(rw, i)->at + tarn_rewrite_token(rw, i)->n;
+}
 
 /* Copies the input from rw->done up to `to`. */
 void tarn_rewrite_copy(tarn_rewrite *rw, size_t to);
@@ -51,7 +54,8 @@ TARN_MUST tarn_code tarn_rewrite_plain_name(tarn_rewrite *rw, size_t i);
 
 /* A reference to a table at i, in a list of tables. *next is the first token after what was done with it. */
 TARN_MUST tarn_code tarn_rewrite_ref(tarn_rewrite *rw, size_t i, size_t *next);
-/* A call of a function at i, which is a word before a paren. *next stays i when the function is none of those we know. */
+/* A call of a function at i, which is a word before a paren. *next stays i when the function is none of those we know.
+ */
 TARN_MUST tarn_code tarn_rewrite_call(tarn_rewrite *rw, size_t i, size_t *next);
 
 /* A date pattern of Spark, Snowflake or MySQL as DuckDB's; NULL for one that DuckDB cannot express. */

@@ -1,6 +1,6 @@
 /* alter.c: ALTER TABLE: columns, constraints, properties, names. */
 #include "model/evolve.h"
-#include "stmt/assign.h"
+#include "stmt/dml/assign.h"
 #include "stmt/stmts.h"
 
 typedef struct alter_stmt alter_stmt;
@@ -13,11 +13,11 @@ struct alter_stmt {
     bool if_exists;
     tarn_name column;
     tarn_place place;
-    tarn_table_def def;  /* ADD COLUMNS */
+    tarn_table_def def;          /* ADD COLUMNS */
     TARN_VEC(tarn_name) parents; /* of def.fields */
     TARN_VEC(tarn_place) places;
-    const char *name;    /* a new name, a constraint's name, a comment */
-    tarn_str expr;       /* CHECK, DEFAULT; .p NULL: none */
+    const char *name; /* a new name, a constraint's name, a comment */
+    tarn_str expr;    /* CHECK, DEFAULT; .p NULL: none */
     tarn_type *type;
     bool nullable;
     tarn_option_pairs properties;
@@ -26,15 +26,17 @@ struct alter_stmt {
 #define PATH(n) (const char *const *)(n).part, (size_t)(n).n_parts
 
 /* CONSTRAINT when a row of the table breaks the condition. */
-static tarn_code check_rows(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, const char *broken, const char *what) {
+static tarn_code check_rows(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, const char *broken,
+                            const char *what) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_planned planned;
     const tarn_plan_ref *ref;
     char *found = NULL;
     const char *alias = tarn_sql_name(cx->arena, a->table.path ? "t" : a->table.part[a->table.n_parts - 1]);
     TRY(tarn_session_conn(cx, a->run->session, &conn));
-    TRY(tarn_stmt_into_temp(cx, a->run, opened, &a->table, conn, tarn_printf(cx, "SELECT 1 FROM \"" TARN_TARGET "\" AS %s WHERE %s LIMIT 1", alias, broken), "tarn_check",
-                            &planned, &ref));
+    TRY(tarn_stmt_into_temp(cx, a->run, opened, &a->table, conn,
+                            tarn_printf(cx, "SELECT 1 FROM \"" TARN_TARGET "\" AS %s WHERE %s LIMIT 1", alias, broken),
+                            "tarn_check", &planned, &ref));
     tarn_planned_done(&planned);
     TRY(tarn_conn_text(cx, conn, "SELECT count(*) FROM temp.tarn_check", &found));
     if (found && strcmp(found, "0") == 0) return TARN_OK;
@@ -46,8 +48,13 @@ static tarn_code add_columns(tarn_cx *cx, alter_stmt *a, const tarn_opened *open
     for (size_t i = 0; i < a->def.fields.n; i++) {
         const tarn_field *field = &a->def.fields.at[i];
         tarn_schema *next;
-        if (!field->nullable) return tarn_fail(cx, TARN_INVALID, "column %s: an added column is NULL in the rows there are, it cannot be NOT NULL", field->name);
-        if (field->default_sql) return tarn_fail(cx, TARN_UNSUPPORTED, "column %s: add the column first, then ALTER COLUMN … SET DEFAULT", field->name);
+        if (!field->nullable)
+            return tarn_fail(cx, TARN_INVALID,
+                             "column %s: an added column is NULL in the rows there are, it cannot be NOT NULL",
+                             field->name);
+        if (field->default_sql)
+            return tarn_fail(cx, TARN_UNSUPPORTED, "column %s: add the column first, then ALTER COLUMN … SET DEFAULT",
+                             field->name);
         tarn_code code = tarn_evolve_add(cx, schema, PATH(a->parents.at[i]), field, &a->places.at[i], &next);
         if (code == TARN_EXISTS && a->if_exists) {
             tarn_clear_error(cx);
@@ -71,7 +78,8 @@ static tarn_code drop_column(tarn_cx *cx, alter_stmt *a, const tarn_opened *open
     TRY(code);
     for (size_t i = 0; i < opened->snapshot->n_partition; i++)
         if (a->column.n_parts == 1 && tarn_name_eq(opened->snapshot->partition[i].name, a->column.part[0]))
-            return tarn_fail(cx, TARN_INVALID, "column %s is a partition column and cannot be dropped", a->column.part[0]);
+            return tarn_fail(cx, TARN_INVALID, "column %s is a partition column and cannot be dropped",
+                             a->column.part[0]);
     change->operation = "DROP COLUMNS";
     change->schema = schema;
     return TARN_OK;
@@ -127,7 +135,8 @@ static tarn_code set_nullable(tarn_cx *cx, alter_stmt *a, const tarn_opened *ope
     TRY(edit(cx, a, opened, change, &field));
     if (!a->nullable && field->nullable) {
         if (a->column.n_parts > 1) return tarn_fail(cx, TARN_UNSUPPORTED, "NOT NULL can be set on whole columns only");
-        TRY(check_rows(cx, a, opened, tarn_printf(cx, "%s IS NULL", tarn_sql_name(cx->arena, field->name)), tarn_printf(cx, "column %s SET NOT NULL", field->name)));
+        TRY(check_rows(cx, a, opened, tarn_printf(cx, "%s IS NULL", tarn_sql_name(cx->arena, field->name)),
+                       tarn_printf(cx, "column %s SET NOT NULL", field->name)));
     }
     field->nullable = a->nullable;
     return TARN_OK;
@@ -135,7 +144,8 @@ static tarn_code set_nullable(tarn_cx *cx, alter_stmt *a, const tarn_opened *ope
 
 static tarn_code add_check(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change) {
     for (size_t i = 0; i < opened->snapshot->n_checks; i++)
-        if (tarn_name_eq(opened->snapshot->checks[i].name, a->name)) return tarn_fail(cx, TARN_EXISTS, "there is a constraint %s already", a->name);
+        if (tarn_name_eq(opened->snapshot->checks[i].name, a->name))
+            return tarn_fail(cx, TARN_EXISTS, "there is a constraint %s already", a->name);
     const char *sql = tarn_arena_strndup(cx->arena, a->expr.p, a->expr.n);
     TRY(check_rows(cx, a, opened, tarn_printf(cx, "(%s) IS NOT TRUE", sql), tarn_printf(cx, "constraint %s", a->name)));
     change->operation = "ADD CONSTRAINT";
@@ -159,7 +169,8 @@ static tarn_code set_properties(tarn_cx *cx, alter_stmt *a, const tarn_opened *o
     (void)opened;
     change->operation = "SET TBLPROPERTIES";
     for (size_t i = 0; i < a->properties.n; i++) {
-        if (!a->properties.at[i].value) return tarn_fail(cx, TARN_INVALID, "property %s: NULL is no value, use UNSET", a->properties.at[i].key);
+        if (!a->properties.at[i].value)
+            return tarn_fail(cx, TARN_INVALID, "property %s: NULL is no value, use UNSET", a->properties.at[i].key);
         tarn_change_property(cx->arena, change, a->properties.at[i].key, a->properties.at[i].value);
     }
     return TARN_OK;
@@ -215,7 +226,9 @@ static tarn_code parse_add(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
         TRY(tarn_expect(cx, c, "CHECK"));
         return tarn_parse_parens(cx, c, "a condition", &a->expr);
     }
-    if (tarn_accept(c, "PARTITION FIELD")) return tarn_fail(cx, TARN_UNSUPPORTED, "this table cannot change its partitioning: CREATE OR REPLACE TABLE … AS SELECT does");
+    if (tarn_accept(c, "PARTITION FIELD"))
+        return tarn_fail(cx, TARN_UNSUPPORTED,
+                         "this table cannot change its partitioning: CREATE OR REPLACE TABLE … AS SELECT does");
     a->apply = add_columns;
     (void)(tarn_accept(c, "COLUMNS") || tarn_accept(c, "COLUMN"));
     a->if_exists = tarn_accept(c, "IF NOT EXISTS");
@@ -293,7 +306,8 @@ static tarn_code parse(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
         a->apply = set_properties;
         return tarn_parse_options(cx, c, &a->properties);
     }
-    if (!tarn_accept(c, "UNSET TBLPROPERTIES")) return tarn_unexpected(cx, c, "ADD, DROP, RENAME, ALTER COLUMN, SET or UNSET TBLPROPERTIES");
+    if (!tarn_accept(c, "UNSET TBLPROPERTIES"))
+        return tarn_unexpected(cx, c, "ADD, DROP, RENAME, ALTER COLUMN, SET or UNSET TBLPROPERTIES");
     a->apply = unset_properties;
     a->if_exists = tarn_accept(c, "IF EXISTS");
     tarn_names names = {0};
@@ -310,8 +324,10 @@ static tarn_code rename_table(tarn_cx *cx, alter_stmt *a) {
     TRY(tarn_catalog_resolve(cx, s->lake->catalog, catalog, schema, table, &entry));
     TRY(tarn_session_name(cx, s, &a->column, &to_catalog, &to_schema, &to_table));
     if (a->column.n_parts == 1) to_schema = schema, to_catalog = catalog;
-    if (!tarn_name_eq(catalog, to_catalog)) return tarn_fail(cx, TARN_UNSUPPORTED, "a table cannot move to another catalog");
-    if (!tarn_catalog_has_schema(cx, s->lake->catalog, catalog, to_schema)) return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, to_schema);
+    if (!tarn_name_eq(catalog, to_catalog))
+        return tarn_fail(cx, TARN_UNSUPPORTED, "a table cannot move to another catalog");
+    if (!tarn_catalog_has_schema(cx, s->lake->catalog, catalog, to_schema))
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, to_schema);
     return tarn_catalog_rename(cx, s->lake->catalog, entry.id, to_schema, to_table);
 }
 
@@ -333,8 +349,11 @@ const tarn_stmt tarn_stmt_alter = {
     .keywords = "ALTER TABLE",
     .privilege = TARN_PRIV_MODIFY,
     .run = run_alter,
-    .help = "ALTER TABLE t ADD COLUMNS (c TYPE [COMMENT s] [FIRST | AFTER c], …) | DROP COLUMN c | RENAME COLUMN a TO b | RENAME TO name\n"
-            "  | ALTER COLUMN c SET NOT NULL | DROP NOT NULL | TYPE type | COMMENT s | SET DEFAULT e | DROP DEFAULT | FIRST | AFTER c\n"
-            "  | ADD CONSTRAINT n CHECK (e) | DROP CONSTRAINT n | SET TBLPROPERTIES ('k' = 'v', …) | UNSET TBLPROPERTIES ('k', …)\n"
+    .help = "ALTER TABLE t ADD COLUMNS (c TYPE [COMMENT s] [FIRST | AFTER c], …) | DROP COLUMN c | RENAME COLUMN a TO "
+            "b | RENAME TO name\n"
+            "  | ALTER COLUMN c SET NOT NULL | DROP NOT NULL | TYPE type | COMMENT s | SET DEFAULT e | DROP DEFAULT | "
+            "FIRST | AFTER c\n"
+            "  | ADD CONSTRAINT n CHECK (e) | DROP CONSTRAINT n | SET TBLPROPERTIES ('k' = 'v', …) | UNSET "
+            "TBLPROPERTIES ('k', …)\n"
             "Changes the table's metadata; data files are not rewritten.",
 };

@@ -7,7 +7,8 @@ static tarn_catalog *catalog_of(const tarn_run *run) { return run->session->lake
 static tarn_code purge(tarn_cx *cx, tarn_run *run, const tarn_catalog_entry *entry) {
     tarn_auto(tarn_store *, tarn_store_closep) store = NULL;
     tarn_entry_list list = {0};
-    tarn_list_spec all = {.prefix = "", .recursive = true, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES), .with_temps = true};
+    tarn_list_spec all = {
+        .prefix = "", .recursive = true, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES), .with_temps = true};
     if (entry->kind != TARN_ENTRY_TABLE || !entry->managed) return TARN_OK;
     TRY(tarn_store_open(cx, tarn_printf(cx, "%s/%s", run->session->lake->root, entry->location), &store));
     TRY(tarn_store_list(cx, store, &all, cx->arena, &list));
@@ -24,7 +25,8 @@ static tarn_code drop_entry(tarn_cx *cx, tarn_run *run, const tarn_catalog_entry
     return purge(cx, run, entry);
 }
 
-static tarn_code find(tarn_cx *cx, tarn_run *run, const tarn_name *name, bool if_exists, tarn_catalog_entry *entry, bool *found) {
+static tarn_code find(tarn_cx *cx, tarn_run *run, const tarn_name *name, bool if_exists, tarn_catalog_entry *entry,
+                      bool *found) {
     const char *catalog, *schema, *table;
     TRY(tarn_session_name(cx, run->session, name, &catalog, &schema, &table));
     tarn_code code = tarn_catalog_resolve(cx, catalog_of(run), catalog, schema, table, entry);
@@ -42,10 +44,13 @@ static tarn_code drop_kind(tarn_cx *cx, tarn_run *run, tarn_entry_kind kind) {
     TRY(tarn_parse_name(cx, c, &name));
     bool for_good = kind == TARN_ENTRY_VIEW || tarn_accept(c, "PURGE");
     TRY(tarn_expect_end(cx, c));
-    if (run->session->txn) return tarn_fail(cx, TARN_UNSUPPORTED, "DROP cannot run inside a transaction: COMMIT it first");
+    if (run->session->txn)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "DROP cannot run inside a transaction: COMMIT it first");
     TRY(find(cx, run, &name, if_exists, &entry, &found));
     if (!found) return tarn_stmt_done(cx, run, "nothing to drop");
-    if (entry.kind != kind) return tarn_fail(cx, TARN_INVALID, "%s.%s is a %s", entry.schema, entry.name, entry.kind == TARN_ENTRY_VIEW ? "view: DROP VIEW" : "table: DROP TABLE");
+    if (entry.kind != kind)
+        return tarn_fail(cx, TARN_INVALID, "%s.%s is a %s", entry.schema, entry.name,
+                         entry.kind == TARN_ENTRY_VIEW ? "view: DROP VIEW" : "table: DROP TABLE");
     TRY(drop_entry(cx, run, &entry, for_good));
     return tarn_stmt_done(cx, run, "dropped %s.%s.%s", entry.catalog, entry.schema, entry.name);
 }
@@ -103,8 +108,10 @@ static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
 }
 
 /* A schema's name: schema, or catalog.schema. */
-static tarn_code schema_name(tarn_cx *cx, tarn_run *run, const tarn_name *name, const char **catalog, const char **schema) {
-    if (name->path || name->n_parts > 2) return tarn_fail(cx, TARN_INVALID, "a schema's name is schema or catalog.schema");
+static tarn_code schema_name(tarn_cx *cx, tarn_run *run, const tarn_name *name, const char **catalog,
+                             const char **schema) {
+    if (name->path || name->n_parts > 2)
+        return tarn_fail(cx, TARN_INVALID, "a schema's name is schema or catalog.schema");
     *catalog = name->n_parts == 2 ? name->part[0] : run->session->catalog;
     *schema = name->part[name->n_parts - 1];
     return TARN_OK;
@@ -137,7 +144,8 @@ static tarn_code run_drop_schema(tarn_cx *cx, tarn_run *run) {
     (void)tarn_accept(&run->cursor, "RESTRICT");
     TRY(tarn_expect_end(cx, &run->cursor));
     TRY(schema_name(cx, run, &name, &catalog, &schema));
-    if (if_exists && !tarn_catalog_has_schema(cx, catalog_of(run), catalog, schema)) return tarn_stmt_done(cx, run, "nothing to drop");
+    if (if_exists && !tarn_catalog_has_schema(cx, catalog_of(run), catalog, schema))
+        return tarn_stmt_done(cx, run, "nothing to drop");
     if (cascade) TRY(tarn_catalog_list(cx, catalog_of(run), catalog, schema, false, &inside));
     for (size_t i = 0; i < inside.n; i++) TRY(tarn_catalog_drop(cx, catalog_of(run), inside.at[i].id));
     TRY(tarn_catalog_drop_schema(cx, catalog_of(run), catalog, schema));
@@ -167,29 +175,66 @@ static tarn_code run_use(tarn_cx *cx, tarn_run *run) {
     if (!catalog_only) (void)(tarn_accept(c, "SCHEMA") || tarn_accept(c, "DATABASE"));
     TRY(tarn_parse_name(cx, c, &name));
     TRY(tarn_expect_end(cx, c));
-    if (name.n_parts == 1 && (catalog_only || (!tarn_catalog_has_schema(cx, catalog_of(run), s->catalog, name.part[0]) && tarn_catalog_has(cx, catalog_of(run), name.part[0]))))
+    if (name.n_parts == 1 &&
+        (catalog_only || (!tarn_catalog_has_schema(cx, catalog_of(run), s->catalog, name.part[0]) &&
+                          tarn_catalog_has(cx, catalog_of(run), name.part[0]))))
         catalog = name.part[0];
-    else TRY(schema_name(cx, run, &name, &catalog, &schema));
-    if (!tarn_catalog_has(cx, catalog_of(run), catalog)) return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
-    if (!tarn_catalog_has_schema(cx, catalog_of(run), catalog, schema)) return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, schema);
+    else
+        TRY(schema_name(cx, run, &name, &catalog, &schema));
+    if (!tarn_catalog_has(cx, catalog_of(run), catalog))
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
+    if (!tarn_catalog_has_schema(cx, catalog_of(run), catalog, schema))
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, schema);
     s->catalog = tarn_arena_strdup(s->arena, catalog);
     s->schema = tarn_arena_strdup(s->arena, schema);
     return tarn_stmt_done(cx, run, "using %s.%s", catalog, schema);
 }
 
-const tarn_stmt tarn_stmt_drop_table = {.name = "DROP TABLE", .keywords = "DROP TABLE", .privilege = TARN_PRIV_CREATE, .run = run_drop_table,
-    .help = "DROP TABLE [IF EXISTS] t [PURGE]\nForgets a table; its files stay for UNDROP unless PURGE is said. Files of tables with a LOCATION are never removed."};
-const tarn_stmt tarn_stmt_undrop = {.name = "UNDROP TABLE", .keywords = "UNDROP TABLE", .privilege = TARN_PRIV_CREATE, .run = run_undrop,
-    .help = "UNDROP TABLE t\nBrings the table of that name back that was dropped last."};
-const tarn_stmt tarn_stmt_create_view = {.name = "CREATE VIEW", .keywords = "CREATE VIEW|CREATE OR REPLACE VIEW", .privilege = TARN_PRIV_CREATE, .run = run_create_view,
+const tarn_stmt tarn_stmt_drop_table = {
+    .name = "DROP TABLE",
+    .keywords = "DROP TABLE",
+    .privilege = TARN_PRIV_CREATE,
+    .run = run_drop_table,
+    .help = "DROP TABLE [IF EXISTS] t [PURGE]\nForgets a table; its files stay for UNDROP unless PURGE is said. Files "
+            "of tables with a LOCATION are never removed."};
+const tarn_stmt tarn_stmt_undrop = {.name = "UNDROP TABLE",
+                                    .keywords = "UNDROP TABLE",
+                                    .privilege = TARN_PRIV_CREATE,
+                                    .run = run_undrop,
+                                    .help =
+                                        "UNDROP TABLE t\nBrings the table of that name back that was dropped last."};
+const tarn_stmt tarn_stmt_create_view = {
+    .name = "CREATE VIEW",
+    .keywords = "CREATE VIEW|CREATE OR REPLACE VIEW",
+    .privilege = TARN_PRIV_CREATE,
+    .run = run_create_view,
     .help = "CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [COMMENT s] AS query\nNames a query."};
-const tarn_stmt tarn_stmt_drop_view = {.name = "DROP VIEW", .keywords = "DROP VIEW", .privilege = TARN_PRIV_CREATE, .run = run_drop_view,
-    .help = "DROP VIEW [IF EXISTS] v\nForgets a view."};
-const tarn_stmt tarn_stmt_create_schema = {.name = "CREATE SCHEMA", .keywords = "CREATE SCHEMA|CREATE DATABASE", .privilege = TARN_PRIV_CREATE, .run = run_create_schema,
+const tarn_stmt tarn_stmt_drop_view = {.name = "DROP VIEW",
+                                       .keywords = "DROP VIEW",
+                                       .privilege = TARN_PRIV_CREATE,
+                                       .run = run_drop_view,
+                                       .help = "DROP VIEW [IF EXISTS] v\nForgets a view."};
+const tarn_stmt tarn_stmt_create_schema = {
+    .name = "CREATE SCHEMA",
+    .keywords = "CREATE SCHEMA|CREATE DATABASE",
+    .privilege = TARN_PRIV_CREATE,
+    .run = run_create_schema,
     .help = "CREATE SCHEMA [IF NOT EXISTS] [catalog.]s [COMMENT s]\nMakes a schema; DATABASE is another word for it."};
-const tarn_stmt tarn_stmt_drop_schema = {.name = "DROP SCHEMA", .keywords = "DROP SCHEMA|DROP DATABASE", .privilege = TARN_PRIV_CREATE, .run = run_drop_schema,
+const tarn_stmt tarn_stmt_drop_schema = {
+    .name = "DROP SCHEMA",
+    .keywords = "DROP SCHEMA|DROP DATABASE",
+    .privilege = TARN_PRIV_CREATE,
+    .run = run_drop_schema,
     .help = "DROP SCHEMA [IF EXISTS] s [CASCADE]\nForgets an empty schema, or with CASCADE its tables too."};
-const tarn_stmt tarn_stmt_create_catalog = {.name = "CREATE CATALOG", .keywords = "CREATE CATALOG", .privilege = TARN_PRIV_CREATE, .run = run_create_catalog,
+const tarn_stmt tarn_stmt_create_catalog = {
+    .name = "CREATE CATALOG",
+    .keywords = "CREATE CATALOG",
+    .privilege = TARN_PRIV_CREATE,
+    .run = run_create_catalog,
     .help = "CREATE CATALOG [IF NOT EXISTS] c\nMakes a catalog with a schema main."};
-const tarn_stmt tarn_stmt_use = {.name = "USE", .keywords = "USE", .privilege = TARN_PRIV_NONE, .run = run_use,
+const tarn_stmt tarn_stmt_use = {
+    .name = "USE",
+    .keywords = "USE",
+    .privilege = TARN_PRIV_NONE,
+    .run = run_use,
     .help = "USE [CATALOG c | SCHEMA s | catalog.schema]\nSets where names without a schema are looked up."};

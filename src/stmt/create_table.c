@@ -1,4 +1,5 @@
-/* create_table.c: CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (…) [USING f] … [AS SELECT …], and registering a table that lies somewhere already. */
+/* create_table.c: CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (…) [USING f] … [AS SELECT …], and registering a table
+ * that lies somewhere already. */
 #include "stmt/stmts.h"
 
 typedef struct create_stmt {
@@ -13,35 +14,44 @@ typedef struct create_stmt {
     int64_t rows;
 } create_stmt;
 
-
 /* The columns as declared (Hive's typed partition columns come last), or those of AS SELECT. */
 static tarn_code make_schema(tarn_cx *cx, create_stmt *s, const tarn_schema *source, tarn_schema **out) {
     tarn_table_def *def = &s->def;
     tarn_schema *schema = tarn_type_new(cx->arena, TARN_STRUCT);
     size_t n = def->fields.n + def->partition_by.n + (source ? source->n_fields : 0);
     schema->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, n);
-    if (source && def->fields.n) return tarn_fail(cx, TARN_INVALID, "CREATE TABLE … AS SELECT takes its columns from the query: leave the column list out");
+    if (source && def->fields.n)
+        return tarn_fail(cx, TARN_INVALID,
+                         "CREATE TABLE … AS SELECT takes its columns from the query: leave the column list out");
     for (size_t i = 0; source && i < source->n_fields; i++)
-        schema->fields[schema->n_fields++] = (tarn_field){.name = source->fields[i].name, .type = source->fields[i].type, .nullable = true, .id = -1};
+        schema->fields[schema->n_fields++] =
+            (tarn_field){.name = source->fields[i].name, .type = source->fields[i].type, .nullable = true, .id = -1};
     for (size_t i = 0; i < def->fields.n; i++) schema->fields[schema->n_fields++] = def->fields.at[i];
     for (size_t i = 0; i < def->partition_by.n; i++) {
         const tarn_partition_item *item = &def->partition_by.at[i];
-        if (item->type) schema->fields[schema->n_fields++] = (tarn_field){.name = item->column, .type = item->type, .nullable = true, .id = -1};
+        if (item->type)
+            schema->fields[schema->n_fields++] =
+                (tarn_field){.name = item->column, .type = item->type, .nullable = true, .id = -1};
         int at = tarn_schema_find(schema, tarn_str_of(item->column));
         if (at < 0) return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: there is no column %s", item->column);
-        if (tarn_type_nested(schema->fields[at].type)) return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: column %s is nested, a partition is one value", item->column);
+        if (tarn_type_nested(schema->fields[at].type))
+            return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: column %s is nested, a partition is one value",
+                             item->column);
     }
     if (!schema->n_fields) return tarn_fail(cx, TARN_INVALID, "a table needs at least one column");
-    if (def->partition_by.n >= schema->n_fields) return tarn_fail(cx, TARN_INVALID, "a table needs a column that is no partition column");
+    if (def->partition_by.n >= schema->n_fields)
+        return tarn_fail(cx, TARN_INVALID, "a table needs a column that is no partition column");
     *out = schema;
     return tarn_schema_check(cx, schema);
 }
 
-static tarn_code describe_change(tarn_cx *cx, create_stmt *s, const tarn_format *format, const tarn_schema *schema, tarn_change *change) {
+static tarn_code describe_change(tarn_cx *cx, create_stmt *s, const tarn_format *format, const tarn_schema *schema,
+                                 tarn_change *change) {
     tarn_table_def *def = &s->def;
     const char **columns = TARN_NEW_ARRAY(cx->arena, const char *, def->partition_by.n);
     for (size_t i = 0; i < def->partition_by.n; i++) {
-        if (def->partition_by.at[i].transform) TRY(tarn_format_require(cx, format, TARN_CAN_TRANSFORM, "hidden partitioning"));
+        if (def->partition_by.at[i].transform)
+            TRY(tarn_format_require(cx, format, TARN_CAN_TRANSFORM, "hidden partitioning"));
         columns[i] = schema->fields[tarn_schema_find(schema, tarn_str_of(def->partition_by.at[i].column))].name;
     }
     change->schema = schema;
@@ -49,18 +59,21 @@ static tarn_code describe_change(tarn_cx *cx, create_stmt *s, const tarn_format 
     change->n_partition_by = def->partition_by.n;
     change->comment = def->comment;
     for (size_t i = 0; i < def->properties.n; i++)
-        if (def->properties.at[i].value) tarn_change_property(cx->arena, change, def->properties.at[i].key, def->properties.at[i].value);
+        if (def->properties.at[i].value)
+            tarn_change_property(cx->arena, change, def->properties.at[i].key, def->properties.at[i].value);
     for (size_t i = 0; i < def->checks.n; i++) {
         tarn_pair *check = TARN_PUSH(cx->arena, &change->checks);
         check->name = def->checks.at[i].key ? def->checks.at[i].key : tarn_printf(cx, "check_%zu", i + 1);
         check->value = def->checks.at[i].value;
     }
-    if (def->cluster_by.n) return tarn_fail(cx, TARN_UNSUPPORTED, "CLUSTER BY is not supported yet: OPTIMIZE … ZORDER BY orders the rows");
+    if (def->cluster_by.n)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "CLUSTER BY is not supported yet: OPTIMIZE … ZORDER BY orders the rows");
     return TARN_OK;
 }
 
 /* Writes the rows of AS SELECT into the table to be, and commits it as version 0 (or the next, when replacing). */
-static tarn_code commit_table(tarn_cx *cx, create_stmt *s, const tarn_table *table, tarn_snapshot *base, tarn_snapshot **fresh) {
+static tarn_code commit_table(tarn_cx *cx, create_stmt *s, const tarn_table *table, tarn_snapshot *base,
+                              tarn_snapshot **fresh) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_planned planned = {0};
     tarn_schema *source = NULL, *schema;
@@ -77,7 +90,8 @@ static tarn_code commit_table(tarn_cx *cx, create_stmt *s, const tarn_table *tab
     if (code == TARN_OK && base) {
         tarn_file_list old = {0};
         code = tarn_snapshot_files(cx, base, NULL, &old);
-        for (size_t i = 0; code == TARN_OK && i < old.files.n; i++) *TARN_PUSH(cx->arena, &change.removes) = old.files.at[i];
+        for (size_t i = 0; code == TARN_OK && i < old.files.n; i++)
+            *TARN_PUSH(cx->arena, &change.removes) = old.files.at[i];
     }
     if (code == TARN_OK && select) {
         tarn_target target;
@@ -85,7 +99,8 @@ static tarn_code commit_table(tarn_cx *cx, create_stmt *s, const tarn_table *tab
         char *sql;
         tarn_target_of(cx, table, base, &change, &target);
         code = tarn_write_select(cx, &target, planned.sql, source, &map, &sql);
-        if (code == TARN_OK) code = tarn_write_files(cx, conn, &target, sql, planned.binds, planned.n_binds, &change, &s->rows);
+        if (code == TARN_OK)
+            code = tarn_write_files(cx, conn, &target, sql, planned.binds, planned.n_binds, &change, &s->rows);
         tarn_change_metric(cx->arena, &change, "numFiles", (int64_t)change.adds.n);
         tarn_change_metric(cx->arena, &change, "numOutputRows", s->rows);
     }
@@ -100,8 +115,14 @@ static tarn_code commit_table(tarn_cx *cx, create_stmt *s, const tarn_table *tab
 }
 
 static tarn_code enter(tarn_cx *cx, create_stmt *s, bool replace) {
-    tarn_catalog_entry entry = {.kind = TARN_ENTRY_TABLE, .catalog = s->catalog, .schema = s->schema, .name = s->table,
-                                .format = s->format, .location = s->location, .managed = s->managed, .comment = s->def.comment};
+    tarn_catalog_entry entry = {.kind = TARN_ENTRY_TABLE,
+                                .catalog = s->catalog,
+                                .schema = s->schema,
+                                .name = s->table,
+                                .format = s->format,
+                                .location = s->location,
+                                .managed = s->managed,
+                                .comment = s->def.comment};
     return tarn_catalog_create(cx, s->run->session->lake->catalog, &entry, replace);
 }
 
@@ -131,7 +152,8 @@ static tarn_code registered(tarn_cx *cx, create_stmt *s, const char *location, b
 static tarn_code create_new(tarn_cx *cx, create_stmt *s) {
     const tarn_table *table;
     tarn_snapshot *fresh = NULL;
-    const char *location = full_location(cx, s), *name = s->table ? tarn_printf(cx, "%s.%s.%s", s->catalog, s->schema, s->table) : NULL;
+    const char *location = full_location(cx, s),
+               *name = s->table ? tarn_printf(cx, "%s.%s.%s", s->catalog, s->schema, s->table) : NULL;
     bool there = false;
     if (!s->managed) TRY(registered(cx, s, location, &there));
     if (there && (s->def.fields.n || s->def.as_select.p) && !s->if_not_exists)
@@ -149,7 +171,8 @@ static tarn_code replace_table(tarn_cx *cx, create_stmt *s, const tarn_catalog_e
     tarn_opened opened;
     tarn_snapshot *fresh = NULL;
     if (s->def.using_format && !tarn_name_eq(s->def.using_format, entry->format))
-        return tarn_fail(cx, TARN_UNSUPPORTED, "CREATE OR REPLACE keeps the format (%s): DROP the table first", entry->format);
+        return tarn_fail(cx, TARN_UNSUPPORTED, "CREATE OR REPLACE keeps the format (%s): DROP the table first",
+                         entry->format);
     TRY(tarn_session_open_table(cx, s->run->session, &s->name, &latest, &opened));
     tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
     if (code == TARN_OK) code = commit_table(cx, s, opened.table, opened.snapshot, &fresh);
@@ -175,14 +198,16 @@ static tarn_code place(tarn_cx *cx, create_stmt *s) {
 
 static tarn_code create(tarn_cx *cx, create_stmt *s) {
     tarn_session *session = s->run->session;
-    if (session->txn) return tarn_fail(cx, TARN_UNSUPPORTED, "CREATE TABLE cannot run inside a transaction: COMMIT it first");
+    if (session->txn)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "CREATE TABLE cannot run inside a transaction: COMMIT it first");
     if (!s->name.path) {
         tarn_catalog_entry entry;
         TRY(tarn_session_name(cx, session, &s->name, &s->catalog, &s->schema, &s->table));
         tarn_code code = tarn_catalog_resolve(cx, session->lake->catalog, s->catalog, s->schema, s->table, &entry);
         if (code == TARN_OK && s->if_not_exists) return TARN_OK;
         if (code == TARN_OK && s->replace && entry.kind == TARN_ENTRY_TABLE) return replace_table(cx, s, &entry);
-        if (code == TARN_OK) return tarn_fail(cx, TARN_EXISTS, "%s.%s.%s exists already", s->catalog, s->schema, s->table);
+        if (code == TARN_OK)
+            return tarn_fail(cx, TARN_EXISTS, "%s.%s.%s exists already", s->catalog, s->schema, s->table);
         if (code != TARN_NOTFOUND) return code;
         tarn_clear_error(cx);
     }
@@ -201,7 +226,8 @@ static tarn_code run_create(tarn_cx *cx, tarn_run *run) {
     s.external = tarn_accept(&c, "EXTERNAL");
     TRY(tarn_expect(cx, &c, "TABLE"));
     s.if_not_exists = tarn_accept(&c, "IF NOT EXISTS");
-    if (s.replace && s.if_not_exists) return tarn_fail(cx, TARN_INVALID, "OR REPLACE and IF NOT EXISTS exclude each other");
+    if (s.replace && s.if_not_exists)
+        return tarn_fail(cx, TARN_INVALID, "OR REPLACE and IF NOT EXISTS exclude each other");
     TRY(tarn_parse_name(cx, &c, &s.name));
     if (tarn_peek(&c, "(")) TRY(tarn_parse_columns(cx, &c, &s.def));
     TRY(tarn_parse_table_clauses(cx, &c, &s.def));
@@ -216,7 +242,8 @@ const tarn_stmt tarn_stmt_create_table = {
     .keywords = "CREATE TABLE|CREATE OR REPLACE TABLE|CREATE EXTERNAL TABLE",
     .privilege = TARN_PRIV_CREATE,
     .run = run_create,
-    .help = "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (column TYPE [NOT NULL] [DEFAULT e] [GENERATED ALWAYS AS (e)] [COMMENT s], CONSTRAINT n CHECK (e), …) [USING format]\n"
+    .help = "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (column TYPE [NOT NULL] [DEFAULT e] [GENERATED ALWAYS AS (e)] "
+            "[COMMENT s], CONSTRAINT n CHECK (e), …) [USING format]\n"
             "  [PARTITIONED BY (columns)] [LOCATION 'path'] [COMMENT s] [TBLPROPERTIES ('k' = 'v', …)] [AS query]\n"
             "Makes a table; with LOCATION of an existing table and no columns, names it.",
 };

@@ -1,5 +1,4 @@
 /* describe.c: DESCRIBE of tables, queries, history and detail. */
-#include "base/time.h"
 #include "codec/jsonw.h"
 #include "session/metadata.h"
 #include "stmt/stmts.h"
@@ -18,12 +17,6 @@ static const char *type_text(tarn_cx *cx, const tarn_field *field) {
     return tarn_buf_take(&out, cx->arena);
 }
 
-static const char *instant(tarn_cx *cx, int64_t ms) {
-    char text[TARN_TIME_TEXT];
-    tarn_format_timestamp(ms * 1000, ' ', 3, "Z", text);
-    return tarn_arena_strdup(cx->arena, text);
-}
-
 static void extended(tarn_cx *cx, const tarn_opened *o, tarn_rowset *rows) {
     const tarn_snapshot *s = o->snapshot;
     line(rows, "", "", NULL);
@@ -33,8 +26,10 @@ static void extended(tarn_cx *cx, const tarn_opened *o, tarn_rowset *rows) {
     line(rows, "Provider", s->format->name, NULL);
     line(rows, "Version", tarn_printf(cx, "%" PRId64, s->version), NULL);
     if (s->comment) line(rows, "Comment", s->comment, NULL);
-    for (size_t i = 0; i < s->n_properties; i++) line(rows, tarn_printf(cx, "Property %s", s->properties[i].name), s->properties[i].value, NULL);
-    for (size_t i = 0; i < s->n_checks; i++) line(rows, tarn_printf(cx, "Constraint %s", s->checks[i].name), s->checks[i].value, NULL);
+    for (size_t i = 0; i < s->n_properties; i++)
+        line(rows, tarn_printf(cx, "Property %s", s->properties[i].name), s->properties[i].value, NULL);
+    for (size_t i = 0; i < s->n_checks; i++)
+        line(rows, tarn_printf(cx, "Constraint %s", s->checks[i].name), s->checks[i].value, NULL);
 }
 
 static void columns_of(tarn_cx *cx, const tarn_snapshot *s, tarn_rowset *rows) {
@@ -44,7 +39,8 @@ static void columns_of(tarn_cx *cx, const tarn_snapshot *s, tarn_rowset *rows) {
     }
     if (!s->n_partition) return;
     line(rows, "# Partition Information", "", NULL);
-    for (size_t i = 0; i < s->n_partition; i++) line(rows, s->partition[i].name, type_text(cx, &s->schema->fields[s->partition[i].column]), NULL);
+    for (size_t i = 0; i < s->n_partition; i++)
+        line(rows, s->partition[i].name, type_text(cx, &s->schema->fields[s->partition[i].column]), NULL);
 }
 
 static tarn_code describe_table(tarn_cx *cx, tarn_run *run, const tarn_name *name, bool more) {
@@ -72,7 +68,8 @@ static tarn_code run_describe(tarn_cx *cx, tarn_run *run) {
     tarn_catalog_entry entry;
     if (!name.path) {
         TRY(tarn_session_name(cx, run->session, &name, &catalog, &schema, &table));
-        if (tarn_catalog_resolve(cx, run->session->lake->catalog, catalog, schema, table, &entry) != TARN_OK || entry.kind == TARN_ENTRY_VIEW) {
+        if (tarn_catalog_resolve(cx, run->session->lake->catalog, catalog, schema, table, &entry) != TARN_OK ||
+            entry.kind == TARN_ENTRY_VIEW) {
             tarn_clear_error(cx);
             return tarn_stmt_query(cx, run, run->text);
         }
@@ -125,11 +122,22 @@ static tarn_code detail_rows(tarn_cx *cx, tarn_run *run, const tarn_opened *o) {
     TRY(tarn_snapshot_detail(cx, o->snapshot, &d));
     const char **partition = TARN_NEW_ARRAY(cx->arena, const char *, s->n_partition);
     for (size_t i = 0; i < s->n_partition; i++) partition[i] = s->partition[i].name;
-    static const tarn_rowset_column fixed[] = {{"format", "u"},  {"id", "u"},      {"name", "u"},    {"description", "u"},       {"location", "u"},   {"created_at", "tsu:UTC"},
-                                               {"last_modified", "tsu:UTC"}, {"partition_columns", "u"}, {"version", "l"}, {"num_files", "l"}, {"size_in_bytes", "l"},
-                                               {"properties", "u"}, {"table_features", "u"}};
+    static const tarn_rowset_column fixed[] = {{"format", "u"},
+                                               {"id", "u"},
+                                               {"name", "u"},
+                                               {"description", "u"},
+                                               {"location", "u"},
+                                               {"created_at", "tsu:UTC"},
+                                               {"last_modified", "tsu:UTC"},
+                                               {"partition_columns", "u"},
+                                               {"version", "l"},
+                                               {"num_files", "l"},
+                                               {"size_in_bytes", "l"},
+                                               {"properties", "u"},
+                                               {"table_features", "u"}};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) *TARN_PUSH(cx->arena, &columns) = fixed[i];
-    for (size_t i = 0; i < d.more.n; i++) *TARN_PUSH(cx->arena, &columns) = (tarn_rowset_column){d.more.at[i].name, "u"};
+    for (size_t i = 0; i < d.more.n; i++)
+        *TARN_PUSH(cx->arena, &columns) = (tarn_rowset_column){d.more.at[i].name, "u"};
     tarn_rowset *rows = tarn_rowset_new(columns.at, columns.n);
     tarn_rowset_text(rows, s->format->name);
     tarn_rowset_text(rows, s->id);
@@ -140,10 +148,14 @@ static tarn_code detail_rows(tarn_cx *cx, tarn_run *run, const tarn_opened *o) {
     tarn_rowset_int(rows, s->timestamp_ms * 1000);
     tarn_rowset_text(rows, json_texts(cx, partition, s->n_partition));
     tarn_rowset_int(rows, s->version);
-    if (d.files < 0) tarn_rowset_null(rows);
-    else tarn_rowset_int(rows, d.files);
-    if (d.bytes < 0) tarn_rowset_null(rows);
-    else tarn_rowset_int(rows, d.bytes);
+    if (d.files < 0)
+        tarn_rowset_null(rows);
+    else
+        tarn_rowset_int(rows, d.files);
+    if (d.bytes < 0)
+        tarn_rowset_null(rows);
+    else
+        tarn_rowset_int(rows, d.bytes);
     tarn_rowset_text(rows, json_pairs(cx, s->properties, s->n_properties));
     tarn_rowset_text(rows, json_texts(cx, d.features.at, d.features.n));
     for (size_t i = 0; i < d.more.n; i++) tarn_rowset_text(rows, d.more.at[i].value);
@@ -162,9 +174,21 @@ static tarn_code run_detail(tarn_cx *cx, tarn_run *run) {
     return code;
 }
 
-const tarn_stmt tarn_stmt_describe = {.name = "DESCRIBE", .keywords = "DESCRIBE|DESC", .privilege = TARN_PRIV_SELECT, .run = run_describe,
-    .help = "DESCRIBE [TABLE] [EXTENDED] t | query\nShows columns and types; EXTENDED also location, properties and constraints."};
-const tarn_stmt tarn_stmt_describe_history = {.name = "DESCRIBE HISTORY", .keywords = "DESCRIBE HISTORY|DESC HISTORY", .privilege = TARN_PRIV_SELECT, .run = run_history,
+const tarn_stmt tarn_stmt_describe = {.name = "DESCRIBE",
+                                      .keywords = "DESCRIBE|DESC",
+                                      .privilege = TARN_PRIV_SELECT,
+                                      .run = run_describe,
+                                      .help = "DESCRIBE [TABLE] [EXTENDED] t | query\nShows columns and types; "
+                                              "EXTENDED also location, properties and constraints."};
+const tarn_stmt tarn_stmt_describe_history = {
+    .name = "DESCRIBE HISTORY",
+    .keywords = "DESCRIBE HISTORY|DESC HISTORY",
+    .privilege = TARN_PRIV_SELECT,
+    .run = run_history,
     .help = "DESCRIBE HISTORY t [LIMIT n]\nShows who did what when, newest first."};
-const tarn_stmt tarn_stmt_describe_detail = {.name = "DESCRIBE DETAIL", .keywords = "DESCRIBE DETAIL|DESC DETAIL", .privilege = TARN_PRIV_SELECT, .run = run_detail,
+const tarn_stmt tarn_stmt_describe_detail = {
+    .name = "DESCRIBE DETAIL",
+    .keywords = "DESCRIBE DETAIL|DESC DETAIL",
+    .privilege = TARN_PRIV_SELECT,
+    .run = run_detail,
     .help = "DESCRIBE DETAIL t\nShows format, location, size, properties and what a reader must support."};

@@ -27,13 +27,15 @@ static void explain_counters(tarn_cx *cx, int64_t n, int64_t us, tarn_rowset *ou
     line(out, NULL, "rows", tarn_printf(cx, "%" PRId64, n));
     line(out, NULL, "time", tarn_printf(cx, "%.3f ms", (double)us / 1000));
     if (!k) return;
-    line(out, NULL, "store requests", tarn_printf(cx, "%" PRIuFAST64 " get, %" PRIuFAST64 " list, %" PRIuFAST64 " head, %" PRIuFAST64 " put", k->store_get, k->store_list,
-                                                  k->store_head, k->store_put));
+    line(out, NULL, "store requests",
+         tarn_printf(cx, "%" PRIuFAST64 " get, %" PRIuFAST64 " list, %" PRIuFAST64 " head, %" PRIuFAST64 " put",
+                     k->store_get, k->store_list, k->store_head, k->store_put));
     line(out, NULL, "metadata bytes read", tarn_printf(cx, "%" PRIuFAST64, k->bytes_read));
 }
 
 /* DuckDB's own tree, one row per line of it; with ANALYZE the query runs. */
-static tarn_code engine_plan(tarn_cx *cx, const tarn_plan_env *env, const tarn_planned *planned, bool analyze, tarn_rowset *out) {
+static tarn_code engine_plan(tarn_cx *cx, const tarn_plan_env *env, const tarn_planned *planned, bool analyze,
+                             tarn_rowset *out) {
     tarn_rows *rows = NULL;
     tarn_planned copy = *planned;
     copy.sql = tarn_printf(cx, "EXPLAIN %s%s", analyze ? "ANALYZE " : "", planned->sql);
@@ -41,7 +43,7 @@ static tarn_code engine_plan(tarn_cx *cx, const tarn_plan_env *env, const tarn_p
     struct ArrowArray batch = {0};
     tarn_code code = tarn_rows_next(cx, rows, &batch);
     if (code == TARN_OK && batch.release && batch.length) {
-        tarn_column text = tarn_column_child((tarn_column){tarn_rows_schema(rows), &batch}, 1);
+        tarn_column text = tarn_column_child((tarn_column){.schema = tarn_rows_schema(rows), .array = &batch}, 1);
         tarn_str tree = tarn_column_str(text, 0);
         for (size_t at = 0; at < tree.n;) {
             const char *end = memchr(tree.p + at, '\n', tree.n - at);
@@ -84,7 +86,8 @@ static tarn_code run_explain(tarn_cx *cx, tarn_run *run) {
     const tarn_stmt *inner;
     tarn_cursor c = run->cursor;
     TRY(tarn_guard_find(cx, run->session->lake, &c, &inner));
-    if (inner->privilege != TARN_PRIV_SELECT) return tarn_fail(cx, TARN_UNSUPPORTED, "EXPLAIN shows queries; %s is none", inner->name);
+    if (inner->privilege != TARN_PRIV_SELECT)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "EXPLAIN shows queries; %s is none", inner->name);
     TRY(tarn_session_conn(cx, run->session, &conn));
     tarn_code code = explain(cx, run, conn, query, analyze, &rows);
     if (code != TARN_OK) {
@@ -99,5 +102,6 @@ const tarn_stmt tarn_stmt_explain = {
     .keywords = "EXPLAIN",
     .privilege = TARN_PRIV_SELECT,
     .run = run_explain,
-    .help = "EXPLAIN [ANALYZE] query\nShows files and bytes of each table: all, pruned and by which filter, read; with ANALYZE the query runs and its cost is shown.",
+    .help = "EXPLAIN [ANALYZE] query\nShows files and bytes of each table: all, pruned and by which filter, read; with "
+            "ANALYZE the query runs and its cost is shown.",
 };

@@ -8,7 +8,8 @@
 static tarn_code copy_to_parquet(tarn_cx *cx, tarn_run *run, const tarn_plan_env *env, tarn_planned *planned) {
     const char *temp = tarn_printf(cx, "%s.%d.tmp", run->to_parquet, (int)getpid());
     tarn_planned copy = *planned;
-    copy.sql = tarn_printf(cx, "COPY (%s\n) TO %s (FORMAT parquet, COMPRESSION zstd)", planned->sql, tarn_sql_string(cx->arena, temp));
+    copy.sql = tarn_printf(cx, "COPY (%s\n) TO %s (FORMAT parquet, COMPRESSION zstd)", planned->sql,
+                           tarn_sql_string(cx->arena, temp));
     copy.text.pieces.n = 0;
     tarn_rows *rows = NULL;
     tarn_code code = tarn_planned_run(cx, env, &copy, run->text, &rows);
@@ -16,12 +17,14 @@ static tarn_code copy_to_parquet(tarn_cx *cx, tarn_run *run, const tarn_plan_env
     if (code == TARN_OK) code = tarn_rows_next(cx, rows, &batch);
     tarn_array_release(&batch);
     tarn_rows_close(rows);
-    if (code == TARN_OK && rename(temp, run->to_parquet) != 0) code = tarn_fail(cx, TARN_IO, "cannot write %s", run->to_parquet);
+    if (code == TARN_OK && rename(temp, run->to_parquet) != 0)
+        code = tarn_fail(cx, TARN_IO, "cannot write %s", run->to_parquet);
     if (code != TARN_OK) unlink(temp);
     return code;
 }
 
-static tarn_code stream_rows(tarn_cx *cx, tarn_run *run, const tarn_plan_env *env, tarn_planned *planned, tarn_conn *conn) {
+static tarn_code stream_rows(tarn_cx *cx, tarn_run *run, const tarn_plan_env *env, tarn_planned *planned,
+                             tarn_conn *conn) {
     tarn_rows *rows;
     TRY(tarn_planned_run(cx, env, planned, run->text, &rows));
     tarn_code code = tarn_rows_stream(cx, rows, conn, &run->out->stream);
@@ -40,8 +43,10 @@ tarn_code tarn_stmt_query(tarn_cx *cx, tarn_run *run, tarn_str sql) {
         code = run->to_parquet ? copy_to_parquet(cx, run, &env, planned) : stream_rows(cx, run, &env, planned, conn);
         if (code != TARN_OK || run->to_parquet) tarn_planned_done(planned);
     }
-    if (code != TARN_OK || run->to_parquet) tarn_conn_close(conn);
-    else run->out->planned = planned; /* the stream owns the connection now */
+    if (code != TARN_OK || run->to_parquet)
+        tarn_conn_close(conn);
+    else
+        run->out->planned = planned; /* the stream owns the connection now */
     run->out->is_query = true;
     return code;
 }
@@ -88,5 +93,6 @@ const tarn_stmt tarn_stmt_select = {
     .keywords = "SELECT|WITH|FROM|VALUES|TABLE|SUMMARIZE|PIVOT|UNPIVOT|(",
     .privilege = TARN_PRIV_SELECT,
     .run = run_query,
-    .help = "SELECT … FROM t [VERSION AS OF n | TIMESTAMP AS OF ts] …\nReads tables, views, files and metadata tables; the language is DuckDB's.",
+    .help = "SELECT … FROM t [VERSION AS OF n | TIMESTAMP AS OF ts] …\nReads tables, views, files and metadata tables; "
+            "the language is DuckDB's.",
 };

@@ -20,20 +20,24 @@ TARN_MUST tarn_code tarn_stmt_report(tarn_cx *cx, tarn_run *run, const tarn_repo
 /* Gives rows (taken over), or writes them to the Parquet file. */
 TARN_MUST tarn_code tarn_stmt_rows(tarn_cx *cx, tarn_run *run, tarn_rowset *rows, bool is_query);
 /* One row "status": what a statement without rows did. */
-TARN_MUST tarn_code tarn_stmt_done(tarn_cx *cx, tarn_run *run, const char *format, ...) __attribute__((format(printf, 3, 4)));
+TARN_MUST tarn_code tarn_stmt_done(tarn_cx *cx, tarn_run *run, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* WRITES (dml_plan.c). The name by which SQL made here refers to the statement's target, rows with their positions. */
+/* WRITES (dml/plan.c). The name by which SQL made here refers to the statement's target, rows with their positions. */
 #define TARN_TARGET "tarn$target"
 
-/* Runs a SELECT over TARN_TARGET (and any other table) into temp table `into` of conn. target_ref is how the target was read: its scan gave the positions;
- * NULL when the query does not read it. End with tarn_planned_done(planned). */
-TARN_MUST tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target, tarn_conn *conn, const char *sql,
-                                        const char *into, tarn_planned *planned, const tarn_plan_ref **target_ref);
+/* Runs a SELECT over TARN_TARGET (and any other table) into temp table `into` of conn. target_ref is how the target was
+ * read: its scan gave the positions; NULL when the query does not read it. End with tarn_planned_done(planned). */
+TARN_MUST tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target,
+                                        tarn_conn *conn, const char *sql, const char *into, tarn_planned *planned,
+                                        const tarn_plan_ref **target_ref);
 /* Applies the actions in temp table `into` to the change, with what the change rests on. */
-TARN_MUST tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *conn, const char *into, const tarn_plan_ref *target_ref,
-                                    tarn_change *change, tarn_dml_result *result);
-/* Plans `select` for writing: *sql is for conn, and *source its columns. The rows of the statement's own session tables. */
-TARN_MUST tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select, tarn_planned *planned, tarn_schema **source);
+TARN_MUST tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *conn, const char *into,
+                                    const tarn_plan_ref *target_ref, tarn_change *change, tarn_dml_result *result);
+/* Plans `select` for writing: *sql is for conn, and *source its columns. The rows of the statement's own session
+ * tables. */
+TARN_MUST tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select,
+                                     tarn_planned *planned, tarn_schema **source);
 /* OPTIONS (…) after a statement: mergeSchema, overwriteSchema, txnAppId, txnVersion. INVALID for others. */
 typedef struct tarn_write_options {
     bool merge_schema, overwrite_schema;

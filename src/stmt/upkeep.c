@@ -1,5 +1,5 @@
 /* upkeep.c: OPTIMIZE, VACUUM and RESTORE as statements. */
-#include "stmt/assign.h"
+#include "stmt/dml/assign.h"
 #include "stmt/stmts.h"
 
 #include <inttypes.h>
@@ -14,11 +14,13 @@ typedef struct optimize_stmt {
 } optimize_stmt;
 
 /* The predicate over the table's columns, read from the plan of a query with it. */
-static tarn_code read_where(tarn_cx *cx, const optimize_stmt *o, const tarn_opened *opened, tarn_conn *conn, const tarn_expr **out) {
+static tarn_code read_where(tarn_cx *cx, const optimize_stmt *o, const tarn_opened *opened, tarn_conn *conn,
+                            const tarn_expr **out) {
     tarn_planned planned;
     const tarn_plan_ref *ref;
     const char *alias = tarn_sql_name(cx->arena, o->table.path ? "t" : o->table.part[o->table.n_parts - 1]);
-    const char *sql = tarn_printf(cx, "SELECT 1 FROM \"" TARN_TARGET "\" AS %s WHERE %.*s LIMIT 0", alias, (int)o->where.n, o->where.p);
+    const char *sql = tarn_printf(cx, "SELECT 1 FROM \"" TARN_TARGET "\" AS %s WHERE %.*s LIMIT 0", alias,
+                                  (int)o->where.n, o->where.p);
     TRY(tarn_stmt_into_temp(cx, o->run, opened, &o->table, conn, sql, "tarn_where", &planned, &ref));
     *out = ref && ref->filter ? tarn_expr_copy(cx->arena, ref->filter) : NULL;
     tarn_planned_done(&planned);
@@ -26,7 +28,9 @@ static tarn_code read_where(tarn_cx *cx, const optimize_stmt *o, const tarn_open
     if (*out) tarn_expr_columns(*out, named, opened->snapshot->schema->n_fields);
     for (size_t i = 0; i < opened->snapshot->n_partition; i++) named[opened->snapshot->partition[i].column] = false;
     for (size_t i = 0; i < opened->snapshot->schema->n_fields; i++)
-        if (named[i]) return tarn_fail(cx, TARN_INVALID, "OPTIMIZE: WHERE may only name partition columns, %s is none", opened->snapshot->schema->fields[i].name);
+        if (named[i])
+            return tarn_fail(cx, TARN_INVALID, "OPTIMIZE: WHERE may only name partition columns, %s is none",
+                             opened->snapshot->schema->fields[i].name);
     if (!*out) return tarn_fail(cx, TARN_INVALID, "OPTIMIZE: WHERE must compare partition columns with constants");
     return TARN_OK;
 }
@@ -35,7 +39,8 @@ static tarn_code optimize_once(tarn_cx *cx, optimize_stmt *o) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_at latest = {.kind = TARN_AT_LATEST};
     tarn_opened opened;
-    tarn_optimize_spec spec = {.zorder = o->zorder.at, .n_zorder = o->zorder.n, .file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE)};
+    tarn_optimize_spec spec = {
+        .zorder = o->zorder.at, .n_zorder = o->zorder.n, .file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE)};
     TRY(tarn_session_open_table(cx, o->run->session, &o->table, &latest, &opened));
     tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
     if (code == TARN_OK) code = tarn_session_conn(cx, o->run->session, &conn);
@@ -53,13 +58,15 @@ static tarn_code run_optimize(tarn_cx *cx, tarn_run *run) {
     if (tarn_accept(c, "WHERE")) TRY(tarn_parse_extent(cx, c, "ZORDER|;", "a condition", &o.where));
     if (tarn_accept(c, "ZORDER BY")) TRY(tarn_parse_names(cx, c, &o.zorder));
     TRY(tarn_expect_end(cx, c));
-    if (run->session->txn) return tarn_fail(cx, TARN_INVALID, "OPTIMIZE cannot run inside a transaction: COMMIT it first");
+    if (run->session->txn)
+        return tarn_fail(cx, TARN_INVALID, "OPTIMIZE cannot run inside a transaction: COMMIT it first");
     int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT);
     tarn_code code;
     while ((code = optimize_once(cx, &o)) == TARN_CONFLICT && tarn_monotonic_us() < until) TRY(tarn_check(cx));
     TRY(code);
-    tarn_report report[] = {{"files_removed", o.result.files_removed}, {"files_added", o.result.files_added},   {"partitions", o.result.partitions},
-                            {"files_before", o.result.files_before},   {"files_after", o.result.files_after},   {"bytes_before", o.result.bytes_before},
+    tarn_report report[] = {{"files_removed", o.result.files_removed}, {"files_added", o.result.files_added},
+                            {"partitions", o.result.partitions},       {"files_before", o.result.files_before},
+                            {"files_after", o.result.files_after},     {"bytes_before", o.result.bytes_before},
                             {"bytes_after", o.result.bytes_after}};
     return tarn_stmt_report(cx, run, report, sizeof report / sizeof *report);
 }
@@ -90,11 +97,13 @@ static tarn_code run_vacuum(tarn_cx *cx, tarn_run *run) {
     }
     bool dry = tarn_accept(c, "DRY RUN");
     TRY(tarn_expect_end(cx, c));
-    if (run->session->txn) return tarn_fail(cx, TARN_INVALID, "VACUUM cannot run inside a transaction: COMMIT it first");
+    if (run->session->txn)
+        return tarn_fail(cx, TARN_INVALID, "VACUUM cannot run inside a transaction: COMMIT it first");
     TRY(tarn_session_open_table(cx, run->session, &name, &latest, &opened));
     vacuum_rows v = {tarn_rowset_new(columns, 2)};
     tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
-    if (code == TARN_OK) code = tarn_vacuum(cx, opened.table, opened.snapshot, hours < 0 ? -1 : hours * 3600000, dry, add_key, &v);
+    if (code == TARN_OK)
+        code = tarn_vacuum(cx, opened.table, opened.snapshot, hours < 0 ? -1 : hours * 3600000, dry, add_key, &v);
     tarn_opened_done(&opened);
     if (code != TARN_OK) {
         tarn_rowset_free(v.rows);
@@ -136,7 +145,8 @@ static tarn_code run_restore(tarn_cx *cx, tarn_run *run) {
     TRY(tarn_parse_travel(cx, c, &r.travel));
     if (!r.travel.kind) return tarn_unexpected(cx, c, "VERSION AS OF or TIMESTAMP AS OF");
     TRY(tarn_expect_end(cx, c));
-    if (run->session->txn) return tarn_fail(cx, TARN_INVALID, "RESTORE cannot run inside a transaction: COMMIT it first");
+    if (run->session->txn)
+        return tarn_fail(cx, TARN_INVALID, "RESTORE cannot run inside a transaction: COMMIT it first");
     int64_t version = 0;
     tarn_code code = tarn_session_change(cx, run->session, &r.table, plan_restore, &r, &version);
     tarn_opened_done(&r.past);
@@ -150,7 +160,8 @@ const tarn_stmt tarn_stmt_optimize = {
     .keywords = "OPTIMIZE",
     .privilege = TARN_PRIV_MODIFY,
     .run = run_optimize,
-    .help = "OPTIMIZE t [WHERE partition_condition] [ZORDER BY (columns)]\nPacks small files into larger ones, or orders rows so that queries on those columns read fewer files.",
+    .help = "OPTIMIZE t [WHERE partition_condition] [ZORDER BY (columns)]\nPacks small files into larger ones, or "
+            "orders rows so that queries on those columns read fewer files.",
 };
 
 const tarn_stmt tarn_stmt_vacuum = {
@@ -158,7 +169,8 @@ const tarn_stmt tarn_stmt_vacuum = {
     .keywords = "VACUUM",
     .privilege = TARN_PRIV_MODIFY,
     .run = run_vacuum,
-    .help = "VACUUM t [RETAIN n HOURS] [DRY RUN]\nRemoves files that no version younger than the retention needs; DRY RUN only lists them.",
+    .help = "VACUUM t [RETAIN n HOURS] [DRY RUN]\nRemoves files that no version younger than the retention needs; DRY "
+            "RUN only lists them.",
 };
 
 const tarn_stmt tarn_stmt_restore = {

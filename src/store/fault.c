@@ -1,4 +1,5 @@
-/* fault.c: a store that passes calls on, unless the plan says that this one fails, hangs, or is where the machine goes down. */
+/* fault.c: a store that passes calls on, unless the plan says that this one fails, hangs, or is where the machine goes
+ * down. */
 #include "store/fault.h"
 
 #include <pthread.h>
@@ -80,7 +81,8 @@ static void set_durable(tarn_fault *fault, const char *const *keys, size_t n, bo
     pthread_mutex_unlock(&fault->lock);
 }
 
-static tarn_code fault_get(tarn_cx *cx, tarn_store *store, const char *key, const tarn_range *range, tarn_buf *out, tarn_stat *stat) {
+static tarn_code fault_get(tarn_cx *cx, tarn_store *store, const char *key, const tarn_range *range, tarn_buf *out,
+                           tarn_stat *stat) {
     tarn_fault *fault = fault_of(store);
     passage p;
     TRY(begin(cx, fault, TARN_FAULT_GET, &p));
@@ -90,13 +92,16 @@ static tarn_code fault_get(tarn_cx *cx, tarn_store *store, const char *key, cons
 /* What a writer leaves that died in the middle: a temporary file beside the one it was to become. */
 static tarn_code tear(tarn_cx *cx, tarn_fault *fault, const char *key, tarn_str bytes, int64_t torn) {
     const char *slash = strrchr(key, '/');
-    const char *temp = tarn_printf(cx, "%.*s.tarn-torn-%lld.tmp", slash ? (int)(slash - key) + 1 : 0, key, (long long)torn);
+    const char *temp =
+        tarn_printf(cx, "%.*s.tarn-torn-%lld.tmp", slash ? (int)(slash - key) + 1 : 0, key, (long long)torn);
     tarn_stat stat;
-    TRY(fault->inner->driver->put(cx, fault->inner, temp, (tarn_str){bytes.p, bytes.n / 2}, TARN_PUT_ALWAYS, NULL, &stat));
+    TRY(fault->inner->driver->put(cx, fault->inner, temp, (tarn_str){bytes.p, bytes.n / 2}, TARN_PUT_ALWAYS, NULL,
+                                  &stat));
     return fail_down(cx);
 }
 
-static tarn_code fault_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_str bytes, tarn_when when, const char *etag, tarn_stat *stat) {
+static tarn_code fault_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_str bytes, tarn_when when,
+                           const char *etag, tarn_stat *stat) {
     tarn_fault *fault = fault_of(store);
     passage p;
     TRY(begin(cx, fault, TARN_FAULT_PUT, &p));
@@ -106,7 +111,8 @@ static tarn_code fault_put(tarn_cx *cx, tarn_store *store, const char *key, tarn
     return end(cx, fault, &p, code);
 }
 
-static tarn_code fault_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena, tarn_entry_list *out) {
+static tarn_code fault_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena,
+                            tarn_entry_list *out) {
     tarn_fault *fault = fault_of(store);
     passage p;
     TRY(begin(cx, fault, TARN_FAULT_LIST, &p));
@@ -249,8 +255,10 @@ tarn_code tarn_fault_crash(tarn_cx *cx, tarn_fault *fault, tarn_fault_loss loss)
         for (size_t i = 0; i < there.n; i++) {
             const char *key = there.at[i].key;
             if (is_durable(fault, key)) continue;
-            if (loss == TARN_FAULT_REMOVED) TRY(inner->driver->remove(cx, inner, &key, 1));
-            else TRY(inner->driver->put(cx, inner, key, (tarn_str){"", 0}, TARN_PUT_ALWAYS, NULL, &stat));
+            if (loss == TARN_FAULT_REMOVED)
+                TRY(inner->driver->remove(cx, inner, &key, 1));
+            else
+                TRY(inner->driver->put(cx, inner, key, (tarn_str){"", 0}, TARN_PUT_ALWAYS, NULL, &stat));
         }
     }
     return TARN_OK;

@@ -53,7 +53,9 @@ static int64_t size_of(fixture *f, const char *key) {
 static void test_fails_the_nth(void **state) {
     fixture *f = *state;
     tarn_str got;
-    tarn_fault_set(f->fault, &(tarn_fault_plan){.kind = TARN_FAULT_FAIL, .call = TARN_FAULT_PUT, .nth = 2, .times = 2, .code = TARN_TIMEOUT});
+    tarn_fault_set(f->fault,
+                   &(tarn_fault_plan){
+                       .kind = TARN_FAULT_FAIL, .call = TARN_FAULT_PUT, .nth = 2, .times = 2, .code = TARN_TIMEOUT});
     assert_int_equal(put(f, "1"), TARN_OK);
     assert_int_equal(tarn_store_read(&f->cx, f->store, "1", 99, f->cx.arena, &got), TARN_OK);
     assert_int_equal(put(f, "2"), TARN_TIMEOUT);
@@ -68,7 +70,8 @@ static void test_fails_the_nth(void **state) {
 
 static void test_ambiguous(void **state) {
     fixture *f = *state;
-    tarn_fault_set(f->fault, &(tarn_fault_plan){.kind = TARN_FAULT_AMBIGUOUS, .call = TARN_FAULT_PUT, .nth = 1, .times = -1});
+    tarn_fault_set(f->fault,
+                   &(tarn_fault_plan){.kind = TARN_FAULT_AMBIGUOUS, .call = TARN_FAULT_PUT, .nth = 1, .times = -1});
     assert_int_equal(put(f, "k"), TARN_IO);
     assert_int_equal(size_of(f, "k"), 10);
     assert_int_equal(put(f, "k"), TARN_EXISTS);
@@ -95,11 +98,13 @@ static void test_torn(void **state) {
 
 static void test_delay(void **state) {
     fixture *f = *state;
-    tarn_fault_set(f->fault, &(tarn_fault_plan){.kind = TARN_FAULT_DELAY, .call = TARN_FAULT_PUT, .nth = 1, .delay_ms = 30});
+    tarn_fault_set(f->fault,
+                   &(tarn_fault_plan){.kind = TARN_FAULT_DELAY, .call = TARN_FAULT_PUT, .nth = 1, .delay_ms = 30});
     int64_t start = tarn_monotonic_us();
     assert_int_equal(put(f, "k"), TARN_OK);
     assert_true(tarn_monotonic_us() - start >= 30000);
-    tarn_fault_set(f->fault, &(tarn_fault_plan){.kind = TARN_FAULT_DELAY, .call = TARN_FAULT_PUT, .nth = 1, .delay_ms = 60000});
+    tarn_fault_set(f->fault,
+                   &(tarn_fault_plan){.kind = TARN_FAULT_DELAY, .call = TARN_FAULT_PUT, .nth = 1, .delay_ms = 60000});
     f->cx.deadline_us = tarn_monotonic_us() + 20000;
     assert_int_equal(put(f, "l"), TARN_TIMEOUT);
     f->cx.deadline_us = 0;
@@ -108,7 +113,8 @@ static void test_delay(void **state) {
 
 /* What a crash test does: count the steps of a run, then stop before and after each of them. */
 static tarn_code run_commit(fixture *f, int64_t id) {
-    const char *data = tarn_printf(&f->cx, "data/%lld", (long long)id), *log = tarn_printf(&f->cx, "log/%lld", (long long)id);
+    const char *data = tarn_printf(&f->cx, "data/%lld", (long long)id),
+               *log = tarn_printf(&f->cx, "log/%lld", (long long)id);
     tarn_entry_list list;
     const tarn_list_spec spec = {.prefix = "log/", .max = 99};
     write_around(f, data);
@@ -130,7 +136,8 @@ static void test_crash_at_every_step(void **state) {
             tarn_fault_set(f->fault, &(tarn_fault_plan){.kind = kind, .call = TARN_FAULT_ANY, .nth = step});
             assert_int_equal(run_commit(f, id), TARN_IO);
             assert_int_equal(put(f, "still down"), TARN_IO);
-            assert_int_equal(tarn_fault_crash(&f->cx, f->fault, step % 2 ? TARN_FAULT_REMOVED : TARN_FAULT_EMPTIED), TARN_OK);
+            assert_int_equal(tarn_fault_crash(&f->cx, f->fault, step % 2 ? TARN_FAULT_REMOVED : TARN_FAULT_EMPTIED),
+                             TARN_OK);
             tarn_fault_restart(f->fault);
             int64_t done = step - !after;
             int64_t data = size_of(f, tarn_printf(&f->cx, "data/%lld", (long long)id));
@@ -162,8 +169,8 @@ static void test_what_was_there_survives(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_fails_the_nth), CASE(test_ambiguous), CASE(test_torn), CASE(test_delay),
-        CASE(test_crash_at_every_step), CASE(test_what_was_there_survives),
+        CASE(test_fails_the_nth), CASE(test_ambiguous),           CASE(test_torn),
+        CASE(test_delay),         CASE(test_crash_at_every_step), CASE(test_what_was_there_survives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

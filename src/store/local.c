@@ -33,7 +33,8 @@ static void close_fd(int *fd) {
 
 static tarn_code fail_errno(tarn_cx *cx, int err) {
     const char *advice = err == ENOSPC || err == EDQUOT ? "; free some space and try again"
-                         : err == EROFS || err == EACCES || err == EPERM ? "; check the rights of this user on the folder"
+                         : err == EROFS || err == EACCES || err == EPERM
+                             ? "; check the rights of this user on the folder"
                          : err == EMFILE || err == ENFILE ? "; raise the limit of open files"
                                                           : "";
     return tarn_fail(cx, tarn_errno_code(err), "%s%s", tarn_errno_text(cx, err), advice);
@@ -52,7 +53,9 @@ static tarn_code fail_read(tarn_cx *cx, int err) {
     return fail_errno(cx, err);
 }
 
-static char *path_of(const tarn_store *store, tarn_arena *arena, const char *key) { return tarn_path_join(arena, store->uri, key); }
+static char *path_of(const tarn_store *store, tarn_arena *arena, const char *key) {
+    return tarn_path_join(arena, store->uri, key);
+}
 
 static char *parent_of(tarn_arena *arena, const char *path) {
     const char *slash = strrchr(path, '/');
@@ -62,7 +65,8 @@ static char *parent_of(tarn_arena *arena, const char *path) {
 void tarn_local_fill_stat(const struct stat *st, tarn_stat *out) {
     int64_t ms = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
     *out = (tarn_stat){.size = st->st_size, .mtime_ms = ms};
-    snprintf(out->etag, sizeof out->etag, "%llx-%llx-%llx", (unsigned long long)st->st_ino, (unsigned long long)st->st_size,
+    snprintf(out->etag, sizeof out->etag, "%llx-%llx-%llx", (unsigned long long)st->st_ino,
+             (unsigned long long)st->st_size,
              (unsigned long long)st->st_mtim.tv_sec * 1000000000ull + (unsigned long long)st->st_mtim.tv_nsec);
 }
 
@@ -91,7 +95,8 @@ static tarn_code read_at(tarn_cx *cx, int fd, char *to, size_t n, int64_t offset
     return TARN_OK;
 }
 
-static tarn_code local_get(tarn_cx *cx, tarn_store *store, const char *key, const tarn_range *range, tarn_buf *out, tarn_stat *stat) {
+static tarn_code local_get(tarn_cx *cx, tarn_store *store, const char *key, const tarn_range *range, tarn_buf *out,
+                           tarn_stat *stat) {
     auto_fd fd = -1;
     struct stat st;
     int64_t offset;
@@ -119,7 +124,8 @@ static tarn_code local_head(tarn_cx *cx, tarn_store *store, const char *key, tar
 static tarn_code sync_folder(tarn_cx *cx, const char *path) {
     auto_fd fd = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY));
     if (fd < 0 && errno == EACCES) return TARN_OK;
-    if (fd < 0 || (TEMP_FAILURE_RETRY(fsync(fd)) < 0 && errno != EINVAL)) return fail_write(cx, errno, "sync of the folder");
+    if (fd < 0 || (TEMP_FAILURE_RETRY(fsync(fd)) < 0 && errno != EINVAL))
+        return fail_write(cx, errno, "sync of the folder");
     return TARN_OK;
 }
 
@@ -147,14 +153,16 @@ static void add_known(local_store *local, const char *folder) {
 /* The root counts as below itself; "/" has no folder above it. */
 static bool is_below(const char *path, size_t root) { return strlen(path) >= root && strcmp(path, "/") != 0; }
 
-/* Makes entries of `folder` durable, and then its own entry and those of the folders up to the root: another process may have made any of them
- * a moment ago and not have synced it yet. That second part is remembered. */
+/* Makes entries of `folder` durable, and then its own entry and those of the folders up to the root: another process
+ * may have made any of them a moment ago and not have synced it yet. That second part is remembered. */
 static tarn_code sync_folders(tarn_cx *cx, local_store *local, const char *folder) {
     size_t root = strlen(local->base.uri);
     const char *at = folder;
     TRY(sync_folder(cx, folder));
-    for (; is_below(at, root) && !is_known(local, at); at = parent_of(cx->arena, at)) TRY(sync_folder(cx, parent_of(cx->arena, at)));
-    for (const char *done = folder; strlen(done) > strlen(at); done = parent_of(cx->arena, done)) add_known(local, done);
+    for (; is_below(at, root) && !is_known(local, at); at = parent_of(cx->arena, at))
+        TRY(sync_folder(cx, parent_of(cx->arena, at)));
+    for (const char *done = folder; strlen(done) > strlen(at); done = parent_of(cx->arena, done))
+        add_known(local, done);
     return TARN_OK;
 }
 
@@ -183,7 +191,8 @@ static void drop_temp(temp_file *temp) {
 static tarn_code open_temp(tarn_cx *cx, local_store *local, const char *folder, temp_file *temp) {
     char uuid[TARN_UUID_TEXT];
     tarn_uuid_v4(cx, uuid);
-    char *path = tarn_printf(cx, "%s%s" TARN_LOCAL_TEMP_PREFIX "%s" TARN_LOCAL_TEMP_SUFFIX, folder, strcmp(folder, "/") ? "/" : "", uuid);
+    char *path = tarn_printf(cx, "%s%s" TARN_LOCAL_TEMP_PREFIX "%s" TARN_LOCAL_TEMP_SUFFIX, folder,
+                             strcmp(folder, "/") ? "/" : "", uuid);
     for (bool made = false;; made = true) {
         int fd = TEMP_FAILURE_RETRY(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
         if (fd >= 0) {
@@ -213,7 +222,8 @@ static tarn_code write_bytes(tarn_cx *cx, int fd, tarn_str bytes) {
 static tarn_code finish_temp(tarn_cx *cx, local_store *local, const temp_file *temp, struct stat *st) {
     int64_t us = tarn_now_us(cx);
     long fraction = (long)(us % 1000000);
-    struct timespec now = {.tv_sec = us / 1000000 - (fraction < 0), .tv_nsec = (fraction < 0 ? fraction + 1000000 : fraction) * 1000};
+    struct timespec now = {.tv_sec = us / 1000000 - (fraction < 0),
+                           .tv_nsec = (fraction < 0 ? fraction + 1000000 : fraction) * 1000};
     now.tv_nsec += (long)(atomic_fetch_add(&local->puts, 1) % 1000);
     const struct timespec times[2] = {now, now};
     if (futimens(temp->fd, times) < 0 || TEMP_FAILURE_RETRY(fsync(temp->fd)) < 0 || fstat(temp->fd, st) < 0)
@@ -221,7 +231,8 @@ static tarn_code finish_temp(tarn_cx *cx, local_store *local, const temp_file *t
     return TARN_OK;
 }
 
-/* Some file systems have no hard links; and over NFS a link may have been made although the answer, given twice, says that it was there. */
+/* Some file systems have no hard links; and over NFS a link may have been made although the answer, given twice, says
+ * that it was there. */
 static tarn_code publish_absent(tarn_cx *cx, temp_file *temp, const char *target) {
     struct stat st;
     if (link(temp->path, target) == 0) return TARN_OK;
@@ -234,7 +245,8 @@ static tarn_code publish_absent(tarn_cx *cx, temp_file *temp, const char *target
         }
         err = errno;
         if (err == EINVAL || err == ENOSYS)
-            return tarn_fail(cx, TARN_UNSUPPORTED, "the file system can neither link nor rename without replacing; use another");
+            return tarn_fail(cx, TARN_UNSUPPORTED,
+                             "the file system can neither link nor rename without replacing; use another");
     }
     if (err == EEXIST) return tarn_fail(cx, TARN_EXISTS, "it is already there");
     return fail_write(cx, err, "publishing");
@@ -247,7 +259,8 @@ static tarn_code publish_always(tarn_cx *cx, temp_file *temp, const char *target
 }
 
 static tarn_code publish_match(tarn_cx *cx, temp_file *temp, const char *folder, const char *target, const char *etag) {
-    auto_fd lock = TEMP_FAILURE_RETRY(open(tarn_path_join(cx->arena, folder, LOCK_NAME), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+    auto_fd lock =
+        TEMP_FAILURE_RETRY(open(tarn_path_join(cx->arena, folder, LOCK_NAME), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
     if (lock < 0) return fail_write(cx, errno, "making the lock file");
     while (flock(lock, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) return fail_write(cx, errno, "locking");
@@ -260,21 +273,27 @@ static tarn_code publish_match(tarn_cx *cx, temp_file *temp, const char *folder,
         return tarn_fail(cx, TARN_CONFLICT, "it is gone (etag %s was expected)", etag);
     }
     tarn_local_fill_stat(&st, &found);
-    if (strcmp(found.etag, etag) != 0) return tarn_fail(cx, TARN_CONFLICT, "it has changed (etag %s, not %s)", found.etag, etag);
+    if (strcmp(found.etag, etag) != 0)
+        return tarn_fail(cx, TARN_CONFLICT, "it has changed (etag %s, not %s)", found.etag, etag);
     return publish_always(cx, temp, target);
 }
 
-static tarn_code publish(tarn_cx *cx, local_store *local, temp_file *temp, const char *target, tarn_when when, const char *etag) {
+static tarn_code publish(tarn_cx *cx, local_store *local, temp_file *temp, const char *target, tarn_when when,
+                         const char *etag) {
     const char *folder = parent_of(cx->arena, target);
-    if (when == TARN_PUT_ABSENT) TRY(publish_absent(cx, temp, target));
-    else if (when == TARN_PUT_MATCH) TRY(publish_match(cx, temp, folder, target, etag));
-    else TRY(publish_always(cx, temp, target));
+    if (when == TARN_PUT_ABSENT)
+        TRY(publish_absent(cx, temp, target));
+    else if (when == TARN_PUT_MATCH)
+        TRY(publish_match(cx, temp, folder, target, etag));
+    else
+        TRY(publish_always(cx, temp, target));
     if (temp->path) unlink(temp->path);
     temp->path = NULL;
     return sync_folders(cx, local, folder);
 }
 
-static tarn_code local_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_str bytes, tarn_when when, const char *etag, tarn_stat *stat) {
+static tarn_code local_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_str bytes, tarn_when when,
+                           const char *etag, tarn_stat *stat) {
     local_store *local = (local_store *)store;
     const char *target = path_of(store, cx->arena, key);
     tarn_auto(temp_file, drop_temp) temp = {-1, NULL};
@@ -333,7 +352,9 @@ static tarn_code local_remove(tarn_cx *cx, tarn_store *store, const char *const 
     tarn_error error = {0};
     for (size_t i = 0; i < n; i++) {
         TRY(tarn_check(cx));
-        if (unlink(path_of(store, cx->arena, keys[i])) == 0 || errno == ENOENT || errno == ENOTDIR || errno == EISDIR || first != TARN_OK) continue;
+        if (unlink(path_of(store, cx->arena, keys[i])) == 0 || errno == ENOENT || errno == ENOTDIR || errno == EISDIR ||
+            first != TARN_OK)
+            continue;
         first = tarn_prefix(cx, fail_errno(cx, errno), "%s", keys[i]);
         error = cx->error;
     }

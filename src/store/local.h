@@ -12,6 +12,7 @@
 /* The etag is made of inode, size and time: every put makes a new inode, with a time of its own. */
 void tarn_local_fill_stat(const struct stat *st, tarn_stat *out);
 /* The callback `list` of the driver. */
-TARN_MUST tarn_code tarn_local_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena, tarn_entry_list *out);
+TARN_MUST tarn_code tarn_local_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena,
+                                    tarn_entry_list *out);
 
 #endif

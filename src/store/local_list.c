@@ -1,4 +1,5 @@
-/* local_list.c: listing folders in the order of their keys, which is not the order of their names: "a.txt" comes before "a/b". */
+/* local_list.c: listing folders in the order of their keys, which is not the order of their names: "a.txt" comes before
+ * "a/b". */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -54,17 +55,20 @@ static int type_of(tarn_cx *cx, const char *folder, const struct dirent *entry) 
 static bool is_wanted(const walk *w, tarn_str key, bool is_folder) {
     const char *after = w->spec->start_after;
     if (tarn_path_is_listed(key, w->spec->prefix, after)) return true;
-    return is_folder && w->spec->recursive && tarn_str_starts(key, w->spec->prefix) && strlen(after) > key.n && !memcmp(after, key.p, key.n);
+    return is_folder && w->spec->recursive && tarn_str_starts(key, w->spec->prefix) && strlen(after) > key.n &&
+           !memcmp(after, key.p, key.n);
 }
 
 /* The wanted keys of one folder, sorted. `base` is the folder's own key, "" or "…/". */
-static tarn_code read_folder(tarn_cx *cx, const walk *w, const char *base, level *here, tarn_arena *arena, key_list *keys) {
+static tarn_code read_folder(tarn_cx *cx, const walk *w, const char *base, level *here, tarn_arena *arena,
+                             key_list *keys) {
     const char *path = tarn_path_join(arena, w->store->uri, base);
     tarn_auto(DIR *, close_dir) dir = opendir(path);
     struct stat st;
     if (!dir && (errno == ENOENT || errno == ENOTDIR)) return TARN_OK;
     if (!dir || fstat(dirfd(dir), &st) < 0)
-        return tarn_fail(cx, errno == EACCES ? TARN_DENIED : TARN_IO, "folder \"%s\": %s", base, tarn_errno_text(cx, errno));
+        return tarn_fail(cx, errno == EACCES ? TARN_DENIED : TARN_IO, "folder \"%s\": %s", base,
+                         tarn_errno_text(cx, errno));
     here->device = st.st_dev;
     here->inode = st.st_ino;
     for (const level *up = here->above; up; up = up->above)
@@ -86,7 +90,8 @@ static tarn_code read_folder(tarn_cx *cx, const walk *w, const char *base, level
         int type = type_of(cx, path, entry);
         if (type == DT_DIR) n++;
         if (type == DT_UNKNOWN || !is_wanted(w, (tarn_str){text, n}, type == DT_DIR)) continue;
-        if (n > TARN_KEY_MAX) return tarn_fail(cx, TARN_LIMIT, "folder \"%.64s…\" has names over %d bytes", base, TARN_KEY_MAX);
+        if (n > TARN_KEY_MAX)
+            return tarn_fail(cx, TARN_LIMIT, "folder \"%.64s…\" has names over %d bytes", base, TARN_KEY_MAX);
         if (keys->n >= w->spec->max) return tarn_fail(cx, TARN_LIMIT, "more than %zu files", w->spec->max);
         *TARN_PUSH(arena, keys) = (tarn_str){tarn_arena_strndup(arena, text, n), n};
     }
@@ -129,7 +134,8 @@ static tarn_code walk_folder(tarn_cx *cx, const walk *w, const char *base, const
 }
 
 /* A prefix that ends within a name still begins in one folder. */
-tarn_code tarn_local_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena, tarn_entry_list *out) {
+tarn_code tarn_local_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena,
+                          tarn_entry_list *out) {
     const char *slash = strrchr(spec->prefix, '/');
     const char *base = tarn_arena_strndup(cx->arena, spec->prefix, slash ? (size_t)(slash - spec->prefix) + 1 : 0);
     walk w = {store, spec, arena, out};

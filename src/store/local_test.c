@@ -1,4 +1,5 @@
-/* local_test.c: what only the store of a file system can get wrong: order of syncs, links it lacks, full disks, odd files. */
+/* local_test.c: what only the store of a file system can get wrong: order of syncs, links it lacks, full disks, odd
+ * files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,8 +49,10 @@ int fsync(int fd) {
     struct stat st;
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
     if (readlink(self, path, sizeof path - 1) < 0 || fstat(fd, &st) < 0) return -1;
-    if (S_ISREG(st.st_mode)) file_syncs++;
-    else note("sync", path);
+    if (S_ISREG(st.st_mode))
+        file_syncs++;
+    else
+        note("sync", path);
     if (fsync_error && S_ISREG(st.st_mode)) return errno = fsync_error, -1;
     return (int)syscall(SYS_fsync, fd);
 }
@@ -73,7 +76,7 @@ static tarn_store *open_store(tarn_cx *cx, const char *uri) {
 
 static int setup(void **state) {
     fixture *f = calloc(1, sizeof *f);
-    strcpy(f->root, "/tmp/tarn-local-XXXXXX");
+    snprintf(f->root, sizeof f->root, "/tmp/tarn-local-XXXXXX");
     assert_non_null(mkdtemp(f->root));
     tarn_cx_init(&f->cx, tarn_conf_defaults());
     f->store = open_store(&f->cx, f->root);
@@ -120,7 +123,8 @@ static const char *all_keys(fixture *f) { return keys_of(f, (tarn_list_spec){.re
 
 static const char *text_of(fixture *f, const char *key) {
     tarn_str got;
-    if (tarn_store_read(&f->cx, f->store, key, 1 << 20, f->cx.arena, &got) != TARN_OK) fail_msg("%s", f->cx.error.message);
+    if (tarn_store_read(&f->cx, f->store, key, 1 << 20, f->cx.arena, &got) != TARN_OK)
+        fail_msg("%s", f->cx.error.message);
     return got.p;
 }
 
@@ -341,9 +345,10 @@ static void test_refused_uris(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_order_of_syncs), CASE(test_new_root), CASE(test_no_hard_links), CASE(test_failing_sync), CASE(test_full_disk),
-        CASE(test_bad_roots),      CASE(test_own_names), CASE(test_symbolic_links), CASE(test_odd_files),  CASE(test_sync),
-        CASE(test_times),          CASE(test_uris),     CASE(test_refused_uris),
+        CASE(test_order_of_syncs), CASE(test_new_root),  CASE(test_no_hard_links), CASE(test_failing_sync),
+        CASE(test_full_disk),      CASE(test_bad_roots), CASE(test_own_names),     CASE(test_symbolic_links),
+        CASE(test_odd_files),      CASE(test_sync),      CASE(test_times),         CASE(test_uris),
+        CASE(test_refused_uris),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* mem.c: stores in memory, for tests: "mem://name/folder" is shared by all who open it, and gone when the last of them closes it. */
+/* mem.c: stores in memory, for tests: "mem://name/folder" is shared by all who open it, and gone when the last of them
+ * closes it. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ typedef struct object {
 typedef struct space {
     struct space *next;
     char *name;
-    int users; /* under spaces_lock */
+    int users;            /* under spaces_lock */
     pthread_mutex_t lock; /* of what follows */
     object *objects;
     size_t n, cap;
@@ -41,8 +42,8 @@ static void *must(void *p) {
 
 static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
 
-#define hold(mutex)                                                                 \
-    pthread_mutex_t *held_ __attribute__((cleanup(unlock), unused)) = (mutex); \
+#define hold(mutex)                                                                                                    \
+    pthread_mutex_t *held_ __attribute__((cleanup(unlock), unused)) = (mutex);                                         \
     pthread_mutex_lock(held_)
 
 static tarn_str full_key(tarn_cx *cx, const mem_store *mem, const char *key) {
@@ -54,8 +55,10 @@ static size_t find_place(const space *s, tarn_str key) {
     size_t low = 0, high = s->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (tarn_path_compare(s->objects[middle].key, s->objects[middle].key_n, key.p, key.n) < 0) low = middle + 1;
-        else high = middle;
+        if (tarn_path_compare(s->objects[middle].key, s->objects[middle].key_n, key.p, key.n) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -88,12 +91,14 @@ static tarn_code check_when(tarn_cx *cx, const object *o, tarn_when when, const 
     if (when != TARN_PUT_MATCH) return TARN_OK;
     if (!o) return tarn_fail(cx, TARN_CONFLICT, "it is gone (etag %s was expected)", etag);
     fill_stat(o, &found);
-    if (strcmp(found.etag, etag) != 0) return tarn_fail(cx, TARN_CONFLICT, "it has changed (etag %s, not %s)", found.etag, etag);
+    if (strcmp(found.etag, etag) != 0)
+        return tarn_fail(cx, TARN_CONFLICT, "it has changed (etag %s, not %s)", found.etag, etag);
     return TARN_OK;
 }
 
 /* `bytes` may be another object's: copied before anything moves. */
-static tarn_code put_object(tarn_cx *cx, space *s, tarn_str key, tarn_str bytes, tarn_when when, const char *etag, tarn_stat *stat) {
+static tarn_code put_object(tarn_cx *cx, space *s, tarn_str key, tarn_str bytes, tarn_when when, const char *etag,
+                            tarn_stat *stat) {
     object *o = find(s, key);
     TRY(check_when(cx, o, when, etag));
     char *copy = malloc(bytes.n + 1);
@@ -109,13 +114,15 @@ static tarn_code put_object(tarn_cx *cx, space *s, tarn_str key, tarn_str bytes,
     return TARN_OK;
 }
 
-static tarn_code mem_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_str bytes, tarn_when when, const char *etag, tarn_stat *stat) {
+static tarn_code mem_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_str bytes, tarn_when when,
+                         const char *etag, tarn_stat *stat) {
     const mem_store *mem = (mem_store *)store;
     hold(&mem->space->lock);
     return put_object(cx, mem->space, full_key(cx, mem, key), bytes, when, etag, stat);
 }
 
-static tarn_code mem_get(tarn_cx *cx, tarn_store *store, const char *key, const tarn_range *range, tarn_buf *out, tarn_stat *stat) {
+static tarn_code mem_get(tarn_cx *cx, tarn_store *store, const char *key, const tarn_range *range, tarn_buf *out,
+                         tarn_stat *stat) {
     const mem_store *mem = (mem_store *)store;
     hold(&mem->space->lock);
     const object *o = find(mem->space, full_key(cx, mem, key));
@@ -162,7 +169,8 @@ static tarn_code mem_copy(tarn_cx *cx, tarn_store *store, const char *from, cons
 }
 
 /* One level: "a/b" shows as "a/" once, where the first of its keys stands. */
-static tarn_code mem_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena, tarn_entry_list *out) {
+static tarn_code mem_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena,
+                          tarn_entry_list *out) {
     const mem_store *mem = (mem_store *)store;
     size_t folder = strlen(mem->folder), prefix = strlen(spec->prefix);
     hold(&mem->space->lock);
@@ -178,7 +186,8 @@ static tarn_code mem_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *
         if (slash && out->n && tarn_str_is(key, out->at[out->n - 1].key)) continue;
         if (spec->limit && out->n >= spec->limit) break;
         if (out->n >= spec->max) return tarn_fail(cx, TARN_LIMIT, "more than %zu objects", spec->max);
-        tarn_entry entry = {.key = tarn_arena_strndup(arena, key.p, key.n), .size = -1, .mtime_ms = -1, .is_folder = slash != NULL};
+        tarn_entry entry = {
+            .key = tarn_arena_strndup(arena, key.p, key.n), .size = -1, .mtime_ms = -1, .is_folder = slash != NULL};
         if (!slash) {
             tarn_stat known;
             fill_stat(o, &known);

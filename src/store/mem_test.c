@@ -26,7 +26,8 @@ static void put(tarn_cx *cx, tarn_store *store, const char *key) {
 }
 
 static void test_lives_until_last_close(tarn_cx *cx) {
-    tarn_store *a = open_store(cx, "mem://shared"), *b = open_store(cx, "mem://shared/"), *other = open_store(cx, "mem://shared2");
+    tarn_store *a = open_store(cx, "mem://shared"), *b = open_store(cx, "mem://shared/"),
+               *other = open_store(cx, "mem://shared2");
     put(cx, a, "k");
     assert_string_equal(tarn_store_uri(b), "mem://shared");
     assert_false(has(cx, other, "k"));
@@ -40,7 +41,8 @@ static void test_lives_until_last_close(tarn_cx *cx) {
 }
 
 static void test_nested(tarn_cx *cx) {
-    tarn_store *lake = open_store(cx, "mem://lake"), *table = open_store(cx, "mem://lake/db/t"), *near = open_store(cx, "mem://lake/db/t2");
+    tarn_store *lake = open_store(cx, "mem://lake"), *table = open_store(cx, "mem://lake/db/t"),
+               *near = open_store(cx, "mem://lake/db/t2");
     const char *path;
     tarn_entry_list list;
     const tarn_list_spec all = {.max = 9, .recursive = true};
@@ -79,6 +81,7 @@ static void run_nested(void **state) { (void)state, with_context(test_nested); }
 static void run_refused(void **state) { (void)state, with_context(test_refused); }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(run_lives), cmocka_unit_test(run_nested), cmocka_unit_test(run_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(run_lives), cmocka_unit_test(run_nested),
+                                       cmocka_unit_test(run_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

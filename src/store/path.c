@@ -32,8 +32,8 @@ static tarn_code check_part(tarn_cx *cx, tarn_str part, tarn_str key) {
         return tarn_fail(cx, TARN_INVALID, "\"%.*s\" has an empty part; write names as a/b, with no '/' at either end",
                          (int)key.n, key.p);
     if (is_dots(part))
-        return tarn_fail(cx, TARN_INVALID, "\"%.*s\" has the part \"%.*s\", which may lead out of the root", (int)key.n, key.p,
-                         (int)part.n, part.p);
+        return tarn_fail(cx, TARN_INVALID, "\"%.*s\" has the part \"%.*s\", which may lead out of the root", (int)key.n,
+                         key.p, (int)part.n, part.p);
     return TARN_OK;
 }
 
@@ -76,7 +76,8 @@ static tarn_code strip_file_scheme(tarn_cx *cx, tarn_str *uri) {
     size_t skip = tarn_str_starts(*uri, "file://localhost/") ? 16 : tarn_str_starts(*uri, "file://") ? 7 : 5;
     tarn_str path = {uri->p + skip, uri->n - skip};
     if (!tarn_str_starts(path, "/"))
-        return tarn_fail(cx, TARN_INVALID, "\"%.*s\" names no absolute path; write file:///folder", (int)uri->n, uri->p);
+        return tarn_fail(cx, TARN_INVALID, "\"%.*s\" names no absolute path; write file:///folder", (int)uri->n,
+                         uri->p);
     *uri = path;
     return TARN_OK;
 }
@@ -97,7 +98,8 @@ tarn_code tarn_path_of_uri(tarn_cx *cx, tarn_str uri, tarn_arena *arena, char **
     TRY(check_bytes(cx, uri));
     if (tarn_uri_scheme(uri).n) TRY(strip_file_scheme(cx, &uri));
     if (uri.p[0] != '/' && !getcwd(here, sizeof here))
-        return tarn_fail(cx, TARN_IO, "the current directory is not known (%s); give an absolute path", tarn_errno_text(cx, errno));
+        return tarn_fail(cx, TARN_IO, "the current directory is not known (%s); give an absolute path",
+                         tarn_errno_text(cx, errno));
     char *path = tarn_arena_alloc(arena, strlen(here) + uri.n + 3);
     size_t n = 0;
     append_parts(path, &n, tarn_str_of(here));

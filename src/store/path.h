@@ -12,7 +12,8 @@ TARN_MUST tarn_code tarn_path_check_prefix(tarn_cx *cx, tarn_str prefix);
 bool tarn_path_is_reserved(tarn_str key);
 /* "s3" of "s3://b/k", "file" of "file:/a"; empty for a plain path. Lower case only: "S3://" is "S3". */
 tarn_str tarn_uri_scheme(tarn_str uri);
-/* The absolute path that a plain path or file: URI means, without "//", "/./" or '/' at its end; ".." stays, because of symbolic links. */
+/* The absolute path that a plain path or file: URI means, without "//", "/./" or '/' at its end; ".." stays, because of
+ * symbolic links. */
 TARN_MUST tarn_code tarn_path_of_uri(tarn_cx *cx, tarn_str uri, tarn_arena *arena, char **out);
 /* base and name with one '/' between; either may be empty. */
 char *tarn_path_join(tarn_arena *arena, const char *base, const char *name);

@@ -30,8 +30,10 @@ static void test_keys(void **state) {
     tarn_cx *cx = *state;
     static const char *const good[] = {"a", "a/b", "...", "..a/b", ".a", "a..", "a b/%2e%2e/c", "\xff\xfe"};
     static const char *const bad[] = {"", "/", "a/", "/a", "a//b", ".", "..", "a/.", "a/..", "../a", "a/../b", "./a"};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_int_equal(tarn_path_check_key(cx, tarn_str_of(good[i])), TARN_OK);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_int_equal(tarn_path_check_key(cx, tarn_str_of(bad[i])), TARN_INVALID);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(tarn_path_check_key(cx, tarn_str_of(good[i])), TARN_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(tarn_path_check_key(cx, tarn_str_of(bad[i])), TARN_INVALID);
     assert_int_equal(tarn_path_check_key(cx, (tarn_str){"a\0b", 3}), TARN_INVALID);
     char *text = tarn_arena_alloc(cx->arena, TARN_KEY_MAX + 1);
     memset(text, 'k', TARN_KEY_MAX + 1);
@@ -43,8 +45,10 @@ static void test_prefixes(void **state) {
     tarn_cx *cx = *state;
     static const char *const good[] = {"", "a", "a/", "a/b", "a/..", "..", ".", "a/b/"};
     static const char *const bad[] = {"/", "../", "./", "a//", "a/../b", "/a"};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_int_equal(tarn_path_check_prefix(cx, tarn_str_of(good[i])), TARN_OK);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_int_equal(tarn_path_check_prefix(cx, tarn_str_of(bad[i])), TARN_INVALID);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(tarn_path_check_prefix(cx, tarn_str_of(good[i])), TARN_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(tarn_path_check_prefix(cx, tarn_str_of(bad[i])), TARN_INVALID);
 }
 
 static void test_reserved(void **state) {
@@ -126,7 +130,8 @@ static void test_order(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_keys), CASE(test_prefixes), CASE(test_reserved), CASE(test_schemes), CASE(test_paths), CASE(test_join), CASE(test_order),
+        CASE(test_keys),  CASE(test_prefixes), CASE(test_reserved), CASE(test_schemes),
+        CASE(test_paths), CASE(test_join),     CASE(test_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,8 @@
 #include "store/path.h"
 
 void tarn_store_init(tarn_store *store, const tarn_store_driver *driver, const char *uri) {
-    assert(driver->close && driver->get && driver->put && driver->list && driver->head && driver->remove && driver->copy);
+    assert(driver->close && driver->get && driver->put && driver->list && driver->head && driver->remove &&
+           driver->copy);
     store->driver = driver;
     store->uri = strdup(uri);
     if (!store->uri) abort();
@@ -25,10 +26,13 @@ static bool has_user_info(const char *uri) {
 tarn_code tarn_store_open(tarn_cx *cx, const char *uri, tarn_store **out) {
     if (!uri || !*uri) return tarn_fail(cx, TARN_INVALID, "the location is empty; give a folder or a URI");
     if (has_user_info(uri))
-        return tarn_fail(cx, TARN_INVALID, "the location has user information before its host; take it out and give credentials by settings");
+        return tarn_fail(
+            cx, TARN_INVALID,
+            "the location has user information before its host; take it out and give credentials by settings");
     const tarn_store_driver *driver = tarn_store_driver_for(tarn_str_of(uri));
     if (!driver)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "no store for \"%s\"; there are: %s, and plain paths", uri, tarn_store_schemes(cx));
+        return tarn_fail(cx, TARN_UNSUPPORTED, "no store for \"%s\"; there are: %s, and plain paths", uri,
+                         tarn_store_schemes(cx));
     tarn_store *store = NULL;
     TRY(tarn_prefix(cx, driver->open(cx, uri, &store), "store %s", uri));
     *out = store;
@@ -49,18 +53,19 @@ void tarn_store_close(tarn_store *store) {
 
 const char *tarn_store_uri(const tarn_store *store) { return store->uri; }
 
-tarn_code tarn_store_slice(tarn_cx *cx, const tarn_range *range, int64_t size, const char *etag, const tarn_buf *out, int64_t *offset,
-                           size_t *n) {
+tarn_code tarn_store_slice(tarn_cx *cx, const tarn_range *range, int64_t size, const char *etag, const tarn_buf *out,
+                           int64_t *offset, size_t *n) {
     int64_t from = range->offset, length = range->length;
     if (range->if_match && strcmp(range->if_match, etag) != 0)
         return tarn_fail(cx, TARN_CONFLICT, "it has changed (etag %s, not %s)", etag, range->if_match);
     if (from < 0) from = from < -size ? 0 : size + from;
     if (from > size || (length >= 0 && length > size - from))
-        return tarn_fail(cx, TARN_CORRUPT, "it has %lld bytes, too few for offset %lld and length %lld", (long long)size, (long long)from,
-                         (long long)length);
+        return tarn_fail(cx, TARN_CORRUPT, "it has %lld bytes, too few for offset %lld and length %lld",
+                         (long long)size, (long long)from, (long long)length);
     if (length < 0) length = size - from;
     if ((uint64_t)length > out->max - out->n)
-        return tarn_fail(cx, TARN_LIMIT, "%lld bytes to read, over the limit of %zu", (long long)length, out->max - out->n);
+        return tarn_fail(cx, TARN_LIMIT, "%lld bytes to read, over the limit of %zu", (long long)length,
+                         out->max - out->n);
     *offset = from;
     *n = (size_t)length;
     return TARN_OK;
@@ -86,7 +91,8 @@ static tarn_code check_keys(tarn_cx *cx, const char *const *keys, size_t n) {
     return TARN_OK;
 }
 
-tarn_code tarn_store_get(tarn_cx *cx, tarn_store *store, const char *key, const tarn_range *range, tarn_buf *out, tarn_stat *stat) {
+tarn_code tarn_store_get(tarn_cx *cx, tarn_store *store, const char *key, const tarn_range *range, tarn_buf *out,
+                         tarn_stat *stat) {
     static const tarn_range whole = {0, -1, NULL};
     size_t before = out->n;
     tarn_stat found = {0};
@@ -103,14 +109,16 @@ tarn_code tarn_store_get(tarn_cx *cx, tarn_store *store, const char *key, const 
     return TARN_OK;
 }
 
-tarn_code tarn_store_read(tarn_cx *cx, tarn_store *store, const char *key, int64_t max, tarn_arena *arena, tarn_str *out) {
+tarn_code tarn_store_read(tarn_cx *cx, tarn_store *store, const char *key, int64_t max, tarn_arena *arena,
+                          tarn_str *out) {
     tarn_auto_buf buf = TARN_BUF(max < 0 ? 0 : (size_t)max);
     TRY(tarn_store_get(cx, store, key, NULL, &buf, NULL));
     *out = (tarn_str){tarn_arena_strndup(arena, buf.n ? buf.data : "", buf.n), buf.n};
     return TARN_OK;
 }
 
-tarn_code tarn_store_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_str bytes, tarn_when when, const char *etag, tarn_stat *stat) {
+tarn_code tarn_store_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_str bytes, tarn_when when,
+                         const char *etag, tarn_stat *stat) {
     tarn_stat made = {0};
     tarn_code code = check_key(cx, key);
     if (code == TARN_OK && (when == TARN_PUT_MATCH) != (etag != NULL))
@@ -123,7 +131,8 @@ tarn_code tarn_store_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_s
     return TARN_OK;
 }
 
-tarn_code tarn_store_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena, tarn_entry_list *out) {
+tarn_code tarn_store_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena,
+                          tarn_entry_list *out) {
     tarn_list_spec full = *spec;
     tarn_entry_list list = {0};
     if (!full.prefix) full.prefix = "";
@@ -197,7 +206,8 @@ tarn_code tarn_store_local_path(tarn_cx *cx, tarn_store *store, const char *key,
     char *path = NULL;
     if (code == TARN_OK && store->driver->local_path) path = store->driver->local_path(cx, store, key, arena);
     if (code == TARN_OK && !path)
-        code = tarn_fail(cx, TARN_UNSUPPORTED, "the engine cannot read or write files of a %s store", store->driver->name);
+        code =
+            tarn_fail(cx, TARN_UNSUPPORTED, "the engine cannot read or write files of a %s store", store->driver->name);
     TRY(prefixed(cx, code, store, "path of", key));
     *out = path;
     return TARN_OK;

@@ -87,7 +87,7 @@ static tarn_code take_state(tarn_cx *cx, void *state, const tarn_delta_action *a
 static tarn_code parquet_states(tarn_cx *cx, const relation *r, states *st) {
     static const struct {
         const char *name, *key;
-    } KINDS[] = {{"protocol", "protocol.minReaderVersion"}, {"metaData", "metaData.schemaString"}, {"metaData", "metaData.id"},
+    } KINDS[] = {{"protocol", "protocol.minReaderVersion"}, {"metaData", "metaData.id"},
                  {"txn", "txn.appId"}, {"domainMetadata", "domainMetadata.domain"}, {"sidecar", "sidecar.path"}};
     tarn_auto_buf sql = TARN_BUF(512u << 20);
     const char *last = "";

@@ -93,8 +93,7 @@ tarn_str tarn_delta_mem_str(tarn_delta_mem *mem, tarn_str s);
 typedef enum tarn_delta_ckpt { TARN_DELTA_NO_CKPT, TARN_DELTA_CKPT_CLASSIC, TARN_DELTA_CKPT_PARTS, TARN_DELTA_CKPT_V2 } tarn_delta_ckpt;
 
 typedef struct tarn_delta_commit {
-    int64_t version, from; /* from < version: a compacted range */
-    int64_t mtime_ms, size;
+    int64_t version, mtime_ms, size;
 } tarn_delta_commit;
 
 typedef struct tarn_delta_log {
@@ -113,9 +112,9 @@ const char *tarn_delta_version_key(tarn_arena *arena, int64_t version, const cha
 bool tarn_delta_is_log_file(const char *key);
 /* What makes up `version`, or the latest one (-1). NOTFOUND names the versions there are. */
 TARN_MUST tarn_code tarn_delta_log_find(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t version, tarn_delta_log *out);
-/* The single commits after `from`, up to `version` (-1: all). CORRUPT where one is missing. */
+/* The commits after `from`, up to `version` (-1: all). CORRUPT where one is missing. */
 TARN_MUST tarn_code tarn_delta_log_after(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t from, int64_t version, tarn_delta_log *out);
-/* All single commits there are, ascending, with monotone times (1.2 [S]); gaps are left to the caller. */
+/* All commits there are, ascending, with monotone times (1.2 [S]); gaps are left to the caller. */
 TARN_MUST tarn_code tarn_delta_log_commits(tarn_cx *cx, tarn_store *store, tarn_arena *arena, tarn_delta_log *out);
 /* The newest version not after ts_us; `meta`, when it asks for in-commit timestamps, decides by them (1.9). */
 TARN_MUST tarn_code tarn_delta_log_at(tarn_cx *cx, tarn_store *store, const tarn_delta_meta *meta, int64_t ts_us, int64_t *version);

@@ -7,11 +7,12 @@
 enum { HINT_MAX = 64 << 20, VERSION_DIGITS = 20 };
 
 /* What a name in the log folder says. */
+/* Compactions are recognised, to be cleaned up; reading them is optional (1.1), and those in the wild are not always reconciled. */
 typedef enum name_kind { NAME_OTHER, NAME_COMMIT, NAME_COMPACTED, NAME_CRC, NAME_CLASSIC, NAME_PART, NAME_V2 } name_kind;
 
 typedef struct log_name {
     name_kind kind;
-    int64_t version, to; /* COMPACTED: version..to */
+    int64_t version, to; /* COMPACTED: from version to `to` */
     int64_t part, parts;
 } log_name;
 
@@ -63,8 +64,7 @@ const char *tarn_delta_version_key(tarn_arena *arena, int64_t version, const cha
 }
 
 const char *tarn_delta_commit_key(tarn_arena *arena, const tarn_delta_commit *commit) {
-    if (commit->from == commit->version) return tarn_delta_version_key(arena, commit->version, ".json");
-    return tarn_arena_printf(arena, TARN_DELTA_LOG "%020lld.%020lld.compacted.json", (long long)commit->from, (long long)commit->version);
+    return tarn_delta_version_key(arena, commit->version, ".json");
 }
 
 static tarn_code list_log(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t from, bool with_stat, tarn_entry_list *out) {
@@ -151,39 +151,19 @@ static void take_checkpoint(tarn_arena *arena, const tarn_entry_list *list, cons
     }
 }
 
-/* A compaction from..to that starts at `from`, ends before `version` and covers most. */
-static bool find_compaction(const tarn_entry_list *list, int64_t from, int64_t version, tarn_delta_commit *out) {
-    bool found = false;
-    for (size_t i = 0; i < list->n; i++) {
-        log_name name = entry_name(&list->at[i]);
-        if (name.kind != NAME_COMPACTED || name.version != from || name.to >= version || (found && name.to <= out->version)) continue;
-        *out = (tarn_delta_commit){.from = from, .version = name.to, .mtime_ms = list->at[i].mtime_ms, .size = list->at[i].size};
-        found = true;
-    }
-    return found;
-}
-
 static tarn_code gap(tarn_cx *cx, int64_t missing) {
     return tarn_fail(cx, TARN_CORRUPT, "versions not contiguous: %lld is missing", (long long)missing);
 }
 
-static tarn_code take_commits(tarn_cx *cx, tarn_arena *arena, const tarn_entry_list *list, int64_t after, int64_t version, bool compact,
+static tarn_code take_commits(tarn_cx *cx, tarn_arena *arena, const tarn_entry_list *list, int64_t after, int64_t version,
                               tarn_delta_log *log) {
     int64_t next = after + 1;
-    bool any_compacted = false;
-    for (size_t i = 0; compact && i < list->n && !any_compacted; i++) any_compacted = entry_name(&list->at[i]).kind == NAME_COMPACTED;
     for (size_t i = 0; i < list->n; i++) {
         log_name name = entry_name(&list->at[i]);
         if (name.kind != NAME_COMMIT || name.version < next || name.version > version) continue;
-        tarn_delta_commit c;
-        if (any_compacted && name.version == next && find_compaction(list, next, version, &c)) {
-            *TARN_PUSH(arena, &log->commits) = c;
-            next = c.version + 1;
-            continue;
-        }
         if (name.version != next) return gap(cx, next);
         *TARN_PUSH(arena, &log->commits) =
-            (tarn_delta_commit){.from = next, .version = next, .mtime_ms = list->at[i].mtime_ms, .size = list->at[i].size};
+            (tarn_delta_commit){.version = next, .mtime_ms = list->at[i].mtime_ms, .size = list->at[i].size};
         log->mtime_ms = list->at[i].mtime_ms;
         next++;
     }
@@ -223,7 +203,7 @@ static tarn_code assemble(tarn_cx *cx, tarn_arena *arena, const tarn_entry_list 
         for (size_t i = 0; i < list->n && !first; i++) first = entry_name(&list->at[i]).kind == NAME_COMMIT && entry_name(&list->at[i]).version == 0;
         if (!first && log.version != 0) return no_version(cx, list, version, newest);
     }
-    TRY(take_commits(cx, arena, list, log.ckpt_version, log.version, true, &log));
+    TRY(take_commits(cx, arena, list, log.ckpt_version, log.version, &log));
     for (size_t i = 0; i < list->n; i++) {
         log_name name = entry_name(&list->at[i]);
         if (name.kind == NAME_CRC && name.version <= log.version && name.version >= log.ckpt_version) log.crc_version = name.version;
@@ -269,7 +249,7 @@ tarn_code tarn_delta_log_after(tarn_cx *cx, tarn_store *store, tarn_arena *arena
     }
     if (version >= 0 && newest < version) return tarn_fail(cx, TARN_NOTFOUND, "version %lld does not exist", (long long)version);
     log.version = newest;
-    TRY(take_commits(cx, arena, &list, from, newest, false, &log));
+    TRY(take_commits(cx, arena, &list, from, newest, &log));
     *out = log;
     return TARN_OK;
 }
@@ -284,7 +264,7 @@ tarn_code tarn_delta_log_commits(tarn_cx *cx, tarn_store *store, tarn_arena *are
         int64_t mtime = list.at[i].mtime_ms;
         if (log.commits.n && mtime <= log.mtime_ms) mtime = log.mtime_ms + 1;
         *TARN_PUSH(arena, &log.commits) =
-            (tarn_delta_commit){.from = name.version, .version = name.version, .mtime_ms = mtime, .size = list.at[i].size};
+            (tarn_delta_commit){.version = name.version, .mtime_ms = mtime, .size = list.at[i].size};
         log.version = name.version;
         log.mtime_ms = mtime;
     }

@@ -147,7 +147,8 @@ static int64_t stats_rows(tarn_cx *cx, tarn_str stats) {
     if (!stats.p) return -1;
     if (stats.n <= n || memcmp(stats.p, head, n) != 0) return tarn_delta_stats_rows(cx, stats);
     while (end < stats.n && stats.p[end] >= '0' && stats.p[end] <= '9') end++;
-    return tarn_parse_i64((tarn_str){stats.p + n, end - n}, &rows) ? rows : -1;
+    if (end > n && tarn_parse_i64((tarn_str){stats.p + n, end - n}, &rows)) return rows;
+    return tarn_delta_stats_rows(cx, stats);
 }
 
 static tarn_code keep_add(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_action *a) {

@@ -1,5 +1,5 @@
 /* merge_parse.c: the clauses of MERGE. */
-#include "stmt/merge.h"
+#include "stmt/dml/merge.h"
 
 static tarn_code parse_source(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
     tarn_name name = {0};
@@ -38,14 +38,16 @@ static tarn_code parse_insert(tarn_cx *cx, tarn_cursor *c, tarn_merge_clause *cl
     for (size_t i = 0;; i++) {
         tarn_str value;
         TRY(tarn_parse_extent(cx, c, ",|)", "a value", &value));
-        if (names.n && i >= names.n) return tarn_unexpected(cx, &values, tarn_printf(cx, "%zu values, one for each column", names.n));
+        if (names.n && i >= names.n)
+            return tarn_unexpected(cx, &values, tarn_printf(cx, "%zu values, one for each column", names.n));
         tarn_assignment *a = TARN_PUSH(cx->arena, &clause->set);
         a->value = value;
         a->column.n_parts = 1;
         a->column.part[0] = names.n ? names.at[i] : NULL;
         if (!tarn_accept(c, ",")) break;
     }
-    if (names.n > clause->set.n) return tarn_unexpected(cx, c, tarn_printf(cx, "%zu values, one for each column", names.n));
+    if (names.n > clause->set.n)
+        return tarn_unexpected(cx, c, tarn_printf(cx, "%zu values, one for each column", names.n));
     return tarn_expect(cx, c, ")");
 }
 
@@ -69,10 +71,14 @@ static tarn_code parse_action(tarn_cx *cx, tarn_cursor *c, tarn_merge_clause *cl
 
 static tarn_code parse_clause(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
     tarn_merge_clause *clause = TARN_PUSH(cx->arena, &m->clauses);
-    if (tarn_accept(c, "MATCHED")) clause->kind = TARN_MATCHED;
-    else if (tarn_accept(c, "NOT MATCHED BY SOURCE")) clause->kind = TARN_NOT_MATCHED_BY_SOURCE;
-    else if (tarn_accept(c, "NOT MATCHED BY TARGET") || tarn_accept(c, "NOT MATCHED")) clause->kind = TARN_NOT_MATCHED;
-    else return tarn_unexpected(cx, c, "MATCHED, NOT MATCHED or NOT MATCHED BY SOURCE");
+    if (tarn_accept(c, "MATCHED"))
+        clause->kind = TARN_MATCHED;
+    else if (tarn_accept(c, "NOT MATCHED BY SOURCE"))
+        clause->kind = TARN_NOT_MATCHED_BY_SOURCE;
+    else if (tarn_accept(c, "NOT MATCHED BY TARGET") || tarn_accept(c, "NOT MATCHED"))
+        clause->kind = TARN_NOT_MATCHED;
+    else
+        return tarn_unexpected(cx, c, "MATCHED, NOT MATCHED or NOT MATCHED BY SOURCE");
     if (tarn_accept(c, "AND")) TRY(tarn_parse_extent(cx, c, "THEN", "a condition", &clause->condition));
     TRY(tarn_expect(cx, c, "THEN"));
     return parse_action(cx, c, clause);

@@ -1,4 +1,5 @@
-/* dml_plan.c: what the statements that change rows share: planning a query over the target and others, and applying its actions. */
+/* plan.c: what the statements that change rows share: planning a query over the target and others, and applying its
+ * actions. */
 #include "stmt/stmts.h"
 
 /* Resolves TARN_TARGET to the opened table with positions, and leaves the rest to the session. */
@@ -8,20 +9,27 @@ typedef struct target_resolver {
     const tarn_name *name;
 } target_resolver;
 
-static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at, tarn_relation *out) {
+static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at,
+                         tarn_relation *out) {
     target_resolver *r = state;
-    if (name->n_parts != 1 || name->path || strcmp(name->part[0], TARN_TARGET) != 0) return r->session.resolve(cx, r->session.state, view_state, name, at, out);
-    *out = (tarn_relation){.kind = TARN_REL_TABLE, .snapshot = tarn_snapshot_retain(r->opened->snapshot), .positions = true, .known_as = r->name};
+    if (name->n_parts != 1 || name->path || strcmp(name->part[0], TARN_TARGET) != 0)
+        return r->session.resolve(cx, r->session.state, view_state, name, at, out);
+    *out = (tarn_relation){.kind = TARN_REL_TABLE,
+                           .snapshot = tarn_snapshot_retain(r->opened->snapshot),
+                           .positions = true,
+                           .known_as = r->name};
     return TARN_OK;
 }
 
-static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text, const tarn_at *at, tarn_relation *out) {
+static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text, const tarn_at *at,
+                      tarn_relation *out) {
     target_resolver *r = state;
     return r->session.call(cx, r->session.state, function, text, at, out);
 }
 
-tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target, tarn_conn *conn, const char *sql,
-                              const char *into, tarn_planned *planned, const tarn_plan_ref **target_ref) {
+tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target,
+                              tarn_conn *conn, const char *sql, const char *into, tarn_planned *planned,
+                              const tarn_plan_ref **target_ref) {
     tarn_plan_env env;
     tarn_rows *rows = NULL;
     struct ArrowArray batch = {0};
@@ -46,19 +54,22 @@ tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *ope
     return TARN_OK;
 }
 
-tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *conn, const char *into, const tarn_plan_ref *target_ref, tarn_change *change,
-                          tarn_dml_result *result) {
+tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *conn, const char *into,
+                          const tarn_plan_ref *target_ref, tarn_change *change, tarn_dml_result *result) {
     tarn_target target;
     tarn_target_of(cx, opened->table, opened->snapshot, change, &target);
     const tarn_scan none = {0};
-    if (target_ref && target_ref->filter) *TARN_PUSH(cx->arena, &change->reads) = target_ref->filter;
-    else change->read_all = true;
+    if (target_ref && target_ref->filter)
+        *TARN_PUSH(cx->arena, &change->reads) = target_ref->filter;
+    else
+        change->read_all = true;
     TRY(tarn_dml_apply(cx, conn, &target, target_ref ? &target_ref->scan : &none, into, change, result));
     for (size_t i = 0; i < change->removes.n; i++) *TARN_PUSH(cx->arena, &change->read_files) = change->removes.at[i];
     return TARN_OK;
 }
 
-tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select, tarn_planned *planned, tarn_schema **source) {
+tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select, tarn_planned *planned,
+                           tarn_schema **source) {
     tarn_plan_env env;
     tarn_session_plan_env(cx, run->session, conn, &env);
     TRY(tarn_plan_query(cx, &env, select, run->binds, run->n_binds, planned));
@@ -87,11 +98,20 @@ tarn_code tarn_stmt_options(tarn_cx *cx, tarn_cursor *cursor, tarn_write_options
     for (size_t i = 0; i < pairs.n; i++) {
         const tarn_option_pair *o = &pairs.at[i];
         tarn_str key = tarn_str_of(o->key);
-        if (tarn_str_ieq(key, TARN_LIT("mergeSchema"))) TRY(read_flag(cx, o, &out->merge_schema));
-        else if (tarn_str_ieq(key, TARN_LIT("overwriteSchema"))) TRY(read_flag(cx, o, &out->overwrite_schema));
-        else if (tarn_str_ieq(key, TARN_LIT("txnAppId")) && o->value && *o->value) out->app_id = o->value;
-        else if (tarn_str_ieq(key, TARN_LIT("txnVersion")) && o->value && tarn_parse_i64(tarn_str_of(o->value), &out->app_version)) version = true;
-        else return tarn_fail(cx, TARN_INVALID, "option %s is not known here, or its value is wrong; there are mergeSchema, overwriteSchema, txnAppId, txnVersion", o->key);
+        if (tarn_str_ieq(key, TARN_LIT("mergeSchema")))
+            TRY(read_flag(cx, o, &out->merge_schema));
+        else if (tarn_str_ieq(key, TARN_LIT("overwriteSchema")))
+            TRY(read_flag(cx, o, &out->overwrite_schema));
+        else if (tarn_str_ieq(key, TARN_LIT("txnAppId")) && o->value && *o->value)
+            out->app_id = o->value;
+        else if (tarn_str_ieq(key, TARN_LIT("txnVersion")) && o->value &&
+                 tarn_parse_i64(tarn_str_of(o->value), &out->app_version))
+            version = true;
+        else
+            return tarn_fail(cx, TARN_INVALID,
+                             "option %s is not known here, or its value is wrong; there are mergeSchema, "
+                             "overwriteSchema, txnAppId, txnVersion",
+                             o->key);
     }
     if (version != (out->app_id != NULL)) return tarn_fail(cx, TARN_INVALID, "txnAppId and txnVersion come together");
     return TARN_OK;

@@ -1,5 +1,5 @@
 /* insert.c: INSERT INTO | OVERWRITE, BY NAME, REPLACE WHERE, with schema evolution and idempotent writes. */
-#include "stmt/assign.h"
+#include "stmt/dml/assign.h"
 #include "stmt/stmts.h"
 
 static const char ROWS[] = "tarn_dml";
@@ -16,14 +16,18 @@ typedef struct insert_stmt {
 } insert_stmt;
 
 /* The rows that go: all, or those of REPLACE WHERE. */
-static tarn_code remove_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *opened, tarn_conn *conn, tarn_change *change) {
+static tarn_code remove_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *opened, tarn_conn *conn,
+                             tarn_change *change) {
     if (in->replace_where.p) {
         tarn_planned planned;
         const tarn_plan_ref *ref;
         tarn_dml_result result;
         const char *alias = tarn_sql_name(cx->arena, in->table.path ? "t" : in->table.part[in->table.n_parts - 1]);
         TRY(tarn_stmt_into_temp(cx, in->run, opened, &in->table, conn,
-                                tarn_printf(cx, "SELECT " TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN " FROM \"" TARN_TARGET "\" AS %s WHERE %.*s",
+                                tarn_printf(cx,
+                                            "SELECT " TARN_FILE_COLUMN ", " TARN_ROW_COLUMN
+                                            ", %d::TINYINT AS " TARN_ACTION_COLUMN " FROM \"" TARN_TARGET
+                                            "\" AS %s WHERE %.*s",
                                             TARN_ACTION_DELETE, alias, (int)in->replace_where.n, in->replace_where.p),
                                 ROWS, &planned, &ref));
         tarn_code code = tarn_stmt_apply(cx, opened, conn, ROWS, ref, change, &result);
@@ -45,12 +49,14 @@ static void keep_rest(tarn_cx *cx, const tarn_snapshot *base, tarn_change *chang
     change->partition_by = columns;
     change->n_partition_by = base->n_partition;
     change->comment = base->comment;
-    for (size_t i = 0; i < base->n_properties; i++) tarn_change_property(cx->arena, change, base->properties[i].name, base->properties[i].value);
+    for (size_t i = 0; i < base->n_properties; i++)
+        tarn_change_property(cx->arena, change, base->properties[i].name, base->properties[i].value);
     for (size_t i = 0; i < base->n_checks; i++) *TARN_PUSH(cx->arena, &change->checks) = base->checks[i];
 }
 
 /* The table's columns, and with mergeSchema those that only the rows have; with overwriteSchema the rows' own. */
-static tarn_code evolve(tarn_cx *cx, const insert_stmt *in, const tarn_snapshot *base, const tarn_schema *source, tarn_change *change) {
+static tarn_code evolve(tarn_cx *cx, const insert_stmt *in, const tarn_snapshot *base, const tarn_schema *source,
+                        tarn_change *change) {
     const tarn_schema *old = base->schema;
     if (!in->options.merge_schema && !in->options.overwrite_schema) return TARN_OK;
     tarn_schema *schema = tarn_type_new(cx->arena, TARN_STRUCT);
@@ -61,12 +67,16 @@ static tarn_code evolve(tarn_cx *cx, const insert_stmt *in, const tarn_snapshot 
         int at = tarn_schema_find(old, tarn_str_of(source->fields[i].name));
         if (!in->options.overwrite_schema && at >= 0) continue;
         bool same = at >= 0 && tarn_type_eq(old->fields[at].type, source->fields[i].type);
-        schema->fields[schema->n_fields++] = same ? old->fields[at] : (tarn_field){.name = source->fields[i].name, .type = source->fields[i].type, .nullable = true, .id = -1};
+        schema->fields[schema->n_fields++] =
+            same ? old->fields[at]
+                 : (tarn_field){
+                       .name = source->fields[i].name, .type = source->fields[i].type, .nullable = true, .id = -1};
     }
     TRY(tarn_schema_check(cx, schema));
     for (size_t i = 0; i < base->n_partition; i++)
         if (tarn_schema_find(schema, tarn_str_of(base->partition[i].name)) < 0)
-            return tarn_fail(cx, TARN_INVALID, "overwriteSchema would drop the partition column %s", base->partition[i].name);
+            return tarn_fail(cx, TARN_INVALID, "overwriteSchema would drop the partition column %s",
+                             base->partition[i].name);
     if (tarn_type_eq(schema, old)) return TARN_OK;
     change->schema = schema;
     if (in->options.overwrite_schema) keep_rest(cx, base, change);
@@ -74,30 +84,36 @@ static tarn_code evolve(tarn_cx *cx, const insert_stmt *in, const tarn_snapshot 
 }
 
 /* An append rests on nothing, unless its query reads the table it writes. */
-static void note_reads(tarn_cx *cx, const insert_stmt *in, const tarn_opened *opened, const tarn_planned *planned, tarn_change *change) {
+static void note_reads(tarn_cx *cx, const insert_stmt *in, const tarn_opened *opened, const tarn_planned *planned,
+                       tarn_change *change) {
     bool reads = in->overwrite || in->replace_where.p;
     for (size_t i = 0; i < planned->refs.n; i++) {
         const tarn_plan_ref *ref = &planned->refs.at[i];
         if (ref->snapshot->table != opened->table) continue;
         reads = true;
-        if (ref->filter) *TARN_PUSH(cx->arena, &change->reads) = tarn_expr_copy(cx->arena, ref->filter);
-        else change->read_all = true;
+        if (ref->filter)
+            *TARN_PUSH(cx->arena, &change->reads) = tarn_expr_copy(cx->arena, ref->filter);
+        else
+            change->read_all = true;
     }
     change->blind_append = !reads;
 }
 
-static tarn_code write_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *opened, tarn_conn *conn, const tarn_planned *planned, const tarn_schema *source,
-                            tarn_change *change) {
+static tarn_code write_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *opened, tarn_conn *conn,
+                            const tarn_planned *planned, const tarn_schema *source, tarn_change *change) {
     tarn_target target;
     char *select;
-    tarn_insert_map map = {.names = in->columns.at, .n_names = in->columns.n, .by_name = in->by_name || in->options.merge_schema || in->options.overwrite_schema};
+    tarn_insert_map map = {.names = in->columns.at,
+                           .n_names = in->columns.n,
+                           .by_name = in->by_name || in->options.merge_schema || in->options.overwrite_schema};
     TRY(evolve(cx, in, opened->snapshot, source, change));
     TRY(tarn_table_prepare(cx, opened->table, opened->snapshot, change));
     tarn_target_of(cx, opened->table, opened->snapshot, change, &target);
     if (in->replace_where.p) {
         tarn_pair *checks = TARN_NEW_ARRAY(cx->arena, tarn_pair, target.n_checks + 1);
         if (target.n_checks) memcpy(checks, target.checks, target.n_checks * sizeof *checks);
-        checks[target.n_checks++] = (tarn_pair){"REPLACE WHERE", tarn_arena_strndup(cx->arena, in->replace_where.p, in->replace_where.n)};
+        checks[target.n_checks++] =
+            (tarn_pair){"REPLACE WHERE", tarn_arena_strndup(cx->arena, in->replace_where.p, in->replace_where.n)};
         target.checks = checks;
     }
     TRY(tarn_write_select(cx, &target, planned->sql, source, &map, &select));
@@ -106,8 +122,10 @@ static tarn_code write_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *ope
 
 static void describe_change(tarn_cx *cx, const insert_stmt *in, tarn_change *change) {
     change->operation = "WRITE";
-    tarn_change_parameter(cx->arena, change, "mode", in->overwrite || in->replace_where.p ? "\"Overwrite\"" : "\"Append\"");
-    if (in->replace_where.p) tarn_change_parameter(cx->arena, change, "predicate", tarn_json_quote(cx, in->replace_where));
+    tarn_change_parameter(cx->arena, change, "mode",
+                          in->overwrite || in->replace_where.p ? "\"Overwrite\"" : "\"Append\"");
+    if (in->replace_where.p)
+        tarn_change_parameter(cx->arena, change, "predicate", tarn_json_quote(cx, in->replace_where));
     tarn_change_metric(cx->arena, change, "numFiles", (int64_t)change->adds.n);
     tarn_change_metric(cx->arena, change, "numOutputRows", in->rows);
 }
@@ -144,9 +162,12 @@ static tarn_code parse(tarn_cx *cx, tarn_cursor *c, insert_stmt *in) {
     tarn_cursor inner = *c;
     bool query = tarn_accept(&inner, "(") && tarn_peek(&inner, "SELECT|WITH|FROM|VALUES|(");
     if (tarn_peek(c, "(") && !query) TRY(tarn_parse_names(cx, c, &in->columns));
-    if (tarn_accept(c, "BY NAME")) in->by_name = true;
-    else (void)tarn_accept(c, "BY POSITION");
-    if (tarn_accept(c, "REPLACE WHERE")) TRY(tarn_parse_extent(cx, c, "SELECT|WITH|FROM|VALUES|TABLE|OPTIONS|;", "a condition", &in->replace_where));
+    if (tarn_accept(c, "BY NAME"))
+        in->by_name = true;
+    else
+        (void)tarn_accept(c, "BY POSITION");
+    if (tarn_accept(c, "REPLACE WHERE"))
+        TRY(tarn_parse_extent(cx, c, "SELECT|WITH|FROM|VALUES|TABLE|OPTIONS|;", "a condition", &in->replace_where));
     if (tarn_accept(c, "REPLACE")) return tarn_unexpected(cx, c, "WHERE");
     TRY(tarn_stmt_options(cx, c, &in->options));
     TRY(tarn_parse_extent(cx, c, "OPTIONS|;", "a query", &in->select));
@@ -158,7 +179,8 @@ static tarn_code run_insert(tarn_cx *cx, tarn_run *run) {
     insert_stmt in = {.run = run};
     TRY(parse(cx, &run->cursor, &in));
     tarn_code code = tarn_session_change(cx, run->session, &in.table, plan, &in, NULL);
-    if (code == TARN_EXISTS && in.options.app_id) { /* the same application transaction was committed while this one ran */
+    if (code == TARN_EXISTS &&
+        in.options.app_id) { /* the same application transaction was committed while this one ran */
         tarn_clear_error(cx);
         in.rows = 0;
         code = TARN_OK;
@@ -173,6 +195,8 @@ const tarn_stmt tarn_stmt_insert = {
     .keywords = "INSERT",
     .privilege = TARN_PRIV_MODIFY,
     .run = run_insert,
-    .help = "INSERT INTO | OVERWRITE t [(columns)] [BY NAME] [REPLACE WHERE condition] query [OPTIONS (mergeSchema = true, overwriteSchema = true, txnAppId = 'a', txnVersion = n)]\n"
-            "Appends rows, or puts them in place of all (OVERWRITE) or of those the condition names; txnAppId and txnVersion make a repeat do nothing.",
+    .help = "INSERT INTO | OVERWRITE t [(columns)] [BY NAME] [REPLACE WHERE condition] query [OPTIONS (mergeSchema = "
+            "true, overwriteSchema = true, txnAppId = 'a', txnVersion = n)]\n"
+            "Appends rows, or puts them in place of all (OVERWRITE) or of those the condition names; txnAppId and "
+            "txnVersion make a repeat do nothing.",
 };

@@ -1,5 +1,5 @@
 /* merge.c: MERGE INTO t USING source ON condition WHEN …: one join that yields, per row, the action and the new row. */
-#include "stmt/merge.h"
+#include "stmt/dml/merge.h"
 
 static const char SOURCE[] = "tarn_merge_source", ROWS[] = "tarn_dml";
 
@@ -15,11 +15,15 @@ static tarn_code read_source(tarn_cx *cx, tarn_merge *m, tarn_conn *conn, tarn_s
     tarn_bind *binds = (tarn_bind *)(uintptr_t)m->run->binds;
     tarn_rows *rows;
     struct ArrowArray batch = {0};
-    const char *select = m->source.p[0] == '(' ? tarn_printf(cx, "SELECT * FROM %.*s AS %s", (int)m->source.n, m->source.p, tarn_sql_name(cx->arena, m->source_alias))
+    const char *select = m->source.p[0] == '(' ? tarn_printf(cx, "SELECT * FROM %.*s AS %s", (int)m->source.n,
+                                                             m->source.p, tarn_sql_name(cx->arena, m->source_alias))
                                                : tarn_printf(cx, "SELECT * FROM %.*s", (int)m->source.n, m->source.p);
     TRY(tarn_stmt_source(cx, m->run, conn, tarn_str_of(select), &planned, source));
-    tarn_code code = tarn_conn_query(cx, conn, tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS SELECT *, true AS _tarn_source FROM (%s\n)", SOURCE, planned.sql),
-                                     binds, m->run->n_binds, &rows);
+    tarn_code code =
+        tarn_conn_query(cx, conn,
+                        tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS SELECT *, true AS _tarn_source FROM (%s\n)",
+                                    SOURCE, planned.sql),
+                        binds, m->run->n_binds, &rows);
     if (code == TARN_OK) {
         code = tarn_rows_next(cx, rows, &batch);
         tarn_array_release(&batch);
@@ -30,7 +34,8 @@ static tarn_code read_source(tarn_cx *cx, tarn_merge *m, tarn_conn *conn, tarn_s
 }
 
 /* `{action, new row}` of one clause: CASE branches of one struct type. */
-static tarn_code clause_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source, const tarn_merge_clause *c, tarn_buf *out) {
+static tarn_code clause_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
+                            const tarn_merge_clause *c, tarn_buf *out) {
     const char **exprs = TARN_NEW_ARRAY(cx->arena, const char *, schema->n_fields);
     if (c->action == TARN_ACTION_UPDATE) TRY(tarn_merge_update_row(cx, m, schema, source, c, exprs));
     if (c->action == TARN_ACTION_INSERT) TRY(tarn_merge_insert_row(cx, m, schema, source, c, exprs));
@@ -45,13 +50,15 @@ static tarn_code clause_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema 
 }
 
 /* CASE WHEN <the kind's rows> AND (condition) THEN row … END: the first clause that fits decides. */
-static tarn_code action_case(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source, tarn_buf *out) {
+static tarn_code action_case(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
+                             tarn_buf *out) {
     const char *target = tarn_sql_name(cx->arena, m->alias), *from = tarn_sql_name(cx->arena, m->source_alias);
     tarn_buf_puts(out, "CASE");
     for (size_t i = 0; i < m->clauses.n; i++) {
         const tarn_merge_clause *c = &m->clauses.at[i];
         bool in_target = c->kind != TARN_NOT_MATCHED, in_source = c->kind != TARN_NOT_MATCHED_BY_SOURCE;
-        tarn_buf_printf(out, " WHEN %s." TARN_ROW_COLUMN " IS %s AND %s._tarn_source IS %s", target, in_target ? "NOT NULL" : "NULL", from, in_source ? "NOT NULL" : "NULL");
+        tarn_buf_printf(out, " WHEN %s." TARN_ROW_COLUMN " IS %s AND %s._tarn_source IS %s", target,
+                        in_target ? "NOT NULL" : "NULL", from, in_source ? "NOT NULL" : "NULL");
         if (c->condition.p) tarn_buf_printf(out, " AND (%.*s\n)", (int)c->condition.n, c->condition.p);
         tarn_buf_puts(out, " THEN ");
         TRY(clause_row(cx, m, schema, source, c, out));
@@ -60,7 +67,8 @@ static tarn_code action_case(tarn_cx *cx, const tarn_merge *m, const tarn_schema
     return TARN_OK;
 }
 
-static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source, const char *keys, tarn_buf *out) {
+static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
+                          const char *keys, tarn_buf *out) {
     const char *target = tarn_sql_name(cx->arena, m->alias), *from = tarn_sql_name(cx->arena, m->source_alias);
     bool all_target = has_kind(m, TARN_NOT_MATCHED_BY_SOURCE), all_source = has_kind(m, TARN_NOT_MATCHED);
     const char *join = all_target ? (all_source ? "FULL" : "LEFT") : all_source ? "RIGHT" : "INNER";
@@ -72,8 +80,10 @@ static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_schema *s
     }
     tarn_buf_printf(out, " FROM (SELECT %s." TARN_FILE_COLUMN ", %s." TARN_ROW_COLUMN ", ", target, target);
     TRY(action_case(cx, m, schema, source, out));
-    tarn_buf_printf(out, " AS _tarn_row_new FROM \"" TARN_TARGET "\" AS %s %s JOIN temp.%s AS %s ON (%.*s\n)%s) WHERE _tarn_row_new IS NOT NULL", target, join, SOURCE, from,
-                    (int)m->on.n, m->on.p, all_target ? "" : keys);
+    tarn_buf_printf(out,
+                    " AS _tarn_row_new FROM \"" TARN_TARGET
+                    "\" AS %s %s JOIN temp.%s AS %s ON (%.*s\n)%s) WHERE _tarn_row_new IS NOT NULL",
+                    target, join, SOURCE, from, (int)m->on.n, m->on.p, all_target ? "" : keys);
     return out->failed ? tarn_fail(cx, TARN_LIMIT, "MERGE: the statement is too long") : TARN_OK;
 }
 

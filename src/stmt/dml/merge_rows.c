@@ -1,49 +1,62 @@
 /* merge_rows.c: the new rows of MERGE's clauses, new columns of its source, and the keys that prune its target. */
-#include "stmt/merge.h"
+#include "stmt/dml/merge.h"
 
 static const char *source_column(tarn_cx *cx, const tarn_merge *m, const char *name) {
     return tarn_printf(cx, "%s.%s", tarn_sql_name(cx->arena, m->source_alias), tarn_sql_name(cx->arena, name));
 }
 
-tarn_code tarn_merge_update_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source, const tarn_merge_clause *c,
-                                const char **exprs) {
+tarn_code tarn_merge_update_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
+                                const tarn_merge_clause *c, const char **exprs) {
     if (!c->star) return tarn_assign_row(cx, schema, &c->set, m->alias, exprs);
     for (size_t i = 0; i < schema->n_fields; i++) {
         const tarn_field *field = &schema->fields[i];
         int at = tarn_schema_find(source, tarn_str_of(field->name));
-        if (at >= 0) exprs[i] = source_column(cx, m, source->fields[at].name);
-        else if (field->generated_sql) exprs[i] = "NULL";
-        else if (m->options.merge_schema) exprs[i] = tarn_printf(cx, "%s.%s", tarn_sql_name(cx->arena, m->alias), tarn_sql_name(cx->arena, field->name));
-        else return tarn_fail(cx, TARN_INVALID, "MERGE: UPDATE SET * needs column %s, which the source lacks", field->name);
+        if (at >= 0)
+            exprs[i] = source_column(cx, m, source->fields[at].name);
+        else if (field->generated_sql)
+            exprs[i] = "NULL";
+        else if (m->options.merge_schema)
+            exprs[i] =
+                tarn_printf(cx, "%s.%s", tarn_sql_name(cx->arena, m->alias), tarn_sql_name(cx->arena, field->name));
+        else
+            return tarn_fail(cx, TARN_INVALID, "MERGE: UPDATE SET * needs column %s, which the source lacks",
+                             field->name);
     }
     return TARN_OK;
 }
 
-static tarn_code insert_star(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source, const char **exprs) {
+static tarn_code insert_star(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
+                             const char **exprs) {
     for (size_t i = 0; i < schema->n_fields; i++) {
         const tarn_field *field = &schema->fields[i];
         int at = tarn_schema_find(source, tarn_str_of(field->name));
-        if (at >= 0) exprs[i] = source_column(cx, m, source->fields[at].name);
-        else if (field->default_sql || field->generated_sql || m->options.merge_schema) exprs[i] = field->default_sql;
-        else return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT * needs column %s, which the source lacks", field->name);
+        if (at >= 0)
+            exprs[i] = source_column(cx, m, source->fields[at].name);
+        else if (field->default_sql || field->generated_sql || m->options.merge_schema)
+            exprs[i] = field->default_sql;
+        else
+            return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT * needs column %s, which the source lacks", field->name);
     }
     return TARN_OK;
 }
 
-tarn_code tarn_merge_insert_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source, const tarn_merge_clause *c,
-                                const char **exprs) {
+tarn_code tarn_merge_insert_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
+                                const tarn_merge_clause *c, const char **exprs) {
     if (c->star) return insert_star(cx, m, schema, source, exprs);
     bool by_position = !c->set.at[0].column.part[0];
     if (by_position && c->set.n != schema->n_fields)
-        return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT gives %zu values, the table has %zu columns", c->set.n, schema->n_fields);
+        return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT gives %zu values, the table has %zu columns", c->set.n,
+                         schema->n_fields);
     for (size_t i = 0; i < c->set.n; i++) {
         const tarn_assignment *a = &c->set.at[i];
         int column = by_position ? (int)i : tarn_schema_find(schema, tarn_str_of(a->column.part[0]));
         if (column < 0) return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT: there is no column %s", a->column.part[0]);
-        if (exprs[column]) return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT: column %s is given twice", schema->fields[column].name);
+        if (exprs[column])
+            return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT: column %s is given twice", schema->fields[column].name);
         bool is_default = tarn_str_ieq(a->value, TARN_LIT("DEFAULT"));
         const char *fallback = schema->fields[column].default_sql;
-        exprs[column] = is_default ? (fallback ? fallback : "NULL") : tarn_printf(cx, "(%.*s)", (int)a->value.n, a->value.p);
+        exprs[column] =
+            is_default ? (fallback ? fallback : "NULL") : tarn_printf(cx, "(%.*s)", (int)a->value.n, a->value.p);
     }
     for (size_t i = 0; i < schema->n_fields; i++)
         if (!exprs[i]) exprs[i] = schema->fields[i].default_sql;
@@ -60,7 +73,8 @@ bool tarn_merge_writes(const tarn_merge *m, const tarn_schema *schema, size_t co
     return false;
 }
 
-tarn_code tarn_merge_new_columns(tarn_cx *cx, const tarn_merge *m, const tarn_schema *source, tarn_change *change, const tarn_schema **schema) {
+tarn_code tarn_merge_new_columns(tarn_cx *cx, const tarn_merge *m, const tarn_schema *source, tarn_change *change,
+                                 const tarn_schema **schema) {
     const tarn_schema *old = *schema;
     tarn_schema *wider = tarn_type_new(cx->arena, TARN_STRUCT);
     wider->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, old->n_fields + source->n_fields);
@@ -69,7 +83,8 @@ tarn_code tarn_merge_new_columns(tarn_cx *cx, const tarn_merge *m, const tarn_sc
     for (size_t i = 0; i < source->n_fields; i++) {
         const tarn_field *field = &source->fields[i];
         if (tarn_schema_find(old, tarn_str_of(field->name)) >= 0) continue;
-        wider->fields[wider->n_fields++] = (tarn_field){.name = field->name, .type = field->type, .nullable = true, .id = -1};
+        wider->fields[wider->n_fields++] =
+            (tarn_field){.name = field->name, .type = field->type, .nullable = true, .id = -1};
     }
     if (wider->n_fields == old->n_fields) return TARN_OK;
     TRY(tarn_prefix(cx, tarn_schema_check(cx, wider), "MERGE into %s", m->alias));
@@ -86,14 +101,16 @@ static bool same_order(const tarn_type *a, const tarn_type *b) {
 }
 
 /* What `column = value` of ON says of the column, given the source's values. */
-static tarn_code key_condition(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, tarn_str column_text, tarn_str value, tarn_conn *conn,
-                               const char *source_table, tarn_buf *out) {
+static tarn_code key_condition(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, tarn_str column_text,
+                               tarn_str value, tarn_conn *conn, const char *source_table, tarn_buf *out) {
     tarn_tokens tokens;
     tarn_name name;
     char *range = NULL;
     TRY(tarn_lex(cx, column_text, &tokens));
     tarn_cursor c = {&tokens, 0};
-    if (tokens.tokens.n < 2 || tarn_parse_name(cx, &c, &name) != TARN_OK || !tarn_at_end(&c) || name.path || name.n_parts != 2) return TARN_OK;
+    if (tokens.tokens.n < 2 || tarn_parse_name(cx, &c, &name) != TARN_OK || !tarn_at_end(&c) || name.path ||
+        name.n_parts != 2)
+        return TARN_OK;
     int column = tarn_name_eq(name.part[0], m->alias) ? tarn_schema_find(schema, tarn_str_of(name.part[1])) : -1;
     if (column < 0 || tarn_type_nested(schema->fields[column].type)) return TARN_OK;
     tarn_auto_buf type = TARN_BUF(4096);
@@ -101,15 +118,20 @@ static tarn_code key_condition(tarn_cx *cx, const tarn_merge *m, const tarn_sche
     const char *from = tarn_sql_name(cx->arena, m->source_alias);
     tarn_schema *value_type;
     /* An expression that is not the source's alone does not bind here, and gives no condition. */
-    if (tarn_conn_describe(cx, conn, tarn_printf(cx, "SELECT (%.*s) FROM temp.%s AS %s", (int)value.n, value.p, source_table, from), cx->arena, &value_type) != TARN_OK ||
+    if (tarn_conn_describe(
+            cx, conn, tarn_printf(cx, "SELECT (%.*s) FROM temp.%s AS %s", (int)value.n, value.p, source_table, from),
+            cx->arena, &value_type) != TARN_OK ||
         !same_order(key_type, value_type->fields[0].type))
         return TARN_OK;
     tarn_type_duckdb(&type, key_type);
     const char *expr = tarn_printf(cx, "CAST((%.*s) AS %s)", (int)value.n, value.p, type.data);
-    const char *key = tarn_printf(cx, "%s.%s", tarn_sql_name(cx->arena, m->alias), tarn_sql_name(cx->arena, schema->fields[column].name));
+    const char *key = tarn_printf(cx, "%s.%s", tarn_sql_name(cx->arena, m->alias),
+                                  tarn_sql_name(cx->arena, schema->fields[column].name));
     const char *sql = tarn_printf(cx,
-                                  "SELECT CASE WHEN count(DISTINCT %s) <= 100 THEN ' IN (' || string_agg(DISTINCT '''' || replace(%s::VARCHAR, '''', '''''') || '''::%s', ', ') || ')' "
-                                  "ELSE ' BETWEEN ''' || replace(min(%s)::VARCHAR, '''', '''''') || '''::%s AND ''' || replace(max(%s)::VARCHAR, '''', '''''') || '''::%s' END "
+                                  "SELECT CASE WHEN count(DISTINCT %s) <= 100 THEN ' IN (' || string_agg(DISTINCT '''' "
+                                  "|| replace(%s::VARCHAR, '''', '''''') || '''::%s', ', ') || ')' "
+                                  "ELSE ' BETWEEN ''' || replace(min(%s)::VARCHAR, '''', '''''') || '''::%s AND ''' || "
+                                  "replace(max(%s)::VARCHAR, '''', '''''') || '''::%s' END "
                                   "FROM temp.%s AS %s WHERE %s IS NOT NULL",
                                   expr, expr, type.data, expr, type.data, expr, type.data, source_table, from, expr);
     if (tarn_conn_text(cx, conn, sql, &range) == TARN_OK && range) tarn_buf_printf(out, " AND %s%s", key, range);
@@ -117,7 +139,8 @@ static tarn_code key_condition(tarn_cx *cx, const tarn_merge *m, const tarn_sche
 }
 
 /* Splits ON at its top-level ANDs; a BETWEEN's AND leaves halves without '=', which are passed over. */
-tarn_code tarn_merge_keys(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, tarn_conn *conn, const char *source_table, const char **out) {
+tarn_code tarn_merge_keys(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, tarn_conn *conn,
+                          const char *source_table, const char **out) {
     tarn_auto_buf keys = TARN_BUF(1 << 20);
     tarn_tokens tokens;
     TRY(tarn_lex(cx, m->on, &tokens));

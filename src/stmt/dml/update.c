@@ -1,5 +1,5 @@
 /* update.c: UPDATE t [AS a] SET c = e, … [FROM other] [WHERE p]. */
-#include "stmt/assign.h"
+#include "stmt/dml/assign.h"
 #include "stmt/stmts.h"
 
 static const char ROWS[] = "tarn_dml";
@@ -23,7 +23,8 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     u->result = (tarn_dml_result){0};
     change->operation = "UPDATE";
     if (u->where.p) tarn_change_parameter(cx->arena, change, "predicate", tarn_json_quote(cx, u->where));
-    tarn_buf_printf(&sql, "SELECT %s." TARN_FILE_COLUMN ", %s." TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN, alias, alias, TARN_ACTION_UPDATE);
+    tarn_buf_printf(&sql, "SELECT %s." TARN_FILE_COLUMN ", %s." TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN,
+                    alias, alias, TARN_ACTION_UPDATE);
     TRY(tarn_assign_columns(cx, opened->snapshot->schema, &u->set, u->alias, &sql));
     tarn_buf_printf(&sql, " FROM \"" TARN_TARGET "\" AS %s", alias);
     if (u->from.p) tarn_buf_printf(&sql, ", %.*s", (int)u->from.n, u->from.p);
@@ -60,5 +61,6 @@ const tarn_stmt tarn_stmt_update = {
     .keywords = "UPDATE",
     .privilege = TARN_PRIV_MODIFY,
     .run = run_update,
-    .help = "UPDATE t [AS a] SET column = expression, … [FROM other] [WHERE condition]\nChanges rows; two rows of FROM for one row of t are an error.",
+    .help = "UPDATE t [AS a] SET column = expression, … [FROM other] [WHERE condition]\nChanges rows; two rows of FROM "
+            "for one row of t are an error.",
 };

@@ -1,5 +1,5 @@
 /* delete.c: DELETE FROM t [AS a] [WHERE p], and TRUNCATE TABLE t. */
-#include "stmt/assign.h"
+#include "stmt/dml/assign.h"
 #include "stmt/stmts.h"
 
 static const char ROWS[] = "tarn_dml";
@@ -30,7 +30,9 @@ static tarn_code remove_matching(tarn_cx *cx, delete_stmt *d, const tarn_opened 
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_planned planned;
     const tarn_plan_ref *ref;
-    const char *sql = tarn_printf(cx, "SELECT " TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN " FROM \"" TARN_TARGET "\" AS %s WHERE %.*s",
+    const char *sql = tarn_printf(cx,
+                                  "SELECT " TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN
+                                  " FROM \"" TARN_TARGET "\" AS %s WHERE %.*s",
                                   TARN_ACTION_DELETE, tarn_sql_name(cx->arena, d->alias), (int)d->where.n, d->where.p);
     TRY(tarn_session_conn(cx, d->run->session, &conn));
     TRY(tarn_stmt_into_temp(cx, d->run, opened, &d->table, conn, sql, ROWS, &planned, &ref));
@@ -81,7 +83,8 @@ const tarn_stmt tarn_stmt_delete = {
     .keywords = "DELETE FROM",
     .privilege = TARN_PRIV_MODIFY,
     .run = run_delete,
-    .help = "DELETE FROM t [AS a] [WHERE condition]\nRemoves rows; the condition may hold subqueries over other tables.",
+    .help =
+        "DELETE FROM t [AS a] [WHERE condition]\nRemoves rows; the condition may hold subqueries over other tables.",
 };
 
 const tarn_stmt tarn_stmt_truncate = {

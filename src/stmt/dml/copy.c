@@ -1,0 +1,140 @@
+/* copy.c: COPY INTO table FROM files, and COPY INTO 'path' FROM table or query. */
+#include "stmt/stmts.h"
+
+#include "base/crypto.h"
+
+typedef struct copy_stmt {
+    tarn_run *run;
+    const char *path, *format;
+    tarn_option_pairs options;
+} copy_stmt;
+
+/* The reader of a file format with its options, as a table function; PERMISSIVE JSON keeps what does not parse in
+ * _corrupt_record. */
+static tarn_code reader_sql(tarn_cx *cx, const copy_stmt *s, char **out) {
+    static const struct {
+        const char *format, *function;
+    } readers[] = {{"parquet", "read_parquet"}, {"csv", "read_csv"}, {"json", "read_json"}};
+    tarn_auto_buf sql = TARN_BUF(1 << 20);
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        if (!tarn_name_eq(s->format, readers[i].format)) continue;
+        tarn_buf_printf(&sql, "%s(%s", readers[i].function, tarn_sql_string(cx->arena, s->path));
+        for (size_t k = 0; k < s->options.n; k++) {
+            const tarn_option_pair *o = &s->options.at[k];
+            bool header = tarn_name_eq(o->key, "header"), delim = tarn_name_eq(o->key, "delimiter") ||
+                                                                  tarn_name_eq(o->key, "sep") ||
+                                                                  tarn_name_eq(o->key, "delim");
+            if (!header && !delim)
+                return tarn_fail(cx, TARN_INVALID, "COPY INTO: option %s is not known; there are header and delimiter",
+                                 o->key);
+            tarn_buf_printf(&sql, ", %s = %s", header ? "header" : "delim",
+                            tarn_sql_string(cx->arena, o->value ? o->value : ""));
+        }
+        tarn_buf_putc(&sql, ')');
+        *out = tarn_buf_take(&sql, cx->arena);
+        return TARN_OK;
+    }
+    return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV or JSON, not %s", s->format);
+}
+
+/* FILEFORMAT = x | FILE_FORMAT = (TYPE = x) and FORMAT_OPTIONS (…), in any order. */
+static tarn_code parse_format(tarn_cx *cx, tarn_cursor *c, copy_stmt *s) {
+    for (;;) {
+        if (tarn_accept(c, "FILEFORMAT =") || tarn_accept(c, "FORMAT =")) {
+            TRY(tarn_parse_literal(cx, c, &s->format));
+        } else if (tarn_accept(c, "FILE_FORMAT =")) {
+            tarn_option_pairs pairs = {0};
+            TRY(tarn_parse_options(cx, c, &pairs));
+            s->format = tarn_option_get(&pairs, "TYPE");
+        } else if (tarn_accept(c, "FORMAT_OPTIONS")) {
+            TRY(tarn_parse_options(cx, c, &s->options));
+        } else {
+            break;
+        }
+    }
+    if (!s->format) return tarn_unexpected(cx, c, "FILEFORMAT = PARQUET | CSV | JSON");
+    return tarn_expect_end(cx, c);
+}
+
+/* The rest is an INSERT: same columns, checks and commit. */
+static tarn_code copy_in(tarn_cx *cx, copy_stmt *s, const tarn_name *table) {
+    tarn_tokens tokens;
+    char *reader;
+    const tarn_stmt *const *insert = s->run->session->lake->stmts;
+    TRY(reader_sql(cx, s, &reader));
+    while (*insert && strcmp((*insert)->name, "INSERT") != 0) insert++;
+    const char *sql =
+        tarn_printf(cx, "INSERT INTO %.*s BY NAME SELECT * FROM %s", (int)table->n, s->run->text.p + table->at, reader);
+    tarn_run run = *s->run;
+    run.text = tarn_str_of(sql);
+    TRY(tarn_lex(cx, run.text, &tokens));
+    run.cursor = (tarn_cursor){&tokens, 1};
+    return (*insert)->run(cx, &run);
+}
+
+/* One file, or a folder of them when the path ends in '/'. */
+static tarn_code copy_out(tarn_cx *cx, copy_stmt *s, tarn_str from) {
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    tarn_planned planned;
+    tarn_schema *columns;
+    bool query =
+        from.n && (from.p[0] == '(' || tarn_str_ieq((tarn_str){from.p, from.n < 6 ? from.n : 6}, TARN_LIT("SELECT")));
+    const char *select = query ? tarn_arena_strndup(cx->arena, from.p, from.n)
+                               : tarn_printf(cx, "SELECT * FROM %.*s", (int)from.n, from.p);
+    if (!tarn_name_eq(s->format, "parquet") && !tarn_name_eq(s->format, "csv") && !tarn_name_eq(s->format, "json"))
+        return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV or JSON, not %s", s->format);
+    TRY(tarn_session_conn(cx, s->run->session, &conn));
+    TRY(tarn_stmt_source(cx, s->run, conn, tarn_str_of(select), &planned, &columns));
+    const char *path = s->path;
+    if (path[0] && path[strlen(path) - 1] == '/') {
+        char id[TARN_UUID_TEXT];
+        tarn_uuid_v7(cx, id);
+        path = tarn_printf(cx, "%spart-%s.%s", path, id, s->format);
+    }
+    tarn_rows *result = NULL;
+    struct ArrowArray batch = {0};
+    tarn_code code = tarn_conn_query(
+        cx, conn,
+        tarn_printf(cx, "COPY (%s\n) TO %s (FORMAT %s)", planned.sql, tarn_sql_string(cx->arena, path), s->format),
+        planned.binds, planned.n_binds, &result);
+    if (code == TARN_OK) code = tarn_rows_next(cx, result, &batch);
+    int64_t n = code == TARN_OK && batch.release && batch.length
+                    ? tarn_column_int(
+                          tarn_column_child((tarn_column){.schema = tarn_rows_schema(result), .array = &batch}, 0), 0)
+                    : 0;
+    tarn_array_release(&batch);
+    tarn_rows_close(result);
+    tarn_planned_done(&planned);
+    TRY(code);
+    tarn_report report[] = {{"rows_unloaded", n}};
+    return tarn_stmt_report(cx, s->run, report, 1);
+}
+
+static tarn_code run_copy(tarn_cx *cx, tarn_run *run) {
+    copy_stmt s = {.run = run};
+    tarn_cursor *c = &run->cursor;
+    tarn_name table;
+    if (c->tokens->tokens.at[c->i].kind == TARN_T_STRING) {
+        tarn_str from;
+        TRY(tarn_parse_string(cx, c, &s.path));
+        TRY(tarn_expect(cx, c, "FROM"));
+        TRY(tarn_parse_extent(cx, c, "FILEFORMAT|FILE_FORMAT|FORMAT|FORMAT_OPTIONS|;", "a table or query", &from));
+        TRY(parse_format(cx, c, &s));
+        return copy_out(cx, &s, from);
+    }
+    TRY(tarn_parse_name(cx, c, &table));
+    TRY(tarn_expect(cx, c, "FROM"));
+    TRY(tarn_parse_string(cx, c, &s.path));
+    TRY(parse_format(cx, c, &s));
+    return copy_in(cx, &s, &table);
+}
+
+const tarn_stmt tarn_stmt_copy = {
+    .name = "COPY INTO",
+    .keywords = "COPY INTO",
+    .privilege = TARN_PRIV_MODIFY,
+    .run = run_copy,
+    .help = "COPY INTO t FROM 'path' FILEFORMAT = PARQUET | CSV | JSON [FORMAT_OPTIONS ('header' = 'true', …)]\n"
+            "COPY INTO 'path' FROM t | (query) FILEFORMAT = PARQUET | CSV | JSON\nAppends files to a table by column "
+            "names, or writes rows to a file.",
+};
