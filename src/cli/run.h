@@ -36,8 +36,15 @@ bool cli_run_format(cli_run *run, const char *name);
 int cli_run_text(cli_run *run, const char *sql, size_t n);
 /* Bytes of blanks and comments sql[0..n) begins with. */
 size_t cli_skip_blank(const char *sql, size_t n);
-/* Calls `row` with the text of every cell of a query's column, by name or else the last one; failures are silent. */
-void cli_each_cell(tarn_session *session, const char *sql, const char *column, void (*row)(void *state, const char *text), void *state);
+/* One row as text; NULL is an empty text. */
+typedef struct cli_row {
+    size_t n;
+    const char **names, **cells;
+} cli_row;
+typedef void cli_row_fn(void *state, const cli_row *row);
+tarn_code cli_each_row(tarn_session *session, const char *sql, cli_row_fn *row, void *state, tarn_error *error);
+/* The cell of a column; "" when there is none. */
+const char *cli_cell(const cli_row *row, const char *name);
 
 /* A bar on stderr for statements that take longer than a second; nothing where that is no terminal. */
 typedef struct cli_progress cli_progress;

@@ -104,7 +104,7 @@ static bool is_null(const arguments *a, idx_t i) {
     return false;
 }
 
-/* Null arguments (an outer join's) hold no values: DuckDB makes the result null there whatever it is. */
+/* Null arguments are of no row of a file, which is then none that counts. What lies in a vector under a null is not to be looked at. */
 static bool answer(const tarn_live *live, const arguments *a, bool *out) {
     bool nulls = a->valid[0] || a->valid[1] || a->valid[2];
     const scan *at = NULL;

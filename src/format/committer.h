@@ -14,6 +14,7 @@ struct tarn_committer {
     tarn_code (*publish)(tarn_cx *cx, void *state, tarn_store *store, const char *base_key, const char *key, tarn_str bytes);
 };
 
-TARN_MUST tarn_code tarn_committer_publish(tarn_cx *cx, tarn_committer *committer, tarn_store *store, const char *base_key, const char *key, tarn_str bytes);
+TARN_MUST tarn_code tarn_committer_publish(tarn_cx *cx, tarn_committer *committer, tarn_store *store, const char *base_key,
+                                           const char *key, tarn_str bytes);
 
 #endif

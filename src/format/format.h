@@ -1,6 +1,7 @@
 /* format.h: what a table format must do. Three formats fill this vtable; everything above is written once over it.
  *
- * A tarn_table is an open table: where it lies and how commits are published. A tarn_snapshot is one version of it: immutable, reference-counted, shared
+ * A tarn_table is an open table: where it lies and how commits are published. A tarn_snapshot is one version of it: immutable,
+ * reference-counted, shared
  * by threads. Callers use the tarn_table_… and tarn_snapshot_… functions, never the callbacks. */
 #ifndef TARN_FORMAT_FORMAT_H
 #define TARN_FORMAT_FORMAT_H
@@ -32,7 +33,8 @@ typedef struct tarn_at {
     const char *ref;
 } tarn_at;
 
-typedef enum tarn_transform { TARN_IDENTITY, TARN_BUCKET, TARN_TRUNCATE, TARN_YEARS, TARN_MONTHS, TARN_DAYS, TARN_HOURS, TARN_VOID_TRANSFORM } tarn_transform;
+typedef enum tarn_transform { TARN_IDENTITY, TARN_BUCKET, TARN_TRUNCATE, TARN_YEARS, TARN_MONTHS, TARN_DAYS, TARN_HOURS,
+                             TARN_VOID_TRANSFORM } tarn_transform;
 
 typedef struct tarn_partition_field {
     const char *name;
@@ -104,7 +106,8 @@ struct tarn_format {
 
     /* Whether the store's root holds a table of this format. One or two requests. */
     tarn_code (*detect)(tarn_cx *cx, tarn_store *store, bool *found);
-    /* Loads schema and properties of a version; files may be loaded later, by the first call that needs them. `prev` (NULL: none) is an older snapshot
+    /* Loads schema and properties of a version; files may be loaded later, by the first call that needs them. `prev` (NULL: none)
+     * is an older snapshot
      * of the same table whose work may be reused. NOTFOUND names the versions there are. The gate for features not supported is here. */
     tarn_code (*open)(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out);
     /* Called once, by the last tarn_snapshot_release. Frees everything, the arena too. */
@@ -125,7 +128,8 @@ struct tarn_format {
 
     /* WRITING. Required with TARN_CAN_WRITE. */
 
-    /* Refuses a change the format cannot express, before data is written; fills in what it implies (properties, defaults). `base` NULL: a new table. */
+    /* Refuses a change the format cannot express, before data is written; fills in what it implies (properties, defaults). `base`
+     * NULL: a new table. */
     tarn_code (*prepare)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change);
     /* Writes the metadata of the change on top of base and publishes it as *version, through the committer. EXISTS: somebody else was first.
      * Data files are durable already. */
@@ -137,9 +141,11 @@ struct tarn_format {
     tarn_code (*apply)(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out);
     /* Checkpoint, checksum, log clean-up, as due after `snapshot` was committed. A failure is logged, never passed on. */
     void (*maintain)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot);
-    /* Stores the positions `rows` as deleted, added to those `file` has already; gives the descriptor for tarn_add.deletes. NULL: not with this format. */
+    /* Stores the positions `rows` as deleted, added to those `file` has already; gives the descriptor for tarn_add.deletes. NULL:
+     * not with this format. */
     tarn_code (*write_deletes)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, const tarn_roaring64 *rows, const void **descriptor);
-    /* Calls keep(state, key) for every file below the root that a version younger than `retention_ms` needs (VACUUM removes the others), and says through
+    /* Calls keep(state, key) for every file below the root that a version younger than `retention_ms` needs (VACUUM removes the
+     * others), and says through
      * *retention_ms_min the least retention that is safe. */
     tarn_code (*needed)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms, void (*keep)(void *state, tarn_str key), void *state);
     int64_t (*retention_ms)(tarn_snapshot *snapshot);

@@ -1,7 +1,7 @@
 /* checkpoint_read.c: reads checkpoints of all shapes (1.5): classic, in parts, V2 as JSON or Parquet with sidecars. */
 #include <stdio.h>
 
-#include "format/delta/delta.h"
+#include "format/delta/snapshot.h"
 
 /* The Parquet files of a checkpoint as one SQL relation, and which columns it has. */
 typedef struct relation {
@@ -116,7 +116,8 @@ static tarn_code parquet_states(tarn_cx *cx, const relation *r, states *st) {
     }
 }
 
-static bool is_json(const tarn_delta_log *log) { return log->ckpt == TARN_DELTA_CKPT_V2 && tarn_str_ends(tarn_str_of(log->ckpt_keys.at[0]), ".json"); }
+static bool is_json(const tarn_delta_log *log) { return log->ckpt == TARN_DELTA_CKPT_V2 &&
+                                                tarn_str_ends(tarn_str_of(log->ckpt_keys.at[0]), ".json"); }
 
 /* All but the file actions of Parquet files. */
 static tarn_code read_states(tarn_cx *cx, tarn_delta_snapshot *s, tarn_conn **conn, states *st) {
@@ -141,7 +142,8 @@ tarn_code tarn_delta_checkpoint_states(tarn_cx *cx, tarn_delta_snapshot *s, bool
 
 /* The columns of file actions in the order take_rows reads them; what the files lack is NULL. */
 static void select_files(tarn_buf *sql, const relation *r, const char *kind) {
-    static const char *const MORE[] = {"deletionVector", "tags", "baseRowId", "defaultRowCommitVersion", "clusteringProvider", "extendedFileMetadata"};
+    static const char *const MORE[] = {"deletionVector", "tags", "baseRowId", "defaultRowCommitVersion", "clusteringProvider",
+                                       "extendedFileMetadata"};
     bool add = !strcmp(kind, "add");
     char path[64];
     tarn_buf_printf(sql, "SELECT %s.path", kind);
@@ -235,7 +237,8 @@ static tarn_code walk_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_kind
     return take_files(cx, &r, kind, fn, state);
 }
 
-tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_replay *r) { return walk_files(cx, s, TARN_DELTA_ADD, base_add, r); }
+tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s,
+                                      tarn_delta_replay *r) { return walk_files(cx, s, TARN_DELTA_ADD, base_add, r); }
 
 tarn_code tarn_delta_checkpoint_removes(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_action_fn *fn, void *state) {
     return walk_files(cx, s, TARN_DELTA_REMOVE, fn, state);

@@ -8,7 +8,8 @@ static tarn_schema *schema_of(bench *b, int n) {
     tarn_type *s = tarn_type_new(b->cx.arena, TARN_STRUCT);
     s->fields = TARN_NEW_ARRAY(b->cx.arena, tarn_field, (size_t)n);
     s->n_fields = (size_t)n;
-    for (int i = 0; i < n; i++) s->fields[i] = (tarn_field){.name = NAMES[i], .type = tarn_type_new(b->cx.arena, KINDS[i]), .nullable = true, .id = -1};
+    for (int i = 0; i < n; i++) s->fields[i] = (tarn_field){.name = NAMES[i], .type = tarn_type_new(b->cx.arena, KINDS[i]),
+                                                            .nullable = true, .id = -1};
     return s;
 }
 
@@ -62,8 +63,10 @@ static void writes_what_spark_reads(void **state) {
     tarn_change_metric(b.cx.arena, &c, "numFiles", 1);
     add(&b, &c, "p=a%2Fb c/part-1.parquet", "a/b c");
     tarn_leaf_stats stats[] = {
-        {.path = "id", .bounds = {.min = {.kind = TARN_INT64, .i = -5}, .max = {.kind = TARN_INT64, .i = 7}, .has_min = true, .has_max = true, .nulls = 1}},
-        {.path = "ts", .bounds = {.min = {.kind = TARN_TIMESTAMP, .i = -1}, .max = {.kind = TARN_TIMESTAMP, .i = 1500999}, .has_min = true, .has_max = true, .nulls = 0}},
+        {.path = "id", .bounds = {.min = {.kind = TARN_INT64, .i = -5}, .max = {.kind = TARN_INT64, .i = 7}, .has_min = true,
+                                  .has_max = true, .nulls = 1}},
+        {.path = "ts", .bounds = {.min = {.kind = TARN_TIMESTAMP, .i = -1}, .max = {.kind = TARN_TIMESTAMP, .i = 1500999},
+                                  .has_min = true, .has_max = true, .nulls = 0}},
         {.path = "f", .bounds = {.max = {.kind = TARN_FLOAT64, .f = 2.5}, .has_max = true, .maybe_nan = true, .nulls = -1}},
     };
     c.adds.at[0].stats = stats;
@@ -71,7 +74,8 @@ static void writes_what_spark_reads(void **state) {
     assert_int_equal(commit_on(&b, &s, &c), TARN_OK);
     const char *text = read_commit(&b, 1);
     assert_has(text, "{\"commitInfo\":{\"timestamp\":");
-    assert_has(text, "\"operationParameters\":{\"mode\":\"Append\"},\"readVersion\":0,\"isolationLevel\":\"WriteSerializable\",\"isBlindAppend\":true");
+    assert_has(text, "\"operationParameters\":{\"mode\":\"Append\"},\"readVersion\":0,\"isolationLevel\":\"WriteSerializable\","
+                     "\"isBlindAppend\":true");
     assert_has(text, "\"engineInfo\":\"Tarn/" TARN_VERSION "\",\"txnId\":\"");
     assert_has(text, "\"path\":\"p=a%252Fb%20c/part-1.parquet\",\"partitionValues\":{\"p\":\"a/b c\"}");
     assert_has(text, "{\\\"numRecords\\\":10,\\\"minValues\\\":{\\\"id\\\":-5,\\\"ts\\\":\\\"1969-12-31T23:59:59.999Z\\\"},"
@@ -174,6 +178,7 @@ static void settles_what_is_unknown(void **state) {
     tarn_snapshot_release(after);
     add(&b, &d, "two", "x");
     plan.kind = TARN_FAULT_FAIL;
+    plan.times = -1;
     tarn_fault_set(fault, &plan);
     after = NULL;
     assert_int_equal(tarn_commit(&b.cx, &table, s, &d, &after), TARN_IO);

@@ -1,5 +1,5 @@
 /* commit_write.c: writes a change as the next commit (1.3, 1.11), with statistics as delta-spark writes them. */
-#include "format/delta/delta.h"
+#include "format/delta/write.h"
 
 enum { INDEXED_LEAVES = 32, PREFIX_UNITS = 32, READ_BACK_US = 10 * 1000 * 1000 };
 
@@ -351,10 +351,12 @@ static void write_info(encoder *e) {
     tarn_jsonw_key(w, "operation"), tarn_jsonw_text(w, c->operation ? c->operation : "WRITE");
     tarn_jsonw_key(w, "operationParameters");
     tarn_jsonw_begin_object(w);
-    for (size_t i = 0; i < c->parameters.n; i++) tarn_jsonw_key(w, c->parameters.at[i].name), tarn_jsonw_raw(w, tarn_str_of(c->parameters.at[i].value));
+    for (size_t i = 0; i < c->parameters.n; i++) tarn_jsonw_key(w, c->parameters.at[i].name),
+            tarn_jsonw_raw(w, tarn_str_of(c->parameters.at[i].value));
     tarn_jsonw_end_object(w);
     if (e->base) tarn_jsonw_key(w, "readVersion"), tarn_jsonw_int(w, e->base->base.version);
-    tarn_jsonw_key(w, "isolationLevel"), tarn_jsonw_text(w, c->no_data_change ? "SnapshotIsolation" : serializable ? "Serializable" : "WriteSerializable");
+    tarn_jsonw_key(w, "isolationLevel"), tarn_jsonw_text(w, c->no_data_change ? "SnapshotIsolation" : serializable ? "Serializable"
+                                                         : "WriteSerializable");
     tarn_jsonw_key(w, "isBlindAppend"), tarn_jsonw_bool(w, blind(c));
     tarn_jsonw_key(w, "operationMetrics");
     tarn_jsonw_begin_object(w);

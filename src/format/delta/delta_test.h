@@ -8,15 +8,20 @@
 
 #include <cmocka.h>
 
-#include "format/delta/delta.h"
+#include "format/delta/write.h"
 
 extern const tarn_format tarn_format_delta;
 
-#define SCHEMA "\"schemaString\":\"{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[{\\\"name\\\":\\\"id\\\",\\\"type\\\":\\\"long\\\",\\\"nullable\\\":true,\\\"metadata\\\":{}},{\\\"name\\\":\\\"p\\\",\\\"type\\\":\\\"string\\\",\\\"nullable\\\":true,\\\"metadata\\\":{}}]}\""
+#define FIELD(name, type) "{\\\"name\\\":\\\"" name "\\\",\\\"type\\\":\\\"" type "\\\",\\\"nullable\\\":true,\\\"metadata\\\":{}}"
+#define SCHEMA "\"schemaString\":\"{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[" FIELD("id", "long") "," FIELD("p", "string") "]}\""
 #define PROTOCOL "{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":2}}\n"
-#define META_WITH(conf) "{\"metaData\":{\"id\":\"t\",\"format\":{\"provider\":\"parquet\",\"options\":{}}," SCHEMA ",\"partitionColumns\":[\"p\"],\"configuration\":{" conf "}}}\n"
+#define META_WITH(conf)                                                                                  \
+    "{\"metaData\":{\"id\":\"t\",\"format\":{\"provider\":\"parquet\",\"options\":{}}," SCHEMA            \
+    ",\"partitionColumns\":[\"p\"],\"configuration\":{" conf "}}}\n"
 #define META META_WITH("")
-#define ADD(path, p) "{\"add\":{\"path\":\"" path "\",\"partitionValues\":{\"p\":\"" p "\"},\"size\":10,\"modificationTime\":1,\"dataChange\":true}}\n"
+#define ADD(path, p)                                                                                      \
+    "{\"add\":{\"path\":\"" path "\",\"partitionValues\":{\"p\":\"" p "\"},"                               \
+    "\"size\":10,\"modificationTime\":1,\"dataChange\":true}}\n"
 #define REMOVE(path) "{\"remove\":{\"path\":\"" path "\",\"deletionTimestamp\":5,\"dataChange\":true}}\n"
 
 typedef struct bench {

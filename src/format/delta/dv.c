@@ -3,7 +3,7 @@
 
 #include "base/crypto.h"
 #include "codec/z85.h"
-#include "format/delta/delta.h"
+#include "format/delta/snapshot.h"
 
 enum {
     MAGIC_PORTABLE = 1681511377,
@@ -73,7 +73,8 @@ static tarn_code parse_bitmap(tarn_cx *cx, const tarn_delta_dv *dv, tarn_str dat
     else if (magic == MAGIC_NATIVE) TRY(from_native(cx, body, &rows));
     else return tarn_fail(cx, TARN_CORRUPT, "a deletion vector begins with %u, which is no known kind", magic);
     if ((int64_t)tarn_roaring64_cardinality(rows) != dv->cardinality)
-        return tarn_fail(cx, TARN_CORRUPT, "a deletion vector has %llu rows where the log says %lld", (unsigned long long)tarn_roaring64_cardinality(rows),
+        return tarn_fail(cx, TARN_CORRUPT, "a deletion vector has %llu rows where the log says %lld",
+                         (unsigned long long)tarn_roaring64_cardinality(rows),
                          (long long)dv->cardinality);
     *out = rows;
     rows = NULL;
@@ -99,7 +100,8 @@ static tarn_code read_dv_file(tarn_cx *cx, tarn_store *store, const tarn_delta_d
     tarn_range range = {.offset = dv->offset < 0 ? 0 : dv->offset, .length = dv->size + 8};
     TRY(get_bytes(cx, store, key, &range, &bytes));
     if (bytes.n != (size_t)dv->size + 8 || be32(bytes.data) != dv->size)
-        return tarn_fail(cx, TARN_CORRUPT, "deletion vector %s: %lld bytes at %lld are not as the log says", key, (long long)dv->size, (long long)range.offset);
+        return tarn_fail(cx, TARN_CORRUPT, "deletion vector %s: %lld bytes at %lld are not as the log says", key,
+                         (long long)dv->size, (long long)range.offset);
     tarn_str data = {bytes.data + 4, (size_t)dv->size};
     if (be32(data.p + data.n) != tarn_crc32(0, data.p, data.n)) return tarn_fail(cx, TARN_CORRUPT, "deletion vector %s: its checksum is wrong", key);
     return tarn_prefix(cx, parse_bitmap(cx, dv, data, out), "%s", key);
@@ -121,7 +123,8 @@ tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const t
     if (!tarn_delta_conf_true(&s->meta, "delta.enableDeletionVectors"))
         return tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "deletion vectors are off for this table"),
                          "ALTER TABLE t SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')");
-    if (file->rows < 0) return tarn_fail(cx, TARN_UNSUPPORTED, "%.*s: its row count is not recorded, which a deletion vector needs", (int)file->path.n, file->path.p);
+    if (file->rows < 0) return tarn_fail(cx, TARN_UNSUPPORTED, "%.*s: its row count is not recorded, which a deletion vector needs",
+                                         (int)file->path.n, file->path.p);
     tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) all = NULL;
     if (file->deletes) TRY(tarn_delta_deleted(cx, snapshot, file, &all));
     if (!all) all = tarn_roaring64_new();
@@ -140,7 +143,8 @@ tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const t
     tarn_uuid_v4(cx, uuid);
     if (!tarn_uuid_parse(tarn_str_of(uuid), raw)) return tarn_fail(cx, TARN_INTERNAL, "%s is no UUID", uuid);
     tarn_z85_encode(&id, raw, sizeof raw);
-    TRY(tarn_store_put(cx, snapshot->table->store, tarn_printf(cx, "deletion_vector_%s.bin", uuid), (tarn_str){bytes.data, bytes.n}, TARN_PUT_ABSENT, NULL, NULL));
+    TRY(tarn_store_put(cx, snapshot->table->store, tarn_printf(cx, "deletion_vector_%s.bin", uuid), (tarn_str){bytes.data, bytes.n},
+                       TARN_PUT_ABSENT, NULL, NULL));
     tarn_delta_dv *dv = TARN_NEW(cx->arena, tarn_delta_dv);
     *dv = (tarn_delta_dv){.storage = 'u', .offset = 1, .size = (int64_t)data.n, .cardinality = (int64_t)tarn_roaring64_cardinality(all)};
     dv->where = (tarn_str){tarn_arena_strndup(cx->arena, id.data, id.n), id.n};

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/pool.h"
-#include "format/delta/delta.h"
+#include "format/delta/snapshot.h"
 
 static tarn_code text_of(tarn_cx *cx, tarn_json *r, tarn_arena *arena, const char **out) {
     tarn_str s;
@@ -56,7 +56,8 @@ tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info
         else if (tarn_str_is(key, "isolationLevel")) TRY(text_of(cx, &r, arena, &e.isolation));
         else if (tarn_str_is(key, "userMetadata")) TRY(text_of(cx, &r, arena, &e.message));
         else if (tarn_str_is(key, "readVersion")) TRY(int_of(cx, &r, arena, &e.read_version));
-        else if (tarn_str_is(key, "isBlindAppend") && (r.kind == TARN_JSON_TRUE || r.kind == TARN_JSON_FALSE)) e.blind_append = r.kind == TARN_JSON_TRUE;
+        else if (tarn_str_is(key, "isBlindAppend") && (r.kind == TARN_JSON_TRUE ||
+                                                       r.kind == TARN_JSON_FALSE)) e.blind_append = r.kind == TARN_JSON_TRUE;
         else TRY(tarn_json_skip(cx, &r));
     }
     e.engine = engine ? engine : client;

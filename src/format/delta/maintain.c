@@ -1,7 +1,7 @@
 /* maintain.c: what follows a commit: checksum, checkpoint (1.5), log clean-up; and which files VACUUM has to leave. */
 #include "base/crypto.h"
 #include "base/log.h"
-#include "format/delta/delta.h"
+#include "format/delta/write.h"
 
 #define DAY_MS (24 * 3600 * 1000LL)
 
@@ -210,18 +210,20 @@ static tarn_code ckpt_removes(ckpt_writer *cw, tarn_delta_snapshot *s) {
 
 /* 1.5: the columns of a classic checkpoint, as types for from_json. */
 static const char COLUMNS[] =
-    "{\"txn\":{\"appId\":\"VARCHAR\",\"version\":\"BIGINT\",\"lastUpdated\":\"BIGINT\"},"
-    "\"add\":{\"path\":\"VARCHAR\",\"partitionValues\":\"MAP(VARCHAR, VARCHAR)\",\"size\":\"BIGINT\",\"modificationTime\":\"BIGINT\","
-    "\"dataChange\":\"BOOLEAN\",\"stats\":\"VARCHAR\",\"tags\":\"MAP(VARCHAR, VARCHAR)\",\"deletionVector\":{\"storageType\":\"VARCHAR\","
-    "\"pathOrInlineDv\":\"VARCHAR\",\"offset\":\"INTEGER\",\"sizeInBytes\":\"INTEGER\",\"cardinality\":\"BIGINT\"},\"baseRowId\":\"BIGINT\","
-    "\"defaultRowCommitVersion\":\"BIGINT\",\"clusteringProvider\":\"VARCHAR\"},"
-    "\"remove\":{\"path\":\"VARCHAR\",\"deletionTimestamp\":\"BIGINT\",\"dataChange\":\"BOOLEAN\",\"extendedFileMetadata\":\"BOOLEAN\","
-    "\"partitionValues\":\"MAP(VARCHAR, VARCHAR)\",\"size\":\"BIGINT\",\"deletionVector\":{\"storageType\":\"VARCHAR\",\"pathOrInlineDv\":\"VARCHAR\","
-    "\"offset\":\"INTEGER\",\"sizeInBytes\":\"INTEGER\",\"cardinality\":\"BIGINT\"},\"baseRowId\":\"BIGINT\",\"defaultRowCommitVersion\":\"BIGINT\"},"
-    "\"metaData\":{\"id\":\"VARCHAR\",\"name\":\"VARCHAR\",\"description\":\"VARCHAR\",\"format\":{\"provider\":\"VARCHAR\","
-    "\"options\":\"MAP(VARCHAR, VARCHAR)\"},\"schemaString\":\"VARCHAR\",\"partitionColumns\":[\"VARCHAR\"],"
-    "\"configuration\":\"MAP(VARCHAR, VARCHAR)\",\"createdTime\":\"BIGINT\"},"
-    "\"protocol\":{\"minReaderVersion\":\"INTEGER\",\"minWriterVersion\":\"INTEGER\",\"readerFeatures\":[\"VARCHAR\"],\"writerFeatures\":[\"VARCHAR\"]},"
+    "{\"txn\":{\"appId\":\"VARCHAR\",\"version\":\"BIGINT\",\"lastUpdated\":\"BIGINT\"},\"add\":{\"path\":\"VARCHAR\","
+    "\"partitionValues\":\"MAP(VARCHAR, VARCHAR)\",\"size\":\"BIGINT\",\"modificationTime\":\"BIGINT\","
+    "\"dataChange\":\"BOOLEAN\",\"stats\":\"VARCHAR\",\"tags\":\"MAP(VARCHAR, VARCHAR)\","
+    "\"deletionVector\":{\"storageType\":\"VARCHAR\",\"pathOrInlineDv\":\"VARCHAR\",\"offset\":\"INTEGER\","
+    "\"sizeInBytes\":\"INTEGER\",\"cardinality\":\"BIGINT\"},\"baseRowId\":\"BIGINT\","
+    "\"defaultRowCommitVersion\":\"BIGINT\",\"clusteringProvider\":\"VARCHAR\"},\"remove\":{\"path\":\"VARCHAR\","
+    "\"deletionTimestamp\":\"BIGINT\",\"dataChange\":\"BOOLEAN\",\"extendedFileMetadata\":\"BOOLEAN\","
+    "\"partitionValues\":\"MAP(VARCHAR, VARCHAR)\",\"size\":\"BIGINT\",\"deletionVector\":{\"storageType\":\"VARCHAR\","
+    "\"pathOrInlineDv\":\"VARCHAR\",\"offset\":\"INTEGER\",\"sizeInBytes\":\"INTEGER\",\"cardinality\":\"BIGINT\"},"
+    "\"baseRowId\":\"BIGINT\",\"defaultRowCommitVersion\":\"BIGINT\"},\"metaData\":{\"id\":\"VARCHAR\","
+    "\"name\":\"VARCHAR\",\"description\":\"VARCHAR\",\"format\":{\"provider\":\"VARCHAR\",\"options\":\"MAP(VARCHAR,"
+    " VARCHAR)\"},\"schemaString\":\"VARCHAR\",\"partitionColumns\":[\"VARCHAR\"],\"configuration\":\"MAP(VARCHAR,"
+    " VARCHAR)\",\"createdTime\":\"BIGINT\"},\"protocol\":{\"minReaderVersion\":\"INTEGER\","
+    "\"minWriterVersion\":\"INTEGER\",\"readerFeatures\":[\"VARCHAR\"],\"writerFeatures\":[\"VARCHAR\"]},"
     "\"domainMetadata\":{\"domain\":\"VARCHAR\",\"configuration\":\"VARCHAR\",\"removed\":\"BOOLEAN\"}}";
 
 static tarn_code ckpt_copy(ckpt_writer *cw, tarn_store *store, const char *temp) {
@@ -241,7 +243,8 @@ static tarn_code ckpt_copy(ckpt_writer *cw, tarn_store *store, const char *temp)
 
 static tarn_code write_hint(tarn_cx *cx, const tarn_delta_snapshot *s, int64_t actions, int64_t bytes) {
     tarn_auto_buf text = TARN_BUF(4096);
-    tarn_buf_printf(&text, "{\"version\":%lld,\"size\":%lld,\"sizeInBytes\":%lld,\"numOfAddFiles\":%zu}", (long long)s->base.version, (long long)actions,
+    tarn_buf_printf(&text, "{\"version\":%lld,\"size\":%lld,\"sizeInBytes\":%lld,\"numOfAddFiles\":%zu}",
+                    (long long)s->base.version, (long long)actions,
                     (long long)bytes, s->n_files);
     return tarn_store_put(cx, s->base.table->store, TARN_DELTA_LOG "_last_checkpoint", (tarn_str){text.data, text.n}, TARN_PUT_ALWAYS, NULL, NULL);
 }

@@ -37,7 +37,9 @@ static void replay_agrees_with_a_model(void **state) {
                 seed = seed * 1664525 + 1013904223;
                 if (seed >> 30) continue;
                 live[i] = !live[i];
-                tarn_buf_printf(&text, live[i] ? "{\"add\":{\"path\":\"f%d\",\"partitionValues\":{\"p\":\"%d\"},\"size\":1,\"modificationTime\":1,\"dataChange\":true}}\n"
+                tarn_buf_printf(&text, live[i]
+                                ? "{\"add\":{\"path\":\"f%d\",\"partitionValues\":{\"p\":\"%d\"},"
+                                  "\"size\":1,\"modificationTime\":1,\"dataChange\":true}}\n"
                                                : "{\"remove\":{\"path\":\"f%d\",\"dataChange\":true,\"deletionTimestamp\":%d}}\n", i, v);
             }
             put_commit(&b, v, text.data ? text.data : "");
@@ -78,7 +80,8 @@ static void hostile_logs(void **state) {
         {"{\"protocol\":{\"minReaderVersion\":4,\"minWriterVersion\":7}}\n" META, "reader version 4"},
         {"{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":[\"new\"],\"writerFeatures\":[\"new\"]}}\n" META,
          "reader feature \"new\" is not supported"},
-        {PROTOCOL "{\"metaData\":{\"id\":\"x\",\"schemaString\":\"{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[{\\\"name\\\":\\\"a\\\",\\\"type\\\":\\\"geo\\\"}]}\"}}\n",
+        {PROTOCOL "{\"metaData\":{\"id\":\"x\","
+                  "\"schemaString\":\"{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[{\\\"name\\\":\\\"a\\\",\\\"type\\\":\\\"geo\\\"}]}\"}}\n",
          "type \"geo\""},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -130,7 +133,8 @@ static void gaps_hints_and_checksums(void **state) {
 
 #define STATS(path, min, max, nulls)                                                                                                              \
     "{\"add\":{\"path\":\"" path "\",\"partitionValues\":{\"p\":\"" path "\"},\"size\":1,\"modificationTime\":1,\"dataChange\":true,\"stats\":"  \
-    "\"{\\\"numRecords\\\":10,\\\"minValues\\\":{\\\"id\\\":" min "},\\\"maxValues\\\":{\\\"id\\\":" max "},\\\"nullCount\\\":{\\\"id\\\":" nulls "}}\"}}\n"
+    "\"{\\\"numRecords\\\":10,\\\"minValues\\\":{\\\"id\\\":" min "},"  \
+    "\\\"maxValues\\\":{\\\"id\\\":" max "},\\\"nullCount\\\":{\\\"id\\\":" nulls "}}\"}}\n"
 
 static void pruning(void **state) {
     (void)state;
@@ -164,10 +168,12 @@ static void travel_by_time(void **state) {
     (void)state;
     bench b;
     bench_open(&b);
-    put_commit(&b, 0, "{\"commitInfo\":{\"inCommitTimestamp\":1000}}\n{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":7,\"writerFeatures\":[\"inCommitTimestamp\"]}}\n"
+    put_commit(&b, 0, "{\"commitInfo\":{\"inCommitTimestamp\":1000}}\n{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":7,"
+                      "\"writerFeatures\":[\"inCommitTimestamp\"]}}\n"
                       META_WITH("\"delta.enableInCommitTimestamps\":\"true\""));
     put_commit(&b, 1, "{\"commitInfo\":{\"inCommitTimestamp\":2000}}\n" ADD("a", "x"));
-    put_commit(&b, 2, "{\"commitInfo\":{\"inCommitTimestamp\":3000,\"operation\":\"WRITE\",\"isBlindAppend\":true,\"operationParameters\":{\"a\":[1,null]}}}\n" ADD("b", "x"));
+    put_commit(&b, 2, "{\"commitInfo\":{\"inCommitTimestamp\":3000,\"operation\":\"WRITE\",\"isBlindAppend\":true,"
+                      "\"operationParameters\":{\"a\":[1,null]}}}\n" ADD("b", "x"));
     static const int64_t WANT[][2] = {{1000, 0}, {1999, 0}, {2000, 1}, {2999, 1}, {3000, 2}, {9000, 2}};
     for (size_t i = 0; i < sizeof WANT / sizeof WANT[0]; i++) {
         tarn_snapshot *s = NULL;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/crypto.h"
-#include "format/delta/delta.h"
+#include "format/delta/write.h"
 
 /* Properties that ask for a feature when they are true. */
 static const struct {
@@ -89,9 +89,11 @@ static tarn_code plan_property(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *
 
 static tarn_code plan_type(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const char *column, const tarn_type *type) {
     static const char *const CAST[] = {[TARN_TIME] = "VARCHAR", [TARN_TIMESTAMP_NS] = "TIMESTAMPTZ", [TARN_TIMESTAMP_NTZ_NS] = "TIMESTAMP",
-                                       [TARN_FIXED] = "BLOB", [TARN_UUID] = "VARCHAR", [TARN_VARIANT] = "VARCHAR", [TARN_VOID] = "VARCHAR", [TARN_MAP] = NULL};
+                                       [TARN_FIXED] = "BLOB", [TARN_UUID] = "VARCHAR", [TARN_VARIANT] = "VARCHAR",
+                                               [TARN_VOID] = "VARCHAR", [TARN_MAP] = NULL};
     if (CAST[type->kind <= TARN_MAP ? type->kind : TARN_MAP])
-        return tarn_fail(cx, TARN_UNSUPPORTED, "column %s: delta tables cannot hold type %s; cast it to %s", column, tarn_kind_name(type->kind), CAST[type->kind]);
+        return tarn_fail(cx, TARN_UNSUPPORTED, "column %s: delta tables cannot hold type %s; cast it to %s", column,
+                         tarn_kind_name(type->kind), CAST[type->kind]);
     if (type->kind == TARN_TIMESTAMP_NTZ) TRY(enable(cx, arena, plan, "timestampNtz"));
     for (size_t i = 0; i < type->n_fields; i++) {
         const tarn_field *f = &type->fields[i];
@@ -144,7 +146,8 @@ static tarn_code evolve(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, c
     bool mapped = plan->mapping != TARN_DELTA_MAP_NONE;
     for (size_t i = 0; old->kind == TARN_STRUCT && i < old->n_fields; i++) {
         if (field_named(now, &old->fields[i]) || mapped) continue;
-        TRY(tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "column %s%s cannot be renamed or dropped without column mapping", parent, old->fields[i].name),
+        TRY(tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "column %s%s cannot be renamed or dropped without column mapping", parent,
+                                    old->fields[i].name),
                       "ALTER TABLE t SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"));
     }
     for (size_t i = 0; i < now->n_fields; i++) {

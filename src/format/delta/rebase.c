@@ -1,5 +1,5 @@
 /* rebase.c: whether a change is still true after others' commits: the rules of delta-spark's ConflictChecker, in its order (1.11). */
-#include "format/delta/delta.h"
+#include "format/delta/write.h"
 
 typedef enum isolation { SNAPSHOT, WRITE_SERIALIZABLE, SERIALIZABLE } isolation;
 

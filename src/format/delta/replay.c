@@ -1,5 +1,5 @@
 /* replay.c: reconciles file actions: of each (path, deletion vector) the newest action is in force. */
-#include "format/delta/delta.h"
+#include "format/delta/snapshot.h"
 
 #include <stdlib.h>
 

@@ -79,7 +79,8 @@ static tarn_code parse_fields(parser *p, const char *where, const tarn_json_valu
         const tarn_json_value *in = &fields->items[i];
         tarn_field *f = &type->fields[i];
         tarn_str name = tarn_json_as_str(tarn_json_get(in, "name"));
-        if (!name.p || memchr(name.p, 0, name.n)) return tarn_fail(p->cx, TARN_CORRUPT, "schema: field %zu of %s has no name", i, where[0] ? where : "the table");
+        if (!name.p || memchr(name.p, 0, name.n)) return tarn_fail(p->cx, TARN_CORRUPT, "schema: field %zu of %s has no name", i,
+                                                                   where[0] ? where : "the table");
         f->name = own(p, name);
         f->nullable = tarn_json_as_bool(tarn_json_get(in, "nullable"), true);
         f->id = -1;

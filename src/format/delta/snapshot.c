@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/pool.h"
-#include "format/delta/delta.h"
+#include "format/delta/write.h"
 
 enum { WINDOW_BYTES = 16 << 20, WINDOW_FILES = 64, MEMS_MAX = 64 };
 

@@ -1,5 +1,5 @@
 /* stats.c: which files can match: partition values, and statistics parsed once per referenced column into arrays. */
-#include "format/delta/delta.h"
+#include "format/delta/snapshot.h"
 
 enum { WANTED_MAX = 64, PARTS_MAX = 32, HAS_MIN = 1, HAS_MAX = 2, EXACT = 4, TRUNCATED_AT = 32, MS_US = 1000 };
 

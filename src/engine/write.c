@@ -1,0 +1,225 @@
+/* write.c: rows into Parquet files through DuckDB's COPY, and what it reports of each file. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "engine/internal.h"
+
+/* FILE_SIZE_BYTES is also what makes COPY choose names in a folder: without a limit it is given one that nothing reaches. */
+static const int64_t no_limit = INT64_C(1) << 50;
+
+enum { SQL_MAX = 64 << 20 };
+
+static const char *file_name(const tarn_field *field) { return field->physical ? field->physical : field->name; }
+
+static bool has_ids(const tarn_field *field) {
+    if (field->id >= 0) return true;
+    for (size_t i = 0; i < field->type->n_fields; i++)
+        if (has_ids(&field->type->fields[i])) return true;
+    return false;
+}
+
+static void put_ids(tarn_buf *sql, const char *name, const tarn_field *field) {
+    tarn_buf_sql_name(sql, name);
+    if (!field->type->n_fields) return tarn_buf_printf(sql, ": %d", (int)field->id);
+    const char *comma = "";
+    tarn_buf_puts(sql, ": {");
+    if (field->id >= 0) {
+        tarn_buf_printf(sql, "__duckdb_field_id: %d", (int)field->id);
+        comma = ", ";
+    }
+    for (size_t i = 0; i < field->type->n_fields; i++) {
+        const tarn_field *child = &field->type->fields[i];
+        if (!has_ids(child)) continue;
+        tarn_buf_puts(sql, comma);
+        comma = ", ";
+        bool list = field->type->kind == TARN_LIST, map = field->type->kind == TARN_MAP;
+        put_ids(sql, list ? "element" : map ? i ? "value" : "key" : file_name(child), child);
+    }
+    tarn_buf_putc(sql, '}');
+}
+
+static bool is_partition(const tarn_write_spec *spec, const char *name) {
+    for (size_t i = 0; i < spec->n_partition_by; i++)
+        if (tarn_name_eq(spec->partition_by[i], name)) return true;
+    return false;
+}
+
+static void put_field_ids(tarn_buf *sql, const tarn_write_spec *spec) {
+    const char *before = ", FIELD_IDS {";
+    for (size_t i = 0; spec->schema && i < spec->schema->n_fields; i++) {
+        const tarn_field *field = &spec->schema->fields[i];
+        if (!has_ids(field) || is_partition(spec, file_name(field))) continue;
+        tarn_buf_puts(sql, before);
+        before = ", ";
+        put_ids(sql, file_name(field), field);
+    }
+    if (before[2] == 0) tarn_buf_putc(sql, '}');
+}
+
+static tarn_code copy_sql(tarn_cx *cx, const tarn_write_spec *spec, const char *prefix, char **out) {
+    tarn_auto_buf sql = TARN_BUF(SQL_MAX);
+    tarn_buf_printf(&sql, "COPY (%s\n) TO ", spec->select);
+    tarn_buf_sql_string(&sql, spec->directory);
+    tarn_buf_puts(&sql, " (FORMAT parquet, RETURN_STATS, APPEND, COMPRESSION ");
+    tarn_buf_sql_string(&sql, spec->compression ? spec->compression : "zstd");
+    tarn_buf_puts(&sql, ", FILENAME_PATTERN ");
+    tarn_buf_sql_string(&sql, tarn_printf(cx, "%s{uuidv7}", prefix));
+    for (size_t i = 0; i < spec->n_partition_by; i++) {
+        tarn_buf_puts(&sql, i ? ", " : ", PARTITION_BY (");
+        tarn_buf_sql_name(&sql, spec->partition_by[i]);
+    }
+    if (spec->n_partition_by) tarn_buf_putc(&sql, ')');
+    else tarn_buf_printf(&sql, ", FILE_SIZE_BYTES %lld", (long long)(spec->file_size > 0 ? spec->file_size : no_limit));
+    put_field_ids(&sql, spec);
+    tarn_buf_putc(&sql, ')');
+    char *text = tarn_buf_take(&sql, cx->arena);
+    if (!text) return tarn_fail(cx, TARN_LIMIT, "the statement that writes the rows is longer than %d bytes", SQL_MAX);
+    *out = text;
+    return TARN_OK;
+}
+
+/* "st"."p" to st.p. */
+static char *plain_path(tarn_arena *arena, tarn_str quoted) {
+    char *out = tarn_arena_strndup(arena, quoted.p, quoted.n);
+    size_t n = 0;
+    bool inside = false;
+    for (size_t i = 0; i < quoted.n; i++) {
+        if (quoted.p[i] == '"' && inside && i + 1 < quoted.n && quoted.p[i + 1] == '"') i++;
+        else if (quoted.p[i] == '"') {
+            inside = !inside;
+            continue;
+        }
+        out[n++] = quoted.p[i];
+    }
+    out[n] = 0;
+    return out;
+}
+
+static const char *copy_str(tarn_arena *arena, tarn_column c, int64_t row) {
+    if (tarn_column_null(c, row)) return NULL;
+    tarn_str s = tarn_column_str(c, row);
+    return tarn_arena_strndup(arena, s.p, s.n);
+}
+
+static void read_leaf(tarn_arena *arena, tarn_column pairs, int64_t begin, int64_t end, tarn_written_leaf *leaf) {
+    tarn_column keys = tarn_column_child(pairs, 0), values = tarn_column_child(pairs, 1);
+    for (int64_t i = begin; i < end; i++) {
+        tarn_str key = tarn_column_str(keys, i), value = tarn_column_str(values, i);
+        if (tarn_str_is(key, "min")) leaf->min = copy_str(arena, values, i);
+        else if (tarn_str_is(key, "max")) leaf->max = copy_str(arena, values, i);
+        else if (tarn_str_is(key, "null_count") && !tarn_parse_i64(value, &leaf->nulls)) leaf->nulls = -1;
+        else if (tarn_str_is(key, "has_nan")) {
+            leaf->has_nan_known = true;
+            leaf->has_nan = !tarn_str_is(value, "false");
+        }
+    }
+}
+
+static void read_leaves(tarn_arena *arena, tarn_column stats, int64_t row, tarn_written_file *file) {
+    int64_t begin, end;
+    tarn_column entries = tarn_column_list(stats, row, &begin, &end);
+    tarn_column paths = tarn_column_child(entries, 0), maps = tarn_column_child(entries, 1);
+    tarn_written_leaf *leaves = TARN_NEW_ARRAY(arena, tarn_written_leaf, (size_t)(end - begin));
+    for (int64_t i = begin; i < end; i++) {
+        tarn_written_leaf *leaf = &leaves[i - begin];
+        int64_t from, to;
+        leaf->path = plain_path(arena, tarn_column_str(paths, i));
+        leaf->nulls = -1;
+        tarn_column pairs = tarn_column_list(maps, i, &from, &to);
+        read_leaf(arena, pairs, from, to, leaf);
+    }
+    file->leaves = leaves;
+    file->n_leaves = (size_t)(end - begin);
+}
+
+static void read_partition(tarn_arena *arena, tarn_column all, int64_t row, const tarn_write_spec *spec, tarn_written_file *file) {
+    int64_t begin, end;
+    tarn_column entries = tarn_column_list(all, row, &begin, &end);
+    tarn_column keys = tarn_column_child(entries, 0), values = tarn_column_child(entries, 1);
+    const char **partition = TARN_NEW_ARRAY(arena, const char *, spec->n_partition_by);
+    for (int64_t i = begin; i < end; i++) {
+        const char *key = copy_str(arena, keys, i);
+        for (size_t k = 0; key && k < spec->n_partition_by; k++)
+            if (tarn_name_eq(spec->partition_by[k], key)) partition[k] = copy_str(arena, values, i);
+    }
+    file->partition = partition;
+}
+
+typedef TARN_VEC(tarn_written_file) written_files;
+
+static tarn_code read_file(tarn_cx *cx, tarn_column all, int64_t row, const tarn_write_spec *spec, written_files *files) {
+    const char *name = copy_str(cx->arena, tarn_column_named(all, "filename"), row);
+    size_t n = strlen(spec->directory);
+    if (!name || strncmp(name, spec->directory, n) != 0) return tarn_fail(cx, TARN_INTERNAL, "COPY wrote %s, which is not in %s", name ? name : "?", spec->directory);
+    int64_t rows = tarn_column_int(tarn_column_named(all, "count"), row);
+    if (rows == 0) {
+        if (unlink(name) != 0 && errno != ENOENT) return tarn_fail(cx, tarn_errno_code(errno), "cannot remove %s: %s", name, tarn_errno_text(cx, errno));
+        return TARN_OK;
+    }
+    tarn_written_file *file = TARN_PUSH(cx->arena, files);
+    const char *path = name + n;
+    while (*path == '/') path++;
+    *file = (tarn_written_file){.path = path, .rows = rows, .size = tarn_column_int(tarn_column_named(all, "file_size_bytes"), row)};
+    read_leaves(cx->arena, tarn_column_named(all, "column_statistics"), row, file);
+    if (spec->n_partition_by) read_partition(cx->arena, tarn_column_named(all, "partition_keys"), row, spec, file);
+    return TARN_OK;
+}
+
+static tarn_code read_report(tarn_cx *cx, tarn_rows *rows, const tarn_write_spec *spec, written_files *files) {
+    for (;;) {
+        tarn_auto(struct ArrowArray, tarn_array_release) batch = {0};
+        TRY(tarn_rows_next(cx, rows, &batch));
+        if (!batch.release) return TARN_OK;
+        tarn_column all = {.schema = tarn_rows_schema(rows), .array = &batch};
+        for (int64_t row = 0; row < batch.length; row++) TRY(read_file(cx, all, row, spec, files));
+    }
+}
+
+/* Files of a call that failed have its unique prefix. Folders stay: another writer may be about to use them. */
+static void remove_written(int parent, const char *path, const char *prefix, size_t depth) {
+    int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (parent == AT_FDCWD ? 0 : O_NOFOLLOW));
+    if (fd < 0) return;
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) unlinkat(fd, entry->d_name, 0);
+        else if (depth && entry->d_name[0] != '.') remove_written(fd, entry->d_name, prefix, depth - 1);
+    }
+    closedir(dir);
+}
+
+static tarn_code run_copy(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *spec, const char *prefix, written_files *files) {
+    char *sql;
+    tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
+    TRY(copy_sql(cx, spec, prefix, &sql));
+    tarn_code code = tarn_conn_query(cx, conn, sql, spec->binds, spec->n_binds, &rows);
+    if (conn->error_at >= 0) conn->error_at -= (int64_t)strlen("COPY (");
+    if (conn->error_at < 0) conn->error_at = -1;
+    TRY(code);
+    return read_report(cx, rows, spec, files);
+}
+
+tarn_code tarn_engine_write(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *spec, tarn_written_file **out, size_t *n) {
+    unsigned char bytes[4];
+    char hex[2 * sizeof bytes + 1];
+    written_files files = {0};
+    tarn_random(cx, bytes, sizeof bytes);
+    tarn_hex(bytes, sizeof bytes, hex);
+    const char *prefix = tarn_printf(cx, "%s%s-", spec->file_prefix ? spec->file_prefix : "part-", hex);
+    tarn_code code = run_copy(cx, conn, spec, prefix, &files);
+    if (code != TARN_OK) {
+        remove_written(AT_FDCWD, spec->directory, prefix, spec->n_partition_by);
+        return code;
+    }
+    *out = files.at;
+    *n = files.n;
+    return TARN_OK;
+}

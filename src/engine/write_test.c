@@ -1,0 +1,338 @@
+/* write_test.c: rows handed in, Z-order keys, rows left out as deleted, and Parquet files written, through DuckDB. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/engine.h"
+
+typedef struct fixture {
+    tarn_cx cx;
+    tarn_conf *conf;
+    tarn_engine *engine;
+    tarn_conn *conn;
+    char dir[64];
+} fixture;
+
+static void ok(fixture *f, tarn_code code) {
+    if (code != TARN_OK) fail_msg("%s: %s", tarn_code_name(code), f->cx.error.message);
+}
+
+static int setup(void **state) {
+    fixture *f = calloc(1, sizeof *f);
+    f->conf = tarn_conf_defaults();
+    tarn_cx_init(&f->cx, f->conf);
+    strcpy(f->dir, "/tmp/tarn write 'é' XXXXXX");
+    if (!mkdtemp(f->dir)) abort();
+    f->engine = tarn_engine_new(tarn_printf(&f->cx, "%s/tmp", f->dir));
+    ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &f->conn));
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    fixture *f = *state;
+    tarn_conn_close(f->conn);
+    tarn_engine_free(f->engine);
+    if (system(tarn_printf(&f->cx, "rm -rf -- \"%s\"", f->dir)) != 0) abort();
+    tarn_cx_done(&f->cx);
+    tarn_conf_free(f->conf);
+    free(f);
+    return 0;
+}
+
+static const char *text(fixture *f, const char *sql) {
+    char *out = NULL;
+    ok(f, tarn_conn_text(&f->cx, f->conn, sql, &out));
+    return out;
+}
+
+static void check(fixture *f, const char *sql, const char *expected) {
+    const char *got = text(f, sql);
+    if (!got || strcmp(got, expected) != 0) fail_msg("%s: got %s, expected %s", sql, got ? got : "null", expected);
+}
+
+static const tarn_rowset_column columns[] = {{"t x", "u"}, {"l", "l"}, {"i", "i"}, {"g", "g"}, {"b", "b"}, {"ts", "tsu:UTC"}, {"d", "tdD"}, {"z", "z"}};
+
+static tarn_rowset *make_rows(int n) {
+    tarn_rowset *rows = tarn_rowset_new(columns, 8);
+    for (int i = 0; i < n; i++) {
+        if (i % 3 == 2) {
+            for (int k = 0; k < 8; k++) tarn_rowset_null(rows);
+            continue;
+        }
+        char name[32];
+        snprintf(name, sizeof name, "row é %d", i);
+        tarn_rowset_text(rows, name);
+        tarn_rowset_int(rows, INT64_C(10000000000) * i);
+        tarn_rowset_int(rows, -i);
+        tarn_rowset_double(rows, i / 2.0);
+        tarn_rowset_int(rows, i % 2);
+        tarn_rowset_int(rows, INT64_C(1000000) * i);
+        tarn_rowset_int(rows, i);
+        tarn_rowset_str(rows, (tarn_str){"\0\xff", 2});
+    }
+    return rows;
+}
+
+static void ingest(fixture *f, const char *name, int n) {
+    struct ArrowArrayStream stream;
+    tarn_rowset *rows = make_rows(n);
+    ok(f, tarn_rowset_stream(&f->cx, &rows, &stream));
+    ok(f, tarn_conn_ingest(&f->cx, f->conn, name, &stream));
+    stream.release(&stream);
+}
+
+static void test_ingest(void **state) {
+    fixture *f = *state;
+    ingest(f, "in \"put\" é", 10000);
+    check(f, "SELECT count(*) || ' ' || count(\"t x\") || ' ' || max(l) || ' ' || min(i) || ' ' || max(g) || ' ' || count(*) FILTER (b) FROM \"in \"\"put\"\" é\"",
+          "10000 6667 99990000000000 -9999 4999.5 3334");
+    check(f, "SELECT typeof(ts) || typeof(d) || typeof(z) || ts || d || z || \"t x\" FROM \"in \"\"put\"\" é\" WHERE i = -9999",
+          "TIMESTAMP WITH TIME ZONEDATEBLOB1970-01-01 02:46:39+001997-05-18\\x00\\xFFrow é 9999");
+    ingest(f, "in \"put\" é", 0);
+    check(f, "SELECT count(*) FROM \"in \"\"put\"\" é\"", "0");
+    ingest(f, "in \"put\" é", 1);
+    check(f, "SELECT count(*) FROM \"in \"\"put\"\" é\"", "1");
+}
+
+/* Nested values out of one connection and into another. */
+static void test_ingest_nested(void **state) {
+    fixture *f = *state;
+    tarn_conn *other;
+    tarn_rows *rows;
+    struct ArrowArrayStream stream;
+    static const char source[] = "SELECT i, [i, NULL, i + 1] l, {'a': i, 'b': [{'c': i::VARCHAR}]} st, MAP{'k' || i: i} m, CASE i % 4 WHEN 1 THEN 'x' ELSE 'y' END::ENUM('x','y') e, "
+                                 "CASE i % 3 WHEN 0 THEN i::DECIMAL(30,5) END de FROM range(9000) r(i)";
+    ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &other));
+    ok(f, tarn_conn_query(&f->cx, other, source, NULL, 0, &rows));
+    ok(f, tarn_rows_stream(&f->cx, rows, other, &stream));
+    ok(f, tarn_conn_ingest(&f->cx, f->conn, "nested", &stream));
+    stream.release(&stream);
+    check(f, tarn_printf(&f->cx, "SELECT count(*) FROM (SELECT i, l, st, m, e::VARCHAR, de FROM nested EXCEPT ALL SELECT i, l, st, m, e::VARCHAR, de FROM (%s))", source), "0");
+    check(f, "SELECT count(*) || ' ' || sum(st.b[1].c::INT) FROM nested", "9000 40495500");
+}
+
+static void test_ingest_error(void **state) {
+    fixture *f = *state;
+    tarn_conn *other;
+    tarn_rows *rows;
+    struct ArrowArrayStream stream;
+    char *out;
+    ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &other));
+    ok(f, tarn_conn_query(&f->cx, other, "SELECT CASE WHEN range = 2000000 THEN error('late') ELSE range::VARCHAR END x FROM range(3000000)", NULL, 0, &rows));
+    ok(f, tarn_rows_stream(&f->cx, rows, other, &stream));
+    assert_int_equal(tarn_conn_ingest(&f->cx, f->conn, "broken", &stream), TARN_INVALID);
+    assert_non_null(strstr(f->cx.error.message, "late"));
+    stream.release(&stream);
+    assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT count(*) FROM broken", &out), TARN_NOTFOUND);
+    assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT count(*) FROM tarn_feed(1)", &out), TARN_INVALID);
+    check(f, "SELECT 1", "1");
+}
+
+static void test_zorder(void **state) {
+    fixture *f = *state;
+    check(f, "SELECT hex(tarn_z(1::UBIGINT << 63))", "8000000000000000");
+    check(f, "SELECT hex(tarn_z(0, 1::UBIGINT << 63))", "40000000000000000000000000000000");
+    check(f, "SELECT hex(tarn_z(3, 1))", "0000000000000000000000000000000B");
+    check(f, "SELECT hex(tarn_z(NULL, 1))", "00000000000000000000000000000001");
+    check(f, "SELECT string_agg(x || y, ' ' ORDER BY tarn_z(x::UBIGINT, y::UBIGINT)) FROM range(2) a(x), range(2) b(y)", "00 01 10 11");
+    check(f, "SELECT count(DISTINCT tarn_z(x, x % 7, x % 11)) FROM (SELECT range::UBIGINT x FROM range(5000))", "5000");
+    char *out;
+    assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT tarn_z()", &out), TARN_INVALID);
+}
+
+typedef struct deleted {
+    int calls, freed;
+} deleted;
+
+static bool is_dirty(void *state, uint64_t file) {
+    (void)state;
+    return file == 1;
+}
+
+static void contains(void *state, uint64_t file, const int64_t *rows, size_t n, uint8_t *out) {
+    __atomic_add_fetch(&((deleted *)state)->calls, 1, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < n; i++) out[i] = file == 1 && rows[i] % 10 == 0;
+}
+
+static void free_deleted(void *state) { ((deleted *)state)->freed++; }
+
+static void test_live(void **state) {
+    fixture *f = *state;
+    deleted d = {0};
+    uint64_t scan, second;
+    tarn_scan_deletes deletes = {is_dirty, contains, free_deleted, &d};
+    ok(f, tarn_engine_add_deletes(&f->cx, f->engine, &deletes, &scan));
+    ok(f, tarn_engine_add_deletes(&f->cx, f->engine, &deletes, &second));
+    for (int i = 0; i < 2; i++) {
+        tarn_written_file *files;
+        size_t n;
+        tarn_write_spec spec = {.select = "SELECT range AS k FROM range(5000)", .directory = f->dir, .file_prefix = i ? "b-" : "a-", .compression = "snappy"};
+        ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
+        assert_int_equal(n, 1);
+    }
+    char *path = tarn_sql_string(f->cx.arena, tarn_printf(&f->cx, "%s/*.parquet", f->dir));
+    check(f, tarn_printf(&f->cx, "SELECT count(*) || ' ' || sum(k) FROM read_parquet(%s) WHERE tarn_live(%llu, file_index, file_row_number)", path, (unsigned long long)scan),
+          tarn_printf(&f->cx, "9500 %d", 4999 * 5000 - 10 * 499 * 500 / 2));
+    assert_true(d.calls > 0);
+    check(f, tarn_printf(&f->cx, "SELECT count(*) FROM read_parquet(%s) WHERE tarn_live(%llu, file_index, file_row_number) AND k = 20", path, (unsigned long long)scan), "1");
+    check(f, tarn_printf(&f->cx, "SELECT count(*) || ' ' || count(*) FILTER (x) FROM (SELECT tarn_live(%llu, CASE WHEN range %% 2 = 0 THEN range %% 3 END::UBIGINT, range) x FROM range(10))",
+                         (unsigned long long)scan), "10 5");
+    tarn_engine_drop_deletes(f->engine, scan);
+    assert_int_equal(d.freed, 1);
+    char *out;
+    assert_int_equal(tarn_conn_text(&f->cx, f->conn, tarn_printf(&f->cx, "SELECT tarn_live(%llu, 0, range) FROM range(3)", (unsigned long long)scan), &out), TARN_INVALID);
+    assert_non_null(strstr(f->cx.error.message, "tarn_live"));
+    tarn_engine_drop_deletes(f->engine, scan);
+    assert_int_equal(d.freed, 1);
+    check(f, tarn_printf(&f->cx, "SELECT tarn_live(%llu, 1, 10)", (unsigned long long)second), "false");
+    tarn_engine_drop_deletes(f->engine, second);
+}
+
+static const tarn_written_leaf *leaf(const tarn_written_file *file, const char *path) {
+    for (size_t i = 0; i < file->n_leaves; i++)
+        if (strcmp(file->leaves[i].path, path) == 0) return &file->leaves[i];
+    fail_msg("no leaf %s", path);
+    return NULL;
+}
+
+static void test_write_nested(void **state) {
+    fixture *f = *state;
+    tarn_arena *a = f->cx.arena;
+    tarn_type *integer = tarn_type_new(a, TARN_INT32), *st = tarn_type_new(a, TARN_STRUCT), *schema = tarn_type_new(a, TARN_STRUCT);
+    tarn_type *list = tarn_type_list(a, integer, true), *map = tarn_type_map(a, tarn_type_new(a, TARN_STRING), integer, true);
+    list->fields[0].id = 7;
+    map->fields[0].id = 13;
+    map->fields[1].id = 14;
+    tarn_field members[] = {{.name = "p q", .type = integer, .id = 5}, {.name = "r", .type = tarn_type_new(a, TARN_FLOAT64), .id = -1}};
+    st->fields = members;
+    st->n_fields = 2;
+    tarn_field fields[] = {{.name = "logical", .physical = "a \"b\" é", .type = integer, .id = 1}, {.name = "st", .type = st, .id = 4},
+                           {.name = "l", .type = list, .id = 6}, {.name = "m", .type = map, .id = 12}};
+    schema->fields = fields;
+    schema->n_fields = 4;
+    tarn_value one = {.kind = TARN_INT32, .i = 1};
+    tarn_bind bind = {.value = one};
+    tarn_write_spec spec = {.select = "SELECT i::INT + $1 AS \"a \"\"b\"\" é\", {'p q': i::INT, 'r': CASE i WHEN 2 THEN 'nan'::DOUBLE ELSE i END} AS st, [i::INT, NULL] AS l, "
+                                      "MAP{'k': i::INT} AS m FROM range(3) t(i) -- c",
+                            .directory = f->dir, .file_prefix = "part-", .schema = schema, .compression = "zstd", .binds = &bind, .n_binds = 1};
+    tarn_written_file *files;
+    size_t n;
+    ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
+    assert_int_equal(n, 1);
+    assert_int_equal(files[0].rows, 3);
+    assert_true(strncmp(files[0].path, "part-", 5) == 0 && !strchr(files[0].path, '/'));
+    struct stat st_file;
+    assert_int_equal(stat(tarn_printf(&f->cx, "%s/%s", f->dir, files[0].path), &st_file), 0);
+    assert_int_equal(st_file.st_size, files[0].size);
+    assert_string_equal(leaf(files, "a \"b\" é")->min, "1");
+    assert_string_equal(leaf(files, "a \"b\" é")->max, "3");
+    assert_int_equal(leaf(files, "st.p q")->nulls, 0);
+    assert_true(leaf(files, "st.r")->has_nan_known && leaf(files, "st.r")->has_nan);
+    assert_string_equal(leaf(files, "st.r")->max, "1.0");
+    assert_int_equal(leaf(files, "l.element")->nulls, 3);
+    check(f, tarn_printf(&f->cx, "SELECT string_agg(name || ':' || field_id, ',') FROM parquet_schema(%s) WHERE field_id IS NOT NULL",
+                         tarn_sql_string(a, tarn_printf(&f->cx, "%s/%s", f->dir, files[0].path))),
+          "a \"b\" é:1,st:4,p q:5,l:6,element:7,m:12,key:13,value:14");
+}
+
+static void test_write_partitioned(void **state) {
+    fixture *f = *state;
+    static const char *const by[] = {"day of", "c"};
+    tarn_written_file *files;
+    size_t n;
+    tarn_write_spec spec = {.select = "SELECT i, CASE i % 3 WHEN 0 THEN 'a/b c=é' WHEN 1 THEN NULL ELSE '' END AS c, DATE '2026-01-01' + (i % 2)::INT AS \"day of\" FROM range(600) t(i)",
+                            .directory = f->dir, .file_prefix = "part-", .partition_by = by, .n_partition_by = 2, .compression = "zstd", .file_size = 1 << 20};
+    ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
+    assert_int_equal(n, 6);
+    int nulls = 0, empty = 0, odd = 0;
+    int64_t rows = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *c = files[i].partition[1];
+        assert_true(strcmp(files[i].partition[0], "2026-01-01") == 0 || strcmp(files[i].partition[0], "2026-01-02") == 0);
+        nulls += c == NULL;
+        empty += c && !*c;
+        odd += c && strcmp(c, "a/b c=é") == 0;
+        rows += files[i].rows;
+        assert_int_equal(access(tarn_printf(&f->cx, "%s/%s", f->dir, files[i].path), R_OK), 0);
+        assert_int_equal(files[i].n_leaves, 1);
+    }
+    assert_int_equal(rows, 600);
+    assert_int_equal(nulls, 2);
+    assert_int_equal(empty, 2);
+    assert_int_equal(odd, 2);
+}
+
+static void test_write_cut(void **state) {
+    fixture *f = *state;
+    tarn_written_file *files = NULL;
+    size_t n;
+    tarn_write_spec spec = {.select = "SELECT i, hash(i) h FROM range(800000) t(i)", .directory = f->dir, .file_prefix = "p-", .compression = "snappy", .file_size = 1 << 20};
+    ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
+    assert_true(n > 2);
+    int64_t rows = 0;
+    for (size_t i = 0; i < n; i++) rows += files[i].rows;
+    assert_int_equal(rows, 800000);
+    spec.file_size = 0;
+    ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
+    assert_int_equal(n, 1);
+}
+
+static int count_files(fixture *f) {
+    check(f, "SELECT 1", "1");
+    return atoi(text(f, tarn_printf(&f->cx, "SELECT count(*) FROM glob(%s)", tarn_sql_string(f->cx.arena, tarn_printf(&f->cx, "%s/**", f->dir)))));
+}
+
+static void test_write_none(void **state) {
+    fixture *f = *state;
+    static const char *const by[] = {"c"};
+    tarn_written_file *files;
+    size_t n = 99;
+    tarn_write_spec spec = {.select = "SELECT 1 AS i, 'x' AS c WHERE false", .directory = f->dir, .file_prefix = "p-", .compression = "zstd"};
+    ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
+    assert_int_equal(n, 0);
+    spec.partition_by = by;
+    spec.n_partition_by = 1;
+    ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
+    assert_int_equal(n, 0);
+    assert_int_equal(count_files(f), 0);
+}
+
+static void test_write_fails(void **state) {
+    fixture *f = *state;
+    static const char *const by[] = {"c"};
+    tarn_written_file *files;
+    size_t n;
+    tarn_write_spec spec = {.select = "SELECT i, i % 4 AS c, CASE WHEN i = 1900000 THEN error('late') END e FROM range(2000000) t(i)", .directory = f->dir,
+                            .file_prefix = "p-", .compression = "zstd", .file_size = 1 << 20};
+    assert_int_equal(tarn_engine_write(&f->cx, f->conn, &spec, &files, &n), TARN_INVALID);
+    assert_int_equal(count_files(f), 0);
+    spec.partition_by = by;
+    spec.n_partition_by = 1;
+    assert_int_equal(tarn_engine_write(&f->cx, f->conn, &spec, &files, &n), TARN_INVALID);
+    assert_int_equal(count_files(f), 0);
+    spec.select = "SELECT nosuch, 1 AS c FROM range(3)";
+    assert_int_equal(tarn_engine_write(&f->cx, f->conn, &spec, &files, &n), TARN_INVALID);
+    assert_int_equal(tarn_conn_error_at(f->conn), 7);
+    spec.directory = tarn_printf(&f->cx, "%s/not there", f->dir);
+    spec.select = "SELECT 1 AS x, 2 AS c";
+    spec.n_partition_by = 0;
+    tarn_code code = tarn_engine_write(&f->cx, f->conn, &spec, &files, &n);
+    assert_true(code == TARN_OK || code == TARN_NOTFOUND || code == TARN_IO);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        T(test_ingest), T(test_ingest_nested), T(test_ingest_error), T(test_zorder), T(test_live),
+        T(test_write_nested), T(test_write_partitioned), T(test_write_cut), T(test_write_none), T(test_write_fails),
+#undef T
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,119 @@
+/* snapshot.h: an open version of a Delta table: its files, their statistics, and what it is read from. */
+#ifndef TARN_FORMAT_DELTA_SNAPSHOT_H
+#define TARN_FORMAT_DELTA_SNAPSHOT_H
+
+#include "format/delta/delta.h"
+
+/* Memory that file entries point into, shared by the snapshots made from one another. */
+typedef struct tarn_delta_mem {
+    tarn_arena *arena;
+    char *chunk; /* unaligned text is packed here */
+    size_t chunk_left;
+    atomic_int refs;
+} tarn_delta_mem;
+
+tarn_delta_mem *tarn_delta_mem_new(void);
+void tarn_delta_mem_release(tarn_delta_mem *mem);
+tarn_str tarn_delta_mem_str(tarn_delta_mem *mem, tarn_str s);
+
+/* replay.c: reconciliation, newest first (1.2). */
+typedef struct tarn_delta_replay {
+    tarn_arena *arena; /* of the tables below; gone when the snapshot is loaded */
+    tarn_delta_mem *mem;
+    uint64_t *slots; /* hash (32 bits), index into files or, with the top bit, into removed; 0: free */
+    size_t n_slots, used;
+    tarn_delta_file *files; /* malloc */
+    size_t n_files, cap_files;
+    size_t n_recent; /* those from commits; the rest are the base's */
+    TARN_VEC(tarn_delta_tombstone) removed;
+    TARN_VEC(tarn_delta_tuple) tuples;
+    tarn_map tuple_ids; /* JSON: index + 1 */
+    int64_t limit;
+} tarn_delta_replay;
+
+tarn_delta_replay *tarn_delta_replay_new(tarn_cx *cx);
+void tarn_delta_replay_free(tarn_delta_replay *r);
+/* An add or remove of a commit: kept unless a newer action of its key was seen. */
+TARN_MUST tarn_code tarn_delta_replay_action(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_action *action);
+/* An add of the checkpoint: probed, not remembered. */
+TARN_MUST tarn_code tarn_delta_replay_base_add(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_action *action);
+/* A remove of the checkpoint, for the tombstones. */
+TARN_MUST tarn_code tarn_delta_replay_base_remove(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_action *action);
+/* All files of an older snapshot. Called before the first action, to know its tuples; and after the last, to take its files. */
+void tarn_delta_replay_base_tuples(tarn_delta_replay *r, const tarn_delta_tuple *tuples, size_t n);
+TARN_MUST tarn_code tarn_delta_replay_base_files(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_file *files, size_t n);
+/* Puts the files in the order they were added. */
+void tarn_delta_replay_order(tarn_delta_replay *r);
+
+/* snapshot.c */
+typedef struct tarn_delta_stats tarn_delta_stats;
+
+struct tarn_delta_snapshot {
+    tarn_snapshot base;
+    tarn_delta_protocol protocol;
+    tarn_delta_meta meta;
+    tarn_delta_mapping mapping;
+    int64_t ict_ms; /* -1: none */
+    tarn_delta_log log;
+    TARN_VEC(tarn_delta_txn) txns; /* the newest of each application, of what was read */
+    TARN_VEC(tarn_delta_domain) domains;
+    bool states_complete; /* txns and domains are all there are */
+    int64_t crc_files, crc_bytes; /* what the checksum says; -1: nothing */
+    pthread_mutex_t lock; /* over all that follows, until loaded */
+    bool loaded;
+    tarn_delta_replay *replay;
+    tarn_delta_file *files;
+    size_t n_files;
+    int64_t bytes;
+    const tarn_delta_tuple *tuples;
+    size_t n_tuples;
+    TARN_VEC(tarn_delta_mem *) mems;
+    tarn_delta_stats *stats;
+};
+
+static inline tarn_delta_snapshot *tarn_delta_of(tarn_snapshot *snapshot) { return (tarn_delta_snapshot *)snapshot; }
+
+TARN_MUST tarn_code tarn_delta_load(tarn_cx *cx, tarn_delta_snapshot *s);
+TARN_MUST tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out);
+/* `prev` (NULL: nothing) with the text of one more commit on it. mtime_ms -1: not known. */
+TARN_MUST tarn_code tarn_delta_append(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version,
+                                      int64_t mtime_ms, tarn_str commit,
+                                      tarn_snapshot **out);
+void tarn_delta_free(tarn_snapshot *snapshot);
+/* Unless a newer one is there. */
+void tarn_delta_add_txn(tarn_delta_snapshot *s, const tarn_delta_txn *txn);
+void tarn_delta_add_domain(tarn_delta_snapshot *s, const tarn_delta_domain *domain);
+
+/* stats.c */
+void tarn_delta_stats_free(tarn_delta_stats *stats);
+/* numRecords, or -1. */
+int64_t tarn_delta_stats_rows(tarn_cx *cx, tarn_str stats);
+TARN_MUST tarn_code tarn_delta_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out);
+void tarn_delta_bounds(tarn_snapshot *snapshot, const tarn_file *file, int column, const char *path, tarn_bounds *out);
+TARN_MUST tarn_code tarn_delta_groups(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n,
+                                      tarn_file_group **out, size_t *n_out);
+/* For a file that is not of the snapshot: a winner's. */
+bool tarn_delta_file_may_match(tarn_cx *cx, const tarn_delta_snapshot *s, const tarn_delta_file *file, const tarn_expr *where);
+
+/* checkpoint_read.c */
+TARN_MUST tarn_code tarn_delta_checkpoint_states(tarn_cx *cx, tarn_delta_snapshot *s, bool *protocol, bool *meta);
+TARN_MUST tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_replay *r);
+TARN_MUST tarn_code tarn_delta_checkpoint_removes(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_action_fn *fn, void *state);
+
+/* crc.c. Reading sets what is not found yet; false when there is nothing to be had. */
+bool tarn_delta_crc_read(tarn_cx *cx, tarn_delta_snapshot *s, int64_t version, bool *protocol, bool *meta);
+TARN_MUST tarn_code tarn_delta_crc_write(tarn_cx *cx, tarn_delta_snapshot *s);
+
+/* dv.c */
+TARN_MUST tarn_code tarn_delta_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out);
+TARN_MUST tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file,
+                                             const tarn_roaring64 *rows, const void **descriptor);
+/* The key of the file it lies in; NULL for an inline one, absolute where it is so. */
+TARN_MUST tarn_code tarn_delta_dv_key(tarn_cx *cx, tarn_arena *arena, const tarn_delta_dv *dv, const char **out);
+
+/* history.c */
+TARN_MUST tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info, tarn_history_entry *out);
+TARN_MUST tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n);
+TARN_MUST tarn_code tarn_delta_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
+
+#endif

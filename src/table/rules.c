@@ -1,0 +1,168 @@
+/* rules.c: NOT NULL, CHECK and generated columns as SQL that raises an error, which DuckDB carries back to us. */
+#include "table/rules.h"
+
+#define MARK "tarn-constraint: "
+
+enum { SHOWN_COLUMNS = 6, RULE_MAX = 1 << 20 };
+
+const char *tarn_target_name(const tarn_target *target) { return target->table->name ? target->table->name : target->table->location; }
+
+/* The quoted run at *c, which begins with `quote`: its text with doubled quotes and backslash escapes undone. */
+static const char *take_quoted(tarn_arena *arena, const char **c, char quote) {
+    const char *p = *c + 1;
+    char *text = tarn_arena_strdup(arena, p), *to = text;
+    for (; *p; p++) {
+        if (*p == quote && p[1] != quote) break;
+        if (*p == quote || (*p == '\\' && quote == '"' && (p[1] == '"' || p[1] == '\\'))) p++;
+        *to++ = *p;
+    }
+    *to = 0;
+    *c = *p ? p + 1 : p;
+    return text;
+}
+
+/* Writers of other engines mean a string by "x", ours a column: it is a column when the table has it. */
+char *tarn_rule_sql(tarn_cx *cx, const tarn_schema *schema, const char *text) {
+    tarn_auto_buf out = TARN_BUF(RULE_MAX);
+    for (const char *c = text; *c;) {
+        if (*c == '`') {
+            tarn_buf_sql_name(&out, take_quoted(cx->arena, &c, '`'));
+        } else if (*c == '"') {
+            const char *quoted = take_quoted(cx->arena, &c, '"');
+            if (tarn_schema_find(schema, tarn_str_of(quoted)) >= 0) tarn_buf_sql_name(&out, quoted);
+            else tarn_buf_sql_string(&out, quoted);
+        } else if (*c == '\'') {
+            tarn_buf_sql_string(&out, take_quoted(cx->arena, &c, '\''));
+        } else if (!strncmp(c, "<=>", 3)) {
+            tarn_buf_puts(&out, " IS NOT DISTINCT FROM ");
+            c += 3;
+        } else {
+            tarn_buf_putc(&out, *c++);
+        }
+    }
+    char *sql = tarn_buf_take(&out, cx->arena);
+    return sql ? sql : tarn_arena_strdup(cx->arena, text);
+}
+
+static bool has_inner_rule(const tarn_type *type) {
+    bool map = type->kind == TARN_MAP;
+    for (size_t i = 0; i < type->n_fields; i++)
+        if ((!type->fields[i].nullable && !(map && i == 0)) || has_inner_rule(type->fields[i].type)) return true;
+    return false;
+}
+
+/* True where a member or element that must not be null is. */
+static void put_broken(tarn_arena *arena, tarn_buf *out, const char *expr, const tarn_type *type, int depth) {
+    const char *x = tarn_arena_printf(arena, "_tarn_x%d", depth);
+    const char *join = "";
+    tarn_buf_printf(out, "(%s IS NOT NULL AND (", expr);
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        bool inner = has_inner_rule(f->type), required = !f->nullable && !(type->kind == TARN_MAP && i == 0);
+        if (!inner && !required) continue;
+        const char *member = type->kind == TARN_STRUCT ? tarn_arena_printf(arena, "%s.%s", expr, tarn_sql_name(arena, f->name)) : x;
+        tarn_buf_puts(out, join);
+        join = " OR ";
+        if (type->kind == TARN_LIST) tarn_buf_printf(out, "len(list_filter(%s, lambda %s: ", expr, x);
+        if (type->kind == TARN_MAP) tarn_buf_printf(out, "len(list_filter(%s(%s), lambda %s: ", i ? "map_values" : "map_keys", expr, x);
+        if (required) tarn_buf_printf(out, "%s IS NULL", member);
+        if (required && inner) tarn_buf_puts(out, " OR ");
+        if (inner) put_broken(arena, out, member, f->type, depth + 1);
+        if (type->kind != TARN_STRUCT) tarn_buf_puts(out, ")) > 0");
+    }
+    tarn_buf_puts(out, "))");
+}
+
+static void put_error(tarn_cx *cx, tarn_buf *out, const char *message) {
+    tarn_buf_puts(out, "error(");
+    tarn_buf_sql_string(out, tarn_printf(cx, MARK "%s", message));
+}
+
+static void put_not_null(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f) {
+    const char *name = tarn_sql_name(cx->arena, f->name);
+    bool inner = has_inner_rule(f->type);
+    if (f->nullable && !inner) return tarn_buf_puts(out, name);
+    tarn_buf_puts(out, "CASE");
+    if (!f->nullable) {
+        tarn_buf_printf(out, " WHEN %s IS NULL THEN ", name);
+        put_error(cx, out, tarn_printf(cx, "column %s of %s is NOT NULL, but a row has NULL", f->name, tarn_target_name(target)));
+        tarn_buf_putc(out, ')');
+    }
+    if (inner) {
+        tarn_buf_puts(out, " WHEN ");
+        put_broken(cx->arena, out, name, f->type, 0);
+        tarn_buf_puts(out, " THEN ");
+        put_error(cx, out, tarn_printf(cx, "column %s of %s has members that are NOT NULL, but a row has NULL in one", f->name, tarn_target_name(target)));
+        tarn_buf_putc(out, ')');
+    }
+    tarn_buf_printf(out, " ELSE %s END", name);
+}
+
+static bool names_column(const char *sql, const char *name) {
+    size_t n = strlen(name);
+    for (const char *c = sql; *c; c++)
+        if (tarn_str_ieq((tarn_str){c, strnlen(c, n)}, (tarn_str){name, n})) return true;
+    return false;
+}
+
+/* " || 'a = ' || value …" for the columns the check speaks of. */
+static void put_values(tarn_buf *out, const tarn_schema *schema, const char *check) {
+    int shown = 0;
+    for (size_t i = 0; i < schema->n_fields && shown < SHOWN_COLUMNS; i++) {
+        const char *name = schema->fields[i].name;
+        if (!names_column(check, name)) continue;
+        tarn_buf_puts(out, shown++ ? " || ', ' || " : " || ': ' || ");
+        tarn_buf_sql_string(out, name);
+        tarn_buf_puts(out, " || ' = ' || coalesce(left(CAST(");
+        tarn_buf_sql_name(out, name);
+        tarn_buf_puts(out, " AS VARCHAR), 100), 'NULL')");
+    }
+}
+
+/* A check must be true: null breaks it too (PROTOCOL.md, "CHECK Constraints"). */
+static void put_check(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_pair *check) {
+    const char *sql = tarn_rule_sql(cx, target->schema, check->value);
+    tarn_buf_printf(out, " WHEN (%s) IS NOT TRUE THEN ", sql);
+    put_error(cx, out, tarn_printf(cx, "CHECK constraint %s (%s) of %s is violated by a row", check->name, check->value, tarn_target_name(target)));
+    put_values(out, target->schema, sql);
+    tarn_buf_putc(out, ')');
+}
+
+static void put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f) {
+    const char *name = tarn_sql_name(cx->arena, f->name);
+    tarn_buf_printf(out, " WHEN %s IS DISTINCT FROM CAST((%s) AS ", name, tarn_rule_sql(cx, target->schema, f->generated_sql));
+    tarn_type_duckdb(out, f->type);
+    tarn_buf_puts(out, ") THEN ");
+    put_error(cx, out, tarn_printf(cx, "column %s of %s is generated as %s, but a row gives another value", f->name, tarn_target_name(target), f->generated_sql));
+    tarn_buf_printf(out, " || ': ' || coalesce(left(CAST(%s AS VARCHAR), 100), 'NULL'))", name);
+}
+
+/* Checks hang on the first column: one CASE whose branches raise the error, in a projection, as a filter may be run before the user's own. */
+void tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *relation, const bool *given) {
+    const tarn_schema *schema = target->schema;
+    bool rules = target->n_checks > 0;
+    for (size_t i = 0; i < schema->n_fields; i++) rules = rules || (schema->fields[i].generated_sql && given[i]);
+    tarn_buf_puts(out, "SELECT ");
+    for (size_t i = 0; i < schema->n_fields; i++) {
+        const tarn_field *f = &schema->fields[i];
+        if (i) tarn_buf_puts(out, ", ");
+        if (i == 0 && rules) {
+            tarn_buf_puts(out, "CASE");
+            for (size_t k = 0; k < target->n_checks; k++) put_check(cx, out, target, &target->checks[k]);
+            for (size_t k = 0; k < schema->n_fields; k++)
+                if (schema->fields[k].generated_sql && given[k]) put_generated(cx, out, target, &schema->fields[k]);
+            tarn_buf_puts(out, " ELSE ");
+        }
+        put_not_null(cx, out, target, f);
+        if (i == 0 && rules) tarn_buf_puts(out, " END");
+        tarn_buf_puts(out, " AS ");
+        tarn_buf_sql_name(out, f->name);
+    }
+    tarn_buf_printf(out, " FROM %s", relation);
+}
+
+tarn_code tarn_rules_error(tarn_cx *cx, tarn_code code) {
+    const char *mark = code == TARN_OK ? NULL : strstr(cx->error.message, MARK);
+    if (!mark) return code;
+    return tarn_fail(cx, TARN_CONSTRAINT, "%s", tarn_printf(cx, "%s", mark + strlen(MARK)));
+}

@@ -1,0 +1,212 @@
+/* scan.c: files of a snapshot as one SQL fragment: a read_parquet for each file group, with deleted rows left out by tarn_live. */
+#include "table/scan.h"
+
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/pool.h"
+#include "store/path.h"
+#include "table/scan_columns.h"
+
+enum { SQL_MAX = 1 << 30 };
+
+/* What tarn_live asks. Both arrays go by the scan's file numbers; an entry without rows is NULL. */
+typedef struct live {
+    size_t n;
+    tarn_roaring64 **deleted;    /* owned */
+    const tarn_roaring64 **skip; /* the caller's */
+} live;
+
+static bool is_dirty(void *state, uint64_t file) {
+    const live *l = state;
+    return file < l->n && (l->deleted[file] || l->skip[file]);
+}
+
+static void find_deleted(void *state, uint64_t file, const int64_t *rows, size_t n, uint8_t *out) {
+    const live *l = state;
+    uint8_t more[256];
+    const tarn_roaring64 *deleted = l->deleted[file], *skip = l->skip[file];
+    if (deleted) tarn_roaring64_contains_many(deleted, rows, n, out);
+    if (skip && !deleted) tarn_roaring64_contains_many(skip, rows, n, out);
+    for (size_t i = 0; skip && deleted && i < n; i += sizeof more) {
+        size_t k = n - i < sizeof more ? n - i : sizeof more;
+        tarn_roaring64_contains_many(skip, rows + i, k, more);
+        for (size_t j = 0; j < k; j++) out[i + j] |= more[j];
+    }
+}
+
+static void free_live(void *state) {
+    live *l = state;
+    if (!l) return;
+    for (size_t i = 0; l->deleted && i < l->n; i++) tarn_roaring64_free(l->deleted[i]);
+    free(l->deleted);
+    free(l->skip);
+    free(l);
+}
+
+static void free_livep(live **l) { free_live(*l); }
+
+static live *new_live(size_t n) {
+    live *l = calloc(1, sizeof *l);
+    if (l) {
+        l->n = n;
+        l->deleted = calloc(n + 1, sizeof *l->deleted);
+        l->skip = calloc(n + 1, sizeof *l->skip);
+    }
+    if (l && l->deleted && l->skip) return l;
+    free_live(l);
+    return NULL;
+}
+
+typedef struct loading {
+    tarn_snapshot *snapshot;
+    const tarn_scan *scan;
+    const size_t *dirty; /* numbers of files with deletes */
+    live *live;
+} loading;
+
+static tarn_code load_one(tarn_cx *cx, size_t i, void *state) {
+    loading *load = state;
+    size_t file = load->dirty[i];
+    tarn_roaring64 *rows = NULL;
+    TRY(load->snapshot->format->deleted(cx, load->snapshot, load->scan->files[file], &rows));
+    if (tarn_roaring64_is_empty(rows)) tarn_roaring64_free(rows);
+    else load->live->deleted[file] = rows;
+    return TARN_OK;
+}
+
+/* skip goes by the caller's list of files, which the groups may have put in another order. */
+static void take_skips(tarn_cx *cx, const tarn_file *const *files, size_t n, tarn_roaring64 *const *skip, const tarn_scan *scan, live *l) {
+    tarn_map places = {0};
+    for (size_t i = 0; i < n; i++)
+        if (skip[i]) tarn_map_put(&places, cx->arena, (tarn_str){(const char *)&files[i], sizeof files[i]}, skip[i]);
+    for (size_t i = 0; i < scan->n_files; i++) l->skip[i] = tarn_map_get(&places, (tarn_str){(const char *)&scan->files[i], sizeof scan->files[i]});
+}
+
+static tarn_code add_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, tarn_roaring64 *const *skip, tarn_scan *scan,
+                             live **out) {
+    size_t *dirty = TARN_NEW_ARRAY(cx->arena, size_t, scan->n_files), n_dirty = 0;
+    for (size_t i = 0; i < scan->n_files; i++)
+        if (scan->files[i]->deletes) dirty[n_dirty++] = i;
+    if (!n_dirty && !skip) return TARN_OK;
+    tarn_auto(live *, free_livep) l = new_live(scan->n_files);
+    if (!l) return tarn_fail(cx, TARN_NOMEM, "no memory for the deleted rows of %zu files", scan->n_files);
+    loading load = {snapshot, scan, dirty, l};
+    TRY(tarn_pool_run(cx, n_dirty, load_one, &load));
+    if (skip) take_skips(cx, files, n, skip, scan, l);
+    tarn_scan_deletes deletes = {is_dirty, find_deleted, free_live, l};
+    TRY(tarn_engine_add_deletes(cx, scan->engine, &deletes, &scan->deletes_id));
+    *out = l;
+    l = NULL;
+    return TARN_OK;
+}
+
+/* DuckDB takes * ? [ in a path for a pattern even where a file of that very name exists; in brackets they stand for themselves. */
+static tarn_code put_path(tarn_cx *cx, tarn_buf *out, const char *path) {
+    bool magic = strpbrk(path, "*?[") != NULL;
+    if (!magic) {
+        tarn_buf_sql_string(out, path);
+        return TARN_OK;
+    }
+    if (strchr(path, '\\')) return tarn_fail(cx, TARN_UNSUPPORTED, "DuckDB cannot read a path with both a backslash and one of * ? [: %s", path);
+    tarn_buf_putc(out, '\'');
+    for (const char *c = path; *c; c++) {
+        if (*c == '\'') tarn_buf_putc(out, '\'');
+        if (*c == '*' || *c == '?' || *c == '[') tarn_buf_printf(out, "[%c]", *c);
+        else tarn_buf_putc(out, *c);
+    }
+    tarn_buf_putc(out, '\'');
+    return TARN_OK;
+}
+
+static tarn_code put_file(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file *file) {
+    tarn_str scheme = tarn_uri_scheme(file->path);
+    const char *path;
+    char *plain;
+    if (memchr(file->path.p, 0, file->path.n)) return tarn_fail(cx, TARN_CORRUPT, "a data file's path holds a zero byte");
+    if (tarn_str_is(scheme, "file")) {
+        TRY(tarn_path_of_uri(cx, file->path, cx->arena, &plain));
+        path = plain;
+    } else {
+        path = tarn_arena_strndup(cx->arena, file->path.p, file->path.n);
+        if (!scheme.n && path[0] != '/') TRY(tarn_store_local_path(cx, table->store, path, cx->arena, &path));
+    }
+    return put_path(cx, out, path);
+}
+
+static bool any_dirty(live *l, size_t first, size_t n) {
+    for (size_t i = first; l && i < first + n; i++)
+        if (is_dirty(l, i)) return true;
+    return false;
+}
+
+static tarn_code put_group(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file_group *group, size_t first, const tarn_scan *scan, live *l,
+                           bool positions) {
+    tarn_buf_puts(out, "SELECT ");
+    tarn_scan_select(cx, out, group);
+    if (positions)
+        tarn_buf_printf(out, ", CAST(file_index AS BIGINT) + %zu AS " TARN_FILE_COLUMN ", file_row_number AS " TARN_ROW_COLUMN, first);
+    tarn_buf_puts(out, " FROM read_parquet([");
+    for (size_t i = 0; i < group->n_files; i++) {
+        if (i) tarn_buf_puts(out, ", ");
+        TRY(put_file(cx, out, table, group->files[i]));
+        if ((i & 1023) == 0) TRY(tarn_check(cx));
+    }
+    tarn_buf_puts(out, "], schema=");
+    TRY(tarn_scan_schema(cx, out, group));
+    tarn_buf_puts(out, ", hive_partitioning=false)");
+    if (any_dirty(l, first, group->n_files))
+        tarn_buf_printf(out, " WHERE tarn_live(CAST(%llu AS UBIGINT), file_index + CAST(%zu AS UBIGINT), file_row_number)",
+                        (unsigned long long)scan->deletes_id, first);
+    return TARN_OK;
+}
+
+static tarn_code put_groups(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_file_group *groups, size_t n, const tarn_scan *scan, live *l,
+                            bool positions) {
+    size_t first = 0;
+    bool some = false;
+    for (size_t i = 0; i < n; i++) {
+        if (!groups[i].n_files) continue;
+        if (some) tarn_buf_puts(out, " UNION ALL ");
+        some = true;
+        TRY(put_group(cx, out, snapshot->table, &groups[i], first, scan, l, positions));
+        first += groups[i].n_files;
+    }
+    if (!some) tarn_scan_empty(out, snapshot->schema, positions);
+    return TARN_OK;
+}
+
+static tarn_code build(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, bool positions, tarn_roaring64 *const *skip,
+                       tarn_scan *scan) {
+    tarn_file_group *groups = NULL;
+    size_t n_groups = 0;
+    live *l = NULL;
+    tarn_auto_buf sql = TARN_BUF(SQL_MAX);
+    if (n) TRY(snapshot->format->groups(cx, snapshot, files, n, &groups, &n_groups));
+    scan->files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, n);
+    for (size_t i = 0; i < n_groups; i++) {
+        if (groups[i].n_files > n - scan->n_files) return tarn_fail(cx, TARN_INTERNAL, "file groups hold more files than were asked for");
+        if (groups[i].n_files) memcpy(scan->files + scan->n_files, groups[i].files, groups[i].n_files * sizeof *scan->files);
+        scan->n_files += groups[i].n_files;
+    }
+    if (n) TRY(add_deletes(cx, snapshot, files, n, skip, scan, &l));
+    TRY(put_groups(cx, &sql, snapshot, groups, n_groups, scan, l, positions));
+    if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "a scan of %zu files is too long for one statement; add a condition on partition columns", n);
+    scan->sql = tarn_buf_take(&sql, cx->arena);
+    tarn_count(cx, files_read, n);
+    return TARN_OK;
+}
+
+tarn_code tarn_scan_build(tarn_cx *cx, tarn_engine *engine, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n_files, bool positions,
+                          tarn_roaring64 *const *skip, tarn_scan *out) {
+    tarn_scan scan = {.engine = engine};
+    tarn_code code = build(cx, snapshot, files, n_files, positions, skip, &scan);
+    if (code != TARN_OK) tarn_scan_done(&scan);
+    else *out = scan;
+    return code;
+}
+
+void tarn_scan_done(tarn_scan *scan) {
+    if (scan->deletes_id) tarn_engine_drop_deletes(scan->engine, scan->deletes_id);
+    scan->deletes_id = 0;
+}

@@ -1,0 +1,205 @@
+/* scan_columns.c: the columns of a file group as SQL: read_parquet's schema, renamed members, and partition values as constants of each file. */
+#include "table/scan_columns.h"
+
+#include "table/scan.h"
+
+/* Longer tables of partition values are no longer cheap to cut a piece from for every vector of rows. */
+enum { CELLS_MAX = 65536 };
+
+static const char *file_name(const tarn_field *f) { return f->physical ? f->physical : f->name; }
+
+/* A column of such a name would hide read_parquet's own. */
+static const char *scan_name(tarn_arena *arena, const tarn_field *f) {
+    bool own = tarn_name_eq(f->name, "file_index") || tarn_name_eq(f->name, "file_row_number") || tarn_name_eq(f->name, "filename");
+    return own ? tarn_arena_printf(arena, "_tarn_%s", f->name) : f->name;
+}
+
+bool tarn_type_is_renamed(const tarn_type *type) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        if (type->kind == TARN_STRUCT && strcmp(f->name, file_name(f)) != 0) return true;
+        if (tarn_type_is_renamed(f->type)) return true;
+    }
+    return false;
+}
+
+const tarn_type *tarn_type_in_files(tarn_arena *arena, const tarn_type *type) {
+    if (!tarn_type_is_renamed(type)) return type;
+    tarn_type *copy = tarn_type_copy(arena, type);
+    for (size_t i = 0; i < copy->n_fields; i++) {
+        tarn_field *f = &copy->fields[i];
+        if (copy->kind == TARN_STRUCT) f->name = file_name(f);
+        f->type = tarn_type_in_files(arena, f->type);
+    }
+    return copy;
+}
+
+/* Lambda parameters are numbered, so that an inner one does not hide an outer one. */
+static void rename_expr(tarn_arena *arena, tarn_buf *out, const char *expr, const tarn_type *type, bool to_files, int depth) {
+    if (!tarn_type_is_renamed(type)) {
+        tarn_buf_puts(out, expr);
+        return;
+    }
+    const char *inner = tarn_arena_printf(arena, "_tarn_x%d", depth);
+    if (type->kind == TARN_LIST) {
+        tarn_buf_printf(out, "list_transform(%s, lambda %s: ", expr, inner);
+        rename_expr(arena, out, inner, type->fields[0].type, to_files, depth + 1);
+        tarn_buf_putc(out, ')');
+        return;
+    }
+    if (type->kind == TARN_MAP) {
+        tarn_buf_printf(out, "map_from_entries(list_transform(map_entries(%s), lambda %s: struct_pack(k := ", expr, inner);
+        rename_expr(arena, out, tarn_arena_printf(arena, "%s.key", inner), type->fields[0].type, to_files, depth + 1);
+        tarn_buf_puts(out, ", v := ");
+        rename_expr(arena, out, tarn_arena_printf(arena, "%s.value", inner), type->fields[1].type, to_files, depth + 1);
+        tarn_buf_puts(out, ")))");
+        return;
+    }
+    tarn_buf_printf(out, "CASE WHEN %s IS NULL THEN NULL ELSE struct_pack(", expr);
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        const char *from = to_files ? f->name : file_name(f), *to = to_files ? file_name(f) : f->name;
+        if (i) tarn_buf_puts(out, ", ");
+        tarn_buf_sql_name(out, to);
+        tarn_buf_puts(out, " := ");
+        rename_expr(arena, out, tarn_arena_printf(arena, "%s.%s", expr, tarn_sql_name(arena, from)), f->type, to_files, depth);
+    }
+    tarn_buf_puts(out, ") END");
+}
+
+void tarn_rename_members(tarn_arena *arena, tarn_buf *out, const char *expr, const tarn_type *type, bool to_files) {
+    rename_expr(arena, out, expr, type, to_files, 0);
+}
+
+static void put_type_text(tarn_buf *out, const tarn_type *type) {
+    tarn_auto_buf text = TARN_BUF(out->max);
+    tarn_type_duckdb(&text, type);
+    if (text.failed) out->failed = true;
+    else tarn_buf_sql_string(out, text.data);
+}
+
+static bool is_read(const tarn_column_map *c) { return c->partition < 0 && c->field->type->kind != TARN_VOID; }
+
+tarn_code tarn_scan_schema(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group) {
+    const char *comma = "";
+    tarn_buf_puts(out, "MAP{");
+    for (size_t i = 0; i < group->n_columns; i++) {
+        const tarn_column_map *c = &group->columns[i];
+        if (!is_read(c)) continue;
+        tarn_buf_puts(out, comma);
+        comma = ", ";
+        if (group->by_field_id && c->field->id < 0) return tarn_fail(cx, TARN_CORRUPT, "column %s has no field id to find it by", c->field->name);
+        if (group->by_field_id) tarn_buf_printf(out, "%d", (int)c->field->id);
+        else tarn_buf_sql_string(out, file_name(c->field));
+        tarn_buf_puts(out, ":{name:");
+        tarn_buf_sql_string(out, scan_name(cx->arena, c->field));
+        tarn_buf_puts(out, ",type:");
+        put_type_text(out, tarn_type_in_files(cx->arena, c->file_type ? c->file_type : c->field->type));
+        if (c->field->initial_sql) tarn_buf_printf(out, ",default_value:CAST((%s) AS VARCHAR)}", c->field->initial_sql);
+        else tarn_buf_puts(out, ",default_value:NULL::VARCHAR}");
+    }
+    /* An empty map has no type; a column that no file has costs nothing. */
+    if (!*comma) tarn_buf_printf(out, "%s:{name:'_tarn_none',type:'INTEGER',default_value:NULL}", group->by_field_id ? "-2" : "'_tarn_none'");
+    tarn_buf_putc(out, '}');
+    return TARN_OK;
+}
+
+static bool same_value(const tarn_value *a, const tarn_value *b) {
+    if (a->null || b->null) return a->null && b->null;
+    bool floats = a->kind == TARN_FLOAT32 || a->kind == TARN_FLOAT64;
+    bool ok;
+    if (a->kind == b->kind && floats) return memcmp(&a->f, &b->f, sizeof a->f) == 0; /* -0.0 is not 0.0 when read */
+    return tarn_value_cmp(a, b, &ok) == 0 && ok;
+}
+
+static bool all_same(const tarn_file_group *group, int partition) {
+    for (size_t i = 1; i < group->n_files; i++)
+        if (!same_value(&group->files[0]->partition[partition], &group->files[i]->partition[partition])) return false;
+    return true;
+}
+
+/* The values as cells of one width, when every one can be cut out again by blanks: plain ASCII that neither is empty nor ends in a blank. */
+static bool put_cells(const tarn_file_group *group, int partition, tarn_buf *cells, size_t *width, bool *nulls) {
+    tarn_auto_buf one = TARN_BUF(CELLS_MAX);
+    *width = 1;
+    *nulls = false;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < group->n_files; i++) {
+            const tarn_value *v = &group->files[i]->partition[partition];
+            tarn_buf_clear(&one);
+            if (v->null) *nulls = true;
+            else tarn_value_text(&one, v);
+            if (one.failed || (!v->null && (one.n == 0 || one.data[one.n - 1] == ' '))) return false;
+            for (size_t k = 0; k < one.n; k++)
+                if (one.data[k] < ' ' || one.data[k] > '~') return false;
+            if (one.n > *width) *width = one.n;
+            if (pass == 0) continue;
+            if (one.n) tarn_buf_add(cells, one.data, one.n);
+            for (size_t k = one.n; k < *width; k++) tarn_buf_putc(cells, ' ');
+        }
+    return !cells->failed;
+}
+
+static bool is_textual(tarn_kind kind) { return kind != TARN_BINARY && kind != TARN_FIXED && kind != TARN_UUID; }
+
+/* The partition value of each row's file. file_index is one constant for a vector of rows, and substring and casts keep constants as they are, so that this
+ * costs nothing a row; list_extract (3.5 ns a row, as it writes each one) is for values that do not fit such cells. */
+static void put_constant(tarn_buf *out, const tarn_file_group *group, const tarn_column_map *c) {
+    size_t width;
+    bool nulls;
+    tarn_auto_buf cells = TARN_BUF(CELLS_MAX);
+    tarn_buf_puts(out, "CAST(");
+    if (all_same(group, c->partition)) {
+        tarn_value_sql(out, &group->files[0]->partition[c->partition]);
+    } else if (is_textual(group->files[0]->partition[c->partition].kind) && put_cells(group, c->partition, &cells, &width, &nulls)) {
+        tarn_buf_puts(out, nulls ? "nullif(rtrim(substring(" : "rtrim(substring(");
+        tarn_buf_sql_string(out, cells.data);
+        tarn_buf_printf(out, ", CAST(file_index AS BIGINT) * %zu + 1, %zu))", width, width);
+        if (nulls) tarn_buf_puts(out, ", '')");
+    } else {
+        tarn_buf_puts(out, "list_extract([");
+        for (size_t i = 0; i < group->n_files; i++) {
+            if (i) tarn_buf_puts(out, ", ");
+            tarn_value_sql(out, &group->files[i]->partition[c->partition]);
+        }
+        tarn_buf_puts(out, "], CAST(file_index AS BIGINT) + 1)");
+    }
+    tarn_buf_puts(out, " AS ");
+    tarn_type_duckdb(out, c->field->type);
+    tarn_buf_putc(out, ')');
+}
+
+static void put_column(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, const tarn_column_map *c) {
+    const char *name = tarn_sql_name(cx->arena, scan_name(cx->arena, c->field));
+    if (c->partition >= 0) return put_constant(out, group, c);
+    if (c->field->type->kind == TARN_VOID) return tarn_buf_puts(out, "CAST(NULL AS \"NULL\")");
+    if (!c->file_type) return tarn_rename_members(cx->arena, out, name, c->field->type, false);
+    tarn_buf_puts(out, "CAST(");
+    tarn_rename_members(cx->arena, out, name, c->file_type, false);
+    tarn_buf_puts(out, " AS ");
+    tarn_type_duckdb(out, c->field->type);
+    tarn_buf_putc(out, ')');
+}
+
+void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group) {
+    for (size_t i = 0; i < group->n_columns; i++) {
+        if (i) tarn_buf_puts(out, ", ");
+        put_column(cx, out, group, &group->columns[i]);
+        tarn_buf_puts(out, " AS ");
+        tarn_buf_sql_name(out, group->columns[i].field->name);
+    }
+}
+
+void tarn_scan_empty(tarn_buf *out, const tarn_schema *schema, bool positions) {
+    tarn_buf_puts(out, "SELECT ");
+    for (size_t i = 0; i < schema->n_fields; i++) {
+        if (i) tarn_buf_puts(out, ", ");
+        tarn_buf_puts(out, "CAST(NULL AS ");
+        tarn_type_duckdb(out, schema->fields[i].type);
+        tarn_buf_puts(out, ") AS ");
+        tarn_buf_sql_name(out, schema->fields[i].name);
+    }
+    if (positions)
+        tarn_buf_printf(out, "%sCAST(NULL AS BIGINT) AS " TARN_FILE_COLUMN ", CAST(NULL AS BIGINT) AS " TARN_ROW_COLUMN, schema->n_fields ? ", " : "");
+    tarn_buf_puts(out, " WHERE false");
+}

@@ -1,0 +1,18 @@
+/* scan_columns.h: the columns of a file group as SQL: what read_parquet is told, and what is selected from it. For scan.c and write.c. */
+#ifndef TARN_TABLE_SCAN_COLUMNS_H
+#define TARN_TABLE_SCAN_COLUMNS_H
+
+#include "format/format.h"
+
+/* MAP{'physical': {name: …, type: …, default_value: …}, …}, the argument schema= of read_parquet. */
+TARN_MUST tarn_code tarn_scan_schema(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group);
+/* The select list that turns what read_parquet gives into the table's columns. */
+void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group);
+/* Whether members somewhere in the type have other names in files. */
+bool tarn_type_is_renamed(const tarn_type *type);
+/* `expr` of this type with members renamed, from their names in files to those of the table, or the other way. */
+void tarn_rename_members(tarn_arena *arena, tarn_buf *out, const char *expr, const tarn_type *type, bool to_files);
+/* The type with its members named as in files; the type itself when they are no different. */
+const tarn_type *tarn_type_in_files(tarn_arena *arena, const tarn_type *type);
+
+#endif

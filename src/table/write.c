@@ -1,0 +1,198 @@
+/* write.c: the rows of a query into data files of a table, with statistics, as adds of a change set. */
+#include "table/write.h"
+
+#include "base/map.h"
+#include "table/rules.h"
+#include "table/scan_columns.h"
+
+/* Longer texts may be cut: the maximum is then raised to stay a bound (DuckDB's Parquet writer, 256 bytes). */
+enum { EXACT_TEXT_MAX = 255, SQL_MAX = 1 << 26 };
+
+static const char *file_name(const tarn_field *f) { return f->physical ? f->physical : f->name; }
+
+static bool is_partition(const tarn_target *target, const tarn_field *f) {
+    for (size_t i = 0; i < target->n_partition_by; i++)
+        if (tarn_name_eq(target->partition_by[i], f->name)) return true;
+    return false;
+}
+
+/* The leaves of a schema whose statistics are kept: not those below lists and maps. */
+typedef struct leaf {
+    const tarn_field *field;
+    const char *in_files, *logical;
+} leaf;
+
+typedef TARN_VEC(leaf) leaf_list;
+
+static void add_leaves(tarn_arena *arena, const tarn_type *type, const char *in_files, const char *logical, leaf_list *out) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        leaf l = {f, file_name(f), f->name};
+        if (in_files) l = (leaf){f, tarn_arena_printf(arena, "%s.%s", in_files, file_name(f)), tarn_arena_printf(arena, "%s.%s", logical, f->name)};
+        if (f->type->kind == TARN_STRUCT) add_leaves(arena, f->type, l.in_files, l.logical, out);
+        else if (!tarn_type_nested(f->type)) *TARN_PUSH(arena, out) = l;
+    }
+}
+
+/* By path; a path that two leaves share ("a.b" and b in a) says nothing of either. */
+static void index_leaves(tarn_arena *arena, const leaf_list *leaves, tarn_map *out) {
+    for (size_t i = 0; i < leaves->n; i++) {
+        tarn_str path = tarn_str_of(leaves->at[i].in_files);
+        if (tarn_map_put(out, arena, path, &leaves->at[i])) tarn_map_put(out, arena, path, NULL);
+    }
+}
+
+static bool parse_bound(tarn_cx *cx, const char *text, const tarn_type *type, bool *exact, tarn_value *out) {
+    bool blob = type->kind == TARN_BINARY || type->kind == TARN_FIXED || type->kind == TARN_VARIANT;
+    if (!text || blob) return false;
+    tarn_str s = {tarn_arena_strdup(cx->arena, text), strlen(text)};
+    if (s.n > EXACT_TEXT_MAX) *exact = false;
+    return tarn_value_parse(s, type, cx->arena, out);
+}
+
+static void read_stats(tarn_cx *cx, const tarn_written_file *file, const tarn_map *leaves, tarn_add *add) {
+    tarn_leaf_stats *stats = TARN_NEW_ARRAY(cx->arena, tarn_leaf_stats, file->n_leaves);
+    size_t n = 0;
+    for (size_t i = 0; i < file->n_leaves; i++) {
+        const tarn_written_leaf *w = &file->leaves[i];
+        const leaf *l = tarn_map_get(leaves, tarn_str_of(w->path));
+        if (!l) continue;
+        bool floats = l->field->type->kind == TARN_FLOAT32 || l->field->type->kind == TARN_FLOAT64;
+        tarn_bounds b = {.exact = true, .rows = file->rows, .nulls = w->nulls};
+        b.has_min = parse_bound(cx, w->min, l->field->type, &b.exact, &b.min);
+        b.has_max = parse_bound(cx, w->max, l->field->type, &b.exact, &b.max);
+        b.maybe_nan = floats && (w->has_nan || !w->has_nan_known);
+        b.exact = b.exact && !b.maybe_nan && b.has_min && b.has_max;
+        stats[n++] = (tarn_leaf_stats){l->field, l->logical, b};
+    }
+    add->stats = stats;
+    add->n_stats = n;
+}
+
+static tarn_code read_partition(tarn_cx *cx, const tarn_target *target, const tarn_written_file *file, tarn_add *add) {
+    tarn_value *values = TARN_NEW_ARRAY(cx->arena, tarn_value, target->n_partition_by);
+    for (size_t i = 0; i < target->n_partition_by; i++) {
+        const tarn_field *f = &target->schema->fields[tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i]))];
+        const char *text = file->partition[i];
+        values[i] = (tarn_value){.kind = f->type->kind, .null = true};
+        if (!text) continue;
+        tarn_str s = {tarn_arena_strdup(cx->arena, text), strlen(text)};
+        if (!tarn_value_parse(s, f->type, cx->arena, &values[i]))
+            return tarn_fail(cx, TARN_UNSUPPORTED, "partition column %s of %s cannot hold the value %s", f->name, tarn_target_name(target), text);
+    }
+    add->partition = values;
+    return TARN_OK;
+}
+
+/* The columns named as in files, and the schema of what is in them: partition columns are not. */
+static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char *select, tarn_buf *out, tarn_schema **files) {
+    const tarn_schema *schema = target->schema;
+    tarn_schema *copy = tarn_type_new(cx->arena, TARN_STRUCT);
+    copy->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, schema->n_fields);
+    const char *comma = "";
+    tarn_buf_puts(out, "SELECT ");
+    for (size_t i = 0; i < schema->n_fields; i++) {
+        const tarn_field *f = &schema->fields[i];
+        if (f->type->kind == TARN_VOID) continue; /* never materialised */
+        tarn_buf_puts(out, comma);
+        comma = ", ";
+        tarn_rename_members(cx->arena, out, tarn_sql_name(cx->arena, f->name), f->type, true);
+        tarn_buf_puts(out, " AS ");
+        tarn_buf_sql_name(out, file_name(f));
+        if (is_partition(target, f)) continue;
+        tarn_field *to = &copy->fields[copy->n_fields++];
+        *to = *f;
+        to->name = file_name(f);
+        to->type = tarn_type_in_files(cx->arena, f->type);
+    }
+    if (!copy->n_fields) return tarn_fail(cx, TARN_INVALID, "table %s has no column that is stored: all are partition columns or void", tarn_target_name(target));
+    tarn_buf_printf(out, " FROM (%s\n) AS _tarn_p", select);
+    if (out->failed) return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
+    *files = copy;
+    return TARN_OK;
+}
+
+static tarn_code check_partitions(tarn_cx *cx, const tarn_target *target, const char **in_files) {
+    for (size_t i = 0; target->base && i < target->base->n_partition; i++)
+        if (target->base->partition[i].transform != TARN_IDENTITY)
+            return tarn_fail(cx, TARN_UNSUPPORTED, "%s is partitioned by a transform of a column, which cannot be written", tarn_target_name(target));
+    for (size_t i = 0; i < target->n_partition_by; i++) {
+        int at = tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i]));
+        if (at < 0) return tarn_fail(cx, TARN_INVALID, "%s is partitioned by %s, which is not a column", tarn_target_name(target), target->partition_by[i]);
+        in_files[i] = file_name(&target->schema->fields[at]);
+    }
+    return TARN_OK;
+}
+
+static tarn_code count_partitions(tarn_cx *cx, const tarn_target *target, const tarn_written_file *files, size_t n) {
+    int64_t max = tarn_conf_int(cx->conf, TARN_WRITE_PARTITIONS_MAX), found = 0;
+    tarn_map seen = {0};
+    for (size_t i = 0; target->n_partition_by && i < n; i++) {
+        tarn_auto_buf key = TARN_BUF(1 << 20);
+        for (size_t k = 0; k < target->n_partition_by; k++) {
+            const char *text = files[i].partition[k];
+            tarn_buf_putc(&key, text ? 'v' : 'n');
+            tarn_buf_add(&key, text ? text : "", text ? strlen(text) + 1 : 1);
+        }
+        tarn_str name = {tarn_arena_strndup(cx->arena, key.data, key.n), key.n};
+        found += !tarn_map_put(&seen, cx->arena, name, cx);
+    }
+    if (found <= max) return TARN_OK;
+    return tarn_fail(cx, TARN_LIMIT, "the rows for %s fall into %lld partitions, more than write.partitions_max, %lld: partition by fewer values, or raise it",
+                     tarn_target_name(target), (long long)found, (long long)max);
+}
+
+static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_written_file *files, size_t n, tarn_change *change, int64_t *rows) {
+    leaf_list leaves = {0};
+    tarn_map by_path = {0};
+    int64_t now = tarn_now_ms(cx);
+    add_leaves(cx->arena, target->schema, NULL, NULL, &leaves);
+    index_leaves(cx->arena, &leaves, &by_path);
+    *rows = 0;
+    for (size_t i = 0; i < n; i++) {
+        tarn_add *add = TARN_PUSH(cx->arena, &change->adds);
+        *add = (tarn_add){.path = tarn_arena_strdup(cx->arena, files[i].path), .size = files[i].size, .rows = files[i].rows, .mtime_ms = now};
+        TRY(read_partition(cx, target, &files[i], add));
+        read_stats(cx, &files[i], &by_path, add);
+        *rows += files[i].rows;
+    }
+    return count_partitions(cx, target, files, n);
+}
+
+static void remove_adds(tarn_cx *cx, const tarn_table *table, tarn_change *change, size_t from) {
+    const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, change->adds.n);
+    tarn_error was = cx->error;
+    size_t n = 0;
+    for (size_t i = from; i < change->adds.n; i++)
+        if (!change->adds.at[i].from && change->adds.at[i].path) keys[n++] = change->adds.at[i].path;
+    change->adds.n = from;
+    if (n && tarn_store_remove(cx, table->store, keys, n) != TARN_OK) cx->error = was; /* VACUUM finds what stays */
+}
+
+tarn_code tarn_write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_bind *binds, size_t n_binds,
+                           tarn_change *change, int64_t *rows) {
+    tarn_auto_buf sql = TARN_BUF(SQL_MAX);
+    const char **partition_by = TARN_NEW_ARRAY(cx->arena, const char *, target->n_partition_by);
+    tarn_write_spec spec = {.file_prefix = target->table->format->data_prefix, .partition_by = partition_by, .n_partition_by = target->n_partition_by};
+    tarn_schema *in_files;
+    tarn_written_file *files = NULL;
+    size_t n = 0, first = change->adds.n;
+    int64_t written = 0;
+    TRY(check_partitions(cx, target, partition_by));
+    TRY(put_physical(cx, target, select, &sql, &in_files));
+    TRY(tarn_store_folder(cx, target->table->store, ""));
+    TRY(tarn_store_local_path(cx, target->table->store, "", cx->arena, &spec.directory));
+    spec.select = sql.data;
+    spec.schema = in_files;
+    spec.compression = tarn_conf_text(cx->conf, TARN_WRITE_COMPRESSION);
+    spec.file_size = tarn_conf_int(cx->conf, TARN_WRITE_FILE_SIZE);
+    spec.binds = binds;
+    spec.n_binds = n_binds;
+    TRY(tarn_rules_error(cx, tarn_engine_write(cx, conn, &spec, &files, &n)));
+    tarn_code code = add_files(cx, target, files, n, change, &written);
+    if (code != TARN_OK) remove_adds(cx, target->table, change, first);
+    else *rows = written;
+    return code;
+}
+
+void tarn_write_abandon(tarn_cx *cx, const tarn_table *table, tarn_change *change) { remove_adds(cx, table, change, 0); }

@@ -1,0 +1,165 @@
+/* write_select.c: the rows of a query as rows of a table: which column goes where, casts, defaults, generated columns, and the table's rules. */
+#include "table/rules.h"
+
+enum { SQL_MAX = 1 << 26 };
+
+void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, tarn_target *out) {
+    bool anew = !base || base->version < 0 || (change && change->replace);
+    tarn_target t = {.table = table, .base = base && base->version >= 0 ? base : NULL};
+    t.schema = change && change->schema ? change->schema : base ? base->schema : NULL;
+    if (change && (change->partition_by || anew)) {
+        t.partition_by = change->partition_by;
+        t.n_partition_by = change->n_partition_by;
+    } else if (base) {
+        const char **names = TARN_NEW_ARRAY(cx->arena, const char *, base->n_partition);
+        for (size_t i = 0; i < base->n_partition; i++) names[i] = base->schema->fields[base->partition[i].column].name;
+        t.partition_by = names;
+        t.n_partition_by = base->n_partition;
+    }
+    TARN_VEC(tarn_pair) checks = {0};
+    for (size_t i = 0; base && !anew && i < base->n_checks; i++) *TARN_PUSH(cx->arena, &checks) = base->checks[i];
+    for (size_t i = 0; change && i < change->checks.n; i++) {
+        const tarn_pair *c = &change->checks.at[i];
+        size_t k = 0;
+        while (k < checks.n && !tarn_name_eq(checks.at[k].name, c->name)) k++;
+        if (k < checks.n) checks.at[k] = checks.at[--checks.n];
+        if (c->value) *TARN_PUSH(cx->arena, &checks) = *c;
+    }
+    t.checks = checks.at;
+    t.n_checks = checks.n;
+    *out = t;
+}
+
+static const char *name_list(tarn_cx *cx, const tarn_schema *schema) {
+    tarn_auto_buf names = TARN_BUF(2000);
+    for (size_t i = 0; i < schema->n_fields && !names.failed; i++) tarn_buf_printf(&names, "%s%s", i ? ", " : "", schema->fields[i].name);
+    return names.failed ? tarn_printf(cx, "%s, …", schema->fields[0].name) : tarn_buf_take(&names, cx->arena);
+}
+
+/* Column of the table -> column of the source, or -1. */
+static tarn_code assign(tarn_cx *cx, const tarn_target *target, const tarn_schema *source, size_t from, const char *name, int *at) {
+    int to = tarn_schema_find(target->schema, tarn_str_of(name));
+    if (to < 0)
+        return tarn_fail(cx, TARN_INVALID, "column %s is not in table %s, which has %s", name, tarn_target_name(target), name_list(cx, target->schema));
+    if (at[to] >= 0) return tarn_fail(cx, TARN_INVALID, "column %s of %s is given twice", target->schema->fields[to].name, tarn_target_name(target));
+    if (from >= source->n_fields)
+        return tarn_fail(cx, TARN_INVALID, "INSERT names more columns of %s than its query gives, %zu", tarn_target_name(target), source->n_fields);
+    at[to] = (int)from;
+    return TARN_OK;
+}
+
+static tarn_code by_position(tarn_cx *cx, const tarn_target *target, const tarn_schema *source, int *at) {
+    const tarn_schema *schema = target->schema;
+    size_t plain = 0, next = 0;
+    for (size_t i = 0; i < schema->n_fields; i++) plain += !schema->fields[i].generated_sql;
+    bool all = source->n_fields == schema->n_fields;
+    if (!all && source->n_fields != plain)
+        return tarn_fail(cx, TARN_INVALID, "INSERT has %zu column%s, table %s has %zu: %s", source->n_fields, source->n_fields == 1 ? "" : "s",
+                         tarn_target_name(target), schema->n_fields, name_list(cx, schema));
+    for (size_t i = 0; i < schema->n_fields; i++)
+        if (all || !schema->fields[i].generated_sql) at[i] = (int)next++;
+    return TARN_OK;
+}
+
+static tarn_code match(tarn_cx *cx, const tarn_target *target, const tarn_schema *source, const tarn_insert_map *map, int *at) {
+    for (size_t i = 0; i < target->schema->n_fields; i++) at[i] = -1;
+    if (!map->names && !map->by_name) return by_position(cx, target, source, at);
+    if (map->names && !map->by_name && map->n_names != source->n_fields)
+        return tarn_fail(cx, TARN_INVALID, "INSERT names %zu column%s of %s, its query gives %zu", map->n_names, map->n_names == 1 ? "" : "s",
+                         tarn_target_name(target), source->n_fields);
+    for (size_t i = 0; i < source->n_fields; i++)
+        TRY(assign(cx, target, source, i, map->by_name ? source->fields[i].name : map->names[i], at));
+    return TARN_OK;
+}
+
+/* DuckDB's cast drops members the target lacks: that would lose data in silence. */
+static tarn_code check_members(tarn_cx *cx, const char *path, const tarn_type *from, const tarn_type *to) {
+    if (from->kind != to->kind) return TARN_OK;
+    for (size_t i = 0; i < from->n_fields; i++) {
+        const tarn_field *f = &from->fields[i];
+        const char *inner = tarn_printf(cx, "%s.%s", path, f->name);
+        int k = from->kind == TARN_STRUCT ? tarn_schema_find(to, tarn_str_of(f->name)) : (int)i;
+        if (k < 0) return tarn_fail(cx, TARN_INVALID, "%s is not a member of the table's column; add it with ALTER TABLE, or leave it out", inner);
+        TRY(check_members(cx, inner, f->type, to->fields[k].type));
+    }
+    return TARN_OK;
+}
+
+static tarn_code put_given(tarn_cx *cx, tarn_buf *out, const tarn_field *f, const tarn_schema *source, int at) {
+    TRY(check_members(cx, f->name, source->fields[at].type, f->type));
+    tarn_buf_printf(out, "CAST(_c%d AS ", at);
+    tarn_type_duckdb(out, f->type);
+    tarn_buf_putc(out, ')');
+    return TARN_OK;
+}
+
+static tarn_code put_missing(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f, const tarn_insert_map *map) {
+    bool fill = f->default_sql && !map->explicit_null;
+    if (!fill && !f->nullable)
+        return tarn_fail(cx, TARN_CONSTRAINT, "column %s of %s is NOT NULL and has no default, but no value is given", f->name, tarn_target_name(target));
+    tarn_buf_printf(out, "CAST((%s) AS ", fill ? tarn_rule_sql(cx, target->schema, f->default_sql) : "NULL");
+    tarn_type_duckdb(out, f->type);
+    tarn_buf_putc(out, ')');
+    return TARN_OK;
+}
+
+static void put_source(tarn_buf *out, const char *select, const tarn_schema *source) {
+    tarn_buf_printf(out, " FROM (%s\n) AS _tarn_s(", select); /* the newline ends a comment at the end of the query */
+    for (size_t i = 0; i < source->n_fields; i++) tarn_buf_printf(out, "%s_c%zu", i ? ", " : "", i);
+    tarn_buf_putc(out, ')');
+}
+
+/* The table's columns under their names, each cast, but for generated ones that are not given. */
+static tarn_code put_casts(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *select, const tarn_schema *source, const tarn_insert_map *map,
+                           const int *at) {
+    const char *comma = "";
+    tarn_buf_puts(out, "SELECT ");
+    for (size_t i = 0; i < target->schema->n_fields; i++) {
+        const tarn_field *f = &target->schema->fields[i];
+        if (f->generated_sql && at[i] < 0) continue;
+        tarn_buf_puts(out, comma);
+        comma = ", ";
+        if (at[i] >= 0) TRY(put_given(cx, out, f, source, at[i]));
+        else TRY(put_missing(cx, out, target, f, map));
+        tarn_buf_puts(out, " AS ");
+        tarn_buf_sql_name(out, f->name);
+    }
+    put_source(out, select, source);
+    return TARN_OK;
+}
+
+static void put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const int *at, const char *inner) {
+    tarn_buf_puts(out, "SELECT ");
+    for (size_t i = 0; i < target->schema->n_fields; i++) {
+        const tarn_field *f = &target->schema->fields[i];
+        if (i) tarn_buf_puts(out, ", ");
+        if (f->generated_sql && at[i] < 0) {
+            tarn_buf_printf(out, "CAST((%s) AS ", tarn_rule_sql(cx, target->schema, f->generated_sql));
+            tarn_type_duckdb(out, f->type);
+            tarn_buf_puts(out, ") AS ");
+        }
+        tarn_buf_sql_name(out, f->name);
+    }
+    tarn_buf_printf(out, " FROM (%s) AS _tarn_t", inner);
+}
+
+tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *select, const tarn_schema *source, const tarn_insert_map *map, char **out) {
+    const tarn_schema *schema = target->schema;
+    int *at = TARN_NEW_ARRAY(cx->arena, int, schema->n_fields);
+    bool *given = TARN_NEW_ARRAY(cx->arena, bool, schema->n_fields), computed = false;
+    tarn_auto_buf casts = TARN_BUF(SQL_MAX), generated = TARN_BUF(SQL_MAX), sql = TARN_BUF(SQL_MAX);
+    TRY(match(cx, target, source, map, at));
+    for (size_t i = 0; i < schema->n_fields; i++) {
+        /* A row changed as a whole carries the old value of a generated column. */
+        if (map->explicit_null && schema->fields[i].generated_sql) at[i] = -1;
+        given[i] = at[i] >= 0;
+        computed = computed || (schema->fields[i].generated_sql && !given[i]);
+    }
+    TRY(put_casts(cx, &casts, target, select, source, map, at));
+    if (computed && tarn_buf_ok(&casts)) put_generated(cx, &generated, target, at, casts.data);
+    const char *relation = tarn_printf(cx, "(%s) AS _tarn_w", computed ? generated.data : casts.data);
+    tarn_rules_select(cx, &sql, target, relation, given);
+    if (casts.failed || generated.failed || sql.failed) return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
+    *out = tarn_buf_take(&sql, cx->arena);
+    return TARN_OK;
+}
