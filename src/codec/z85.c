@@ -23,16 +23,23 @@ tarn_code tarn_z85_decode(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_st
         return tarn_fail(cx, TARN_CORRUPT, "Z85 text of %zu characters: the length must be a multiple of 5", text.n);
     unsigned char *bytes = tarn_arena_alloc(arena, text.n / 5 * 4), *to = bytes;
     for (size_t i = 0; i < text.n; i += 5) {
+        /* A group that begins with '#' would pass 2^32: as the last one, writers in Rust mark so a group of fewer bytes,
+         * one '#' for each that is missing. */
+        int missing = 0;
+        while (i + 5 == text.n && missing < 3 && text.p[i + (size_t)missing] == '#') missing++;
         uint64_t v = 0;
-        for (size_t k = 0; k < 5; k++) {
+        for (size_t k = (size_t)missing; k < 5; k++) {
             unsigned char digit = digit_of[(unsigned char)text.p[i + k]];
             if (digit == 255)
                 return tarn_fail(cx, TARN_CORRUPT, "Z85 text at character %zu: not in the alphabet", i + k);
             v = v * 85 + digit;
         }
-        /* A group may pass 2^32 in its filling: writers that pad with '#' exist, and their readers drop the high bits. */
-        for (int shift = 24; shift >= 0; shift -= 8) *to++ = (unsigned char)(v >> shift);
+        int bits = 32 - 8 * missing;
+        if (v >> bits)
+            return tarn_fail(cx, TARN_CORRUPT, "Z85 text at character %zu: the group stands for more than four bytes",
+                             i);
+        for (int shift = bits - 8; shift >= 0; shift -= 8) *to++ = (unsigned char)(v >> shift);
     }
-    *out = (tarn_str){(const char *)bytes, text.n / 5 * 4};
+    *out = (tarn_str){(const char *)bytes, (size_t)(to - bytes)};
     return TARN_OK;
 }

@@ -51,7 +51,7 @@ static void test_round_trip(void **state) {
 
 static void test_refused(void **state) {
     tarn_cx *cx = *state;
-    static const char *const bad[] = {"Hell", "HelloW", "Hel o", "Hel\"o", "Hell\xc3"};
+    static const char *const bad[] = {"Hell", "HelloW", "Hel o", "Hel\"o", "#####", "%nSc1", "##0aB0000", "Hell\xc3"};
     tarn_str out = {"as it was", 9};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(tarn_z85_decode(cx, cx->arena, tarn_str_of(bad[i]), &out), TARN_CORRUPT);
@@ -59,6 +59,9 @@ static void test_refused(void **state) {
     }
     assert_int_equal(tarn_z85_decode(cx, cx->arena, TARN_LIT("%nSc0"), &out), TARN_OK);
     assert_memory_equal(out.p, "\xff\xff\xff\xff", 4);
+    assert_int_equal(tarn_z85_decode(cx, cx->arena, TARN_LIT("00000##093"), &out), TARN_OK);
+    assert_int_equal(out.n, 6);
+    assert_memory_equal(out.p, "\0\0\0\0\3\0", 6);
 }
 
 int main(void) {

@@ -96,7 +96,7 @@ static tarn_code open_database(tarn_cx *cx, tarn_engine *engine, tarn_engine_db 
     if (api->create_config(&config) != DuckDBSuccess) return tarn_fail(cx, TARN_NOMEM, "cannot make a configuration for DuckDB");
     tarn_code code = set_options(cx, engine, db, config);
     if (code == TARN_OK && api->open_ext(":memory:", &database, config, &message) != DuckDBSuccess) {
-        code = tarn_fail(cx, TARN_INVALID, "cannot start DuckDB: %s", message ? message : "no reason given");
+        code = tarn_prefix(cx, tarn_duckdb_fail(cx, NULL, message, 0), "cannot start DuckDB");
         api->free(message);
     }
     api->destroy_config(&config);

@@ -1,4 +1,4 @@
-/* engine.h: DuckDB as Tarn uses it. The only door to it: no other folder includes duckdb.h, and the library is loaded by the first call that needs it.
+/* engine.h: DuckDB as Tarn uses it. The only door to it: no other folder includes duckdb.h; the first call that needs the library loads it.
  *
  * One process-wide pair of in-memory databases per lake: X executes, P plans (one thread, optimizers off that would hide filters; see duckdb.md
  * "The chain"). An engine is thread-safe; a connection belongs to one thread at a time; a result keeps its connection busy until it is closed: take
@@ -23,7 +23,8 @@ void tarn_engine_free(tarn_engine *engine);
 /* Whether the library has been loaded (a test that metadata commands do without it). */
 bool tarn_engine_loaded(const tarn_engine *engine);
 
-/* A connection with TimeZone set from cx->conf; given back with tarn_conn_close. Temp tables and views belong to it. */
+/* A connection with TimeZone set from cx->conf; given back with tarn_conn_close, which ends its temp tables and views. An internal error of DuckDB
+ * ends its database: connections made after it get a fresh one. */
 TARN_MUST tarn_code tarn_engine_conn(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, tarn_conn **out);
 void tarn_conn_close(tarn_conn *conn);
 static inline void tarn_conn_closep(tarn_conn **conn) { tarn_conn_close(*conn); }
@@ -36,7 +37,8 @@ typedef struct tarn_bind {
 
 /* Runs one or more statements and drops their rows. */
 TARN_MUST tarn_code tarn_conn_run(tarn_cx *cx, tarn_conn *conn, const char *sql);
-/* Runs one statement and streams its rows. cx->cancel and the deadline are watched while it runs. On a failure tarn_conn_error_at tells where. */
+/* Runs one statement and streams its rows; what is no SELECT has run to its end when this returns. cx->cancel and the deadline are watched until the
+ * rows are closed (by a thread of the engine, so also while DuckDB blocks). On a failure tarn_conn_error_at tells where. */
 TARN_MUST tarn_code tarn_conn_query(tarn_cx *cx, tarn_conn *conn, const char *sql, const tarn_bind *binds, size_t n_binds, tarn_rows **out);
 /* One row, one column, as text in cx->arena; NULL for a null or no row. */
 TARN_MUST tarn_code tarn_conn_text(tarn_cx *cx, tarn_conn *conn, const char *sql, char **out);
@@ -56,7 +58,8 @@ static inline void tarn_rows_closep(tarn_rows **rows) { tarn_rows_close(*rows); 
 /* Moves rows and, when `own` is set, their connection into a C stream with its own error and cancel flag (a copy of cx's settings). */
 TARN_MUST tarn_code tarn_rows_stream(tarn_cx *cx, tarn_rows *rows, tarn_conn *own, struct ArrowArrayStream *out);
 
-/* Makes `name` a temp view of the connection over the stream's rows, which are read once into a temp table (bounded by the engine's memory, spilling). */
+/* Makes `name` a temp view of the connection over the stream's rows, which are read once into the temp table "name$rows" (spilling when large);
+ * both are replaced when they are there. The stream stays the caller's to release. */
 TARN_MUST tarn_code tarn_conn_ingest(tarn_cx *cx, tarn_conn *conn, const char *name, struct ArrowArrayStream *stream);
 
 /* Interrupts what the connection runs, from any thread. */
@@ -75,7 +78,8 @@ typedef struct tarn_scan_deletes {
 
 TARN_MUST tarn_code tarn_engine_add_deletes(tarn_cx *cx, tarn_engine *engine, const tarn_scan_deletes *deletes, uint64_t *scan);
 void tarn_engine_drop_deletes(tarn_engine *engine, uint64_t scan);
-/* Also registered on every connection's database: tarn_z(a, b, …) BLOB/BIGINT-sortable Z-order key over rank-normalised UBIGINT inputs. */
+/* Null arguments give false. Also there on every connection: tarn_z(a, b, …), a BLOB that sorts along the Z-curve through 1 to 64 UBIGINTs (cast
+ * BIGINT columns; the high bits lead, so spread ranks over all 64; null counts as 0). */
 
 /* WRITING Parquet. */
 typedef struct tarn_write_spec {

@@ -94,6 +94,7 @@ tarn_code tarn_rows_copy_schema(tarn_cx *cx, tarn_rows *rows, struct ArrowSchema
         if (types[i]) api->destroy_logical_type(&types[i]);
     free(types);
     free(names);
+    if (code == TARN_UNSUPPORTED) tarn_hint(cx, code, "cast the column: CAST(x AS JSON) or CAST(x AS VARCHAR)");
     if (code == TARN_OK) *out = schema;
     return code;
 }

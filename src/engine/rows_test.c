@@ -64,11 +64,24 @@ static int64_t count_rows(fixture *f, tarn_rows *rows) {
     }
 }
 
-static void test_lazy(void **state) {
+/* Runs first: once loaded, the library stays. */
+static void test_library(void **state) {
     (void)state;
-    tarn_engine *engine = tarn_engine_new("/tmp/x");
-    assert_false(tarn_engine_loaded(engine));
-    tarn_engine_free(engine);
+    fixture f = {.conf = tarn_conf_defaults()};
+    tarn_conn *conn = NULL;
+    tarn_cx_init(&f.cx, f.conf);
+    f.engine = tarn_engine_new("/tmp/x");
+    assert_false(tarn_engine_loaded(f.engine));
+    set(&f, "duckdb.library", "/nonexistent/libduckdb.so");
+    assert_int_equal(tarn_engine_conn(&f.cx, f.engine, TARN_DB_EXECUTE, &conn), TARN_NOTFOUND);
+    assert_non_null(strstr(f.cx.error.message, "duckdb.library"));
+    set(&f, "duckdb.library", "libm.so.6");
+    assert_int_equal(tarn_engine_conn(&f.cx, f.engine, TARN_DB_EXECUTE, &conn), TARN_UNSUPPORTED);
+    assert_false(tarn_engine_loaded(f.engine));
+    assert_null(conn);
+    tarn_engine_free(f.engine);
+    tarn_cx_done(&f.cx);
+    tarn_conf_free(f.conf);
 }
 
 static void test_text(void **state) {
@@ -91,7 +104,8 @@ static void test_types(void **state) {
                           "SELECT true b, -5::TINYINT i1, 65535::USMALLINT u2, 9007199254740993 i8, 1.5::FLOAT f4, 2.25::DOUBLE f8, "
                           "DATE '1970-01-02' d, TIMESTAMPTZ '1970-01-01 00:00:01+00' tz, 'naïve \"q\"' s, '\\x01\\xFF'::BLOB z, "
                           "[1,NULL,3] l, {'a': 1, 'b': 'x'} st, MAP{'k': 7} m, 'lo'::ENUM('hi','lo') e, NULL n, "
-                          "'00112233-4455-6677-8899-aabbccddeeff'::UUID u, 12.50::DECIMAL(9,2) \"dec\", 170141183460469231731687303715884105727::HUGEINT h",
+                          "'00112233-4455-6677-8899-aabbccddeeff'::UUID u, 12.50::DECIMAL(9,2) \"dec\", "
+                              "170141183460469231731687303715884105727::HUGEINT h",
                           NULL, 0, &rows));
     struct ArrowArray batch;
     ok(f, tarn_rows_next(&f->cx, rows, &batch));
@@ -215,6 +229,8 @@ static void test_errors(void **state) {
     check_error(f, "SELECT error('boom')", TARN_INVALID, -1, "boom");
     check_error(f, "SELECT 9223372036854775807 + 1::BIGINT", TARN_INVALID, -1, "9223372036854775807");
     check_error(f, "", TARN_INVALID, -1, "");
+    check_error(f, "SELECT {'a': 1}::VARIANT AS v", TARN_UNSUPPORTED, -1, "VARIANT");
+    assert_non_null(strstr(f->cx.error.hint, "CAST"));
     ok(f, tarn_conn_run(&f->cx, f->conn, "CREATE TEMP TABLE c (i INT NOT NULL CHECK (i > 0))"));
     check_error(f, "CREATE TEMP TABLE c (i INT)", TARN_EXISTS, -1, "c");
     check_error(f, "INSERT INTO c VALUES (NULL)", TARN_CONSTRAINT, -1, "NOT NULL");
@@ -227,7 +243,8 @@ static void test_errors(void **state) {
 static void test_changed(void **state) {
     fixture *f = *state;
     tarn_rows *rows;
-    ok(f, tarn_conn_run(&f->cx, f->conn, "CREATE TEMP TABLE \"a \"\"b\"\" é\" AS SELECT range i FROM range(10); DELETE FROM \"a \"\"b\"\" é\" WHERE i = 0;"));
+    ok(f, tarn_conn_run(&f->cx, f->conn, "CREATE TEMP TABLE \"a \"\"b\"\" é\" AS SELECT range i FROM range(10); "
+        "DELETE FROM \"a \"\"b\"\" é\" WHERE i = 0;"));
     ok(f, tarn_conn_query(&f->cx, f->conn, "UPDATE \"a \"\"b\"\" é\" SET i = i + 1 WHERE i > 4", NULL, 0, &rows));
     assert_int_equal(tarn_rows_changed(rows), 5);
     tarn_rows_close(rows);
@@ -291,8 +308,11 @@ static void test_pool(void **state) {
 }
 
 static void *cancel_later(void *state) {
+    fixture *f = state;
     usleep(150000);
-    atomic_store((atomic_bool *)state, true);
+    double progress = tarn_conn_progress(f->conn);
+    if (progress < -1 || progress > 100) abort();
+    atomic_store(&f->cancel, true);
     return NULL;
 }
 
@@ -302,7 +322,7 @@ static void check_cancel(fixture *f, const char *sql) {
     struct ArrowArray batch = {0};
     atomic_store(&f->cancel, false);
     f->cx.cancel = &f->cancel;
-    pthread_create(&thread, NULL, cancel_later, &f->cancel);
+    pthread_create(&thread, NULL, cancel_later, f);
     int64_t start = tarn_monotonic_us();
     tarn_code code = tarn_conn_query(&f->cx, f->conn, sql, NULL, 0, &rows);
     while (code == TARN_OK && (code = tarn_rows_next(&f->cx, rows, &batch)) == TARN_OK && batch.release) batch.release(&batch);
@@ -318,14 +338,33 @@ static void test_cancel(void **state) {
     fixture *f = *state;
     check_cancel(f, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b");
     /* its first rows come at once, then none for ever: nothing of ours runs between two batches */
-    check_cancel(f, "SELECT a.range FROM range(10000000) a, range(1000000) b WHERE (a.range * b.range + a.range) % 1000000007 = 0 AND a.range < 3000");
+    check_cancel(f, "SELECT a.range FROM range(10000000) a, range(1000000) b WHERE (a.range * b.range + a.range) % "
+        "1000000007 = 0 AND a.range < 3000");
+}
+
+static void *interrupt_later(void *state) {
+    usleep(150000);
+    tarn_conn_interrupt(state);
+    return NULL;
+}
+
+static void test_interrupt(void **state) {
+    fixture *f = *state;
+    pthread_t thread;
+    tarn_rows *rows = NULL;
+    pthread_create(&thread, NULL, interrupt_later, f->conn);
+    static const char endless[] = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b";
+    assert_int_equal(tarn_conn_query(&f->cx, f->conn, endless, NULL, 0, &rows), TARN_CANCELLED);
+    pthread_join(thread, NULL);
+    assert_string_equal(text(f, "SELECT 7"), "7");
 }
 
 static void test_deadline(void **state) {
     fixture *f = *state;
     tarn_rows *rows = NULL;
     f->cx.deadline_us = tarn_monotonic_us() + 100000;
-    assert_int_equal(tarn_conn_query(&f->cx, f->conn, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b", NULL, 0, &rows), TARN_TIMEOUT);
+    assert_int_equal(tarn_conn_query(&f->cx, f->conn, "SELECT sum(a.range * b.range) FROM range(1000000) a, "
+        "range(1000000) b", NULL, 0, &rows), TARN_TIMEOUT);
     assert_int_equal(tarn_conn_run(&f->cx, f->conn, "SELECT 1"), TARN_TIMEOUT);
     f->cx.deadline_us = 0;
     assert_string_equal(text(f, "SELECT 7"), "7");
@@ -345,7 +384,8 @@ static void test_memory(void **state) {
     ok(f, tarn_engine_conn(&f->cx, engine, TARN_DB_EXECUTE, &conn));
     assert_int_not_equal(stat(tarn_printf(&f->cx, "%s/tmp", dir), &st), 0);
     /* a sort spills */
-    ok(f, tarn_conn_query(&f->cx, conn, "SELECT sum(r) FROM (SELECT hash(range) r, repeat('x', 40) || range s FROM range(3000000) ORDER BY r, s LIMIT 2900000)", NULL, 0, &rows));
+    ok(f, tarn_conn_query(&f->cx, conn, "SELECT sum(r) FROM (SELECT hash(range) r, repeat('x', 40) || range s FROM "
+        "range(3000000) ORDER BY r, s LIMIT 2900000)", NULL, 0, &rows));
     assert_int_equal(count_rows(f, rows), 1);
     tarn_rows_close(rows);
     rows = NULL;
@@ -362,7 +402,8 @@ static void test_memory(void **state) {
 static void test_describe(void **state) {
     fixture *f = *state;
     tarn_schema *schema;
-    ok(f, tarn_conn_describe(&f->cx, f->conn, "SELECT 1 AS \"a b\", [DATE '2020-01-01'] AS l, $1 AS p, {'x': 1.5::DECIMAL(9,2)} AS st, now() AS ts", f->cx.arena, &schema));
+    ok(f, tarn_conn_describe(&f->cx, f->conn, "SELECT 1 AS \"a b\", [DATE '2020-01-01'] AS l, $1 AS p, {'x': "
+        "1.5::DECIMAL(9,2)} AS st, now() AS ts", f->cx.arena, &schema));
     assert_int_equal(schema->n_fields, 5);
     assert_string_equal(schema->fields[0].name, "a b");
     assert_int_equal(schema->fields[0].type->kind, TARN_INT32);
@@ -387,7 +428,8 @@ static void test_stream(void **state) {
     struct ArrowSchema schema;
     struct ArrowArray batch;
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &conn));
-    ok(f, tarn_conn_query(&f->cx, conn, "SELECT range AS i, CASE WHEN range = 2000000 THEN error('late') END AS e FROM range(3000000)", NULL, 0, &rows));
+    ok(f, tarn_conn_query(&f->cx, conn, "SELECT range AS i, CASE WHEN range = 2000000 THEN error('late') END AS e "
+        "FROM range(3000000)", NULL, 0, &rows));
     ok(f, tarn_rows_stream(&f->cx, rows, conn, &stream));
     assert_int_equal(stream.get_schema(&stream, &schema), 0);
     assert_int_equal(schema.n_children, 2);
@@ -413,7 +455,8 @@ static void test_internal_error(void **state) {
     tarn_bind bind = {.value = text_value("x")};
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &idle));
     tarn_conn_close(idle);
-    assert_int_equal(tarn_conn_query(&f->cx, f->conn, "SELECT typeof($1) || ' ' || coalesce($1::VARCHAR, 'null') AS x", &bind, 1, &rows), TARN_INTERNAL);
+    assert_int_equal(tarn_conn_query(&f->cx, f->conn, "SELECT typeof($1) || ' ' || coalesce($1::VARCHAR, 'null') AS "
+        "x", &bind, 1, &rows), TARN_INTERNAL);
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &conn));
     ok(f, tarn_conn_text(&f->cx, conn, "SELECT 7 WHERE tarn_z(1) IS NOT NULL", &seven));
     assert_string_equal(seven, "7");
@@ -426,7 +469,8 @@ static void test_plan_database(void **state) {
     char *json;
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_PLAN, &plan));
     ok(f, tarn_conn_run(&f->cx, plan, "CREATE TEMP TABLE r0 (day DATE, k BIGINT)"));
-    ok(f, tarn_conn_text(&f->cx, plan, "SELECT json_serialize_plan('SELECT k FROM temp.r0 WHERE day = DATE ''2026-01-01'' AND tarn_z(k::UBIGINT) IS NOT NULL', optimize:=true)", &json));
+    ok(f, tarn_conn_text(&f->cx, plan, "SELECT json_serialize_plan('SELECT k FROM temp.r0 WHERE day = DATE "
+        "''2026-01-01'' AND tarn_z(k::UBIGINT) IS NOT NULL', optimize:=true)", &json));
     assert_non_null(strstr(json, "CONSTANT_COMPARISON"));
     ok(f, tarn_conn_text(&f->cx, plan, "SELECT current_setting('threads')", &json));
     assert_string_equal(json, "1");
@@ -436,8 +480,8 @@ static void test_plan_database(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        cmocka_unit_test(test_lazy), T(test_text), T(test_types), T(test_bind_kinds), T(test_bind_wrong), T(test_errors),
-        T(test_changed), T(test_two_open), T(test_pool), T(test_cancel), T(test_deadline), T(test_memory), T(test_describe),
+        cmocka_unit_test(test_library), T(test_text), T(test_types), T(test_bind_kinds), T(test_bind_wrong), T(test_errors),
+        T(test_changed), T(test_two_open), T(test_pool), T(test_cancel), T(test_interrupt), T(test_deadline), T(test_memory), T(test_describe),
         T(test_stream), T(test_internal_error), T(test_plan_database),
 #undef T
     };

@@ -155,10 +155,12 @@ typedef TARN_VEC(tarn_written_file) written_files;
 static tarn_code read_file(tarn_cx *cx, tarn_column all, int64_t row, const tarn_write_spec *spec, written_files *files) {
     const char *name = copy_str(cx->arena, tarn_column_named(all, "filename"), row);
     size_t n = strlen(spec->directory);
-    if (!name || strncmp(name, spec->directory, n) != 0) return tarn_fail(cx, TARN_INTERNAL, "COPY wrote %s, which is not in %s", name ? name : "?", spec->directory);
+    if (!name || strncmp(name, spec->directory, n) != 0) return tarn_fail(cx, TARN_INTERNAL,
+        "COPY wrote %s, which is not in %s", name ? name : "?", spec->directory);
     int64_t rows = tarn_column_int(tarn_column_named(all, "count"), row);
     if (rows == 0) {
-        if (unlink(name) != 0 && errno != ENOENT) return tarn_fail(cx, tarn_errno_code(errno), "cannot remove %s: %s", name, tarn_errno_text(cx, errno));
+        if (unlink(name) != 0 && errno != ENOENT) return tarn_fail(cx, tarn_errno_code(errno), "cannot remove %s: %s",
+            name, tarn_errno_text(cx, errno));
         return TARN_OK;
     }
     tarn_written_file *file = TARN_PUSH(cx->arena, files);

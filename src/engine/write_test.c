@@ -57,7 +57,8 @@ static void check(fixture *f, const char *sql, const char *expected) {
     if (!got || strcmp(got, expected) != 0) fail_msg("%s: got %s, expected %s", sql, got ? got : "null", expected);
 }
 
-static const tarn_rowset_column columns[] = {{"t x", "u"}, {"l", "l"}, {"i", "i"}, {"g", "g"}, {"b", "b"}, {"ts", "tsu:UTC"}, {"d", "tdD"}, {"z", "z"}};
+static const tarn_rowset_column columns[] = {{"t x", "u"}, {"l", "l"}, {"i", "i"}, {"g", "g"}, {"b", "b"}, {"ts",
+    "tsu:UTC"}, {"d", "tdD"}, {"z", "z"}};
 
 static tarn_rowset *make_rows(int n) {
     tarn_rowset *rows = tarn_rowset_new(columns, 8);
@@ -91,7 +92,8 @@ static void ingest(fixture *f, const char *name, int n) {
 static void test_ingest(void **state) {
     fixture *f = *state;
     ingest(f, "in \"put\" é", 10000);
-    check(f, "SELECT count(*) || ' ' || count(\"t x\") || ' ' || max(l) || ' ' || min(i) || ' ' || max(g) || ' ' || count(*) FILTER (b) FROM \"in \"\"put\"\" é\"",
+    check(f, "SELECT count(*) || ' ' || count(\"t x\") || ' ' || max(l) || ' ' || min(i) || ' ' || max(g) || ' ' || "
+        "count(*) FILTER (b) FROM \"in \"\"put\"\" é\"",
           "10000 6667 99990000000000 -9999 4999.5 3334");
     check(f, "SELECT typeof(ts) || typeof(d) || typeof(z) || ts || d || z || \"t x\" FROM \"in \"\"put\"\" é\" WHERE i = -9999",
           "TIMESTAMP WITH TIME ZONEDATEBLOB1970-01-01 02:46:39+001997-05-18\\x00\\xFFrow é 9999");
@@ -107,14 +109,16 @@ static void test_ingest_nested(void **state) {
     tarn_conn *other;
     tarn_rows *rows;
     struct ArrowArrayStream stream;
-    static const char source[] = "SELECT i, [i, NULL, i + 1] l, {'a': i, 'b': [{'c': i::VARCHAR}]} st, MAP{'k' || i: i} m, CASE i % 4 WHEN 1 THEN 'x' ELSE 'y' END::ENUM('x','y') e, "
+    static const char source[] = "SELECT i, [i, NULL, i + 1] l, {'a': i, 'b': [{'c': i::VARCHAR}]} st, MAP{'k' || i: "
+        "i} m, CASE i % 4 WHEN 1 THEN 'x' ELSE 'y' END::ENUM('x','y') e, "
                                  "CASE i % 3 WHEN 0 THEN i::DECIMAL(30,5) END de FROM range(9000) r(i)";
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &other));
     ok(f, tarn_conn_query(&f->cx, other, source, NULL, 0, &rows));
     ok(f, tarn_rows_stream(&f->cx, rows, other, &stream));
     ok(f, tarn_conn_ingest(&f->cx, f->conn, "nested", &stream));
     stream.release(&stream);
-    check(f, tarn_printf(&f->cx, "SELECT count(*) FROM (SELECT i, l, st, m, e::VARCHAR, de FROM nested EXCEPT ALL SELECT i, l, st, m, e::VARCHAR, de FROM (%s))", source), "0");
+    check(f, tarn_printf(&f->cx, "SELECT count(*) FROM (SELECT i, l, st, m, e::VARCHAR, de FROM nested EXCEPT ALL "
+        "SELECT i, l, st, m, e::VARCHAR, de FROM (%s))", source), "0");
     check(f, "SELECT count(*) || ' ' || sum(st.b[1].c::INT) FROM nested", "9000 40495500");
 }
 
@@ -125,7 +129,8 @@ static void test_ingest_error(void **state) {
     struct ArrowArrayStream stream;
     char *out;
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &other));
-    ok(f, tarn_conn_query(&f->cx, other, "SELECT CASE WHEN range = 2000000 THEN error('late') ELSE range::VARCHAR END x FROM range(3000000)", NULL, 0, &rows));
+    ok(f, tarn_conn_query(&f->cx, other, "SELECT CASE WHEN range = 2000000 THEN error('late') ELSE range::VARCHAR END "
+        "x FROM range(3000000)", NULL, 0, &rows));
     ok(f, tarn_rows_stream(&f->cx, rows, other, &stream));
     assert_int_equal(tarn_conn_ingest(&f->cx, f->conn, "broken", &stream), TARN_INVALID);
     assert_non_null(strstr(f->cx.error.message, "late"));
@@ -173,21 +178,26 @@ static void test_live(void **state) {
     for (int i = 0; i < 2; i++) {
         tarn_written_file *files;
         size_t n;
-        tarn_write_spec spec = {.select = "SELECT range AS k FROM range(5000)", .directory = f->dir, .file_prefix = i ? "b-" : "a-", .compression = "snappy"};
+        tarn_write_spec spec = {.select = "SELECT range AS k FROM range(5000)", .directory = f->dir,
+            .file_prefix = i ? "b-" : "a-", .compression = "snappy"};
         ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
         assert_int_equal(n, 1);
     }
     char *path = tarn_sql_string(f->cx.arena, tarn_printf(&f->cx, "%s/*.parquet", f->dir));
-    check(f, tarn_printf(&f->cx, "SELECT count(*) || ' ' || sum(k) FROM read_parquet(%s) WHERE tarn_live(%llu, file_index, file_row_number)", path, (unsigned long long)scan),
+    check(f, tarn_printf(&f->cx, "SELECT count(*) || ' ' || sum(k) FROM read_parquet(%s) WHERE tarn_live(%llu, "
+        "file_index, file_row_number)", path, (unsigned long long)scan),
           tarn_printf(&f->cx, "9500 %d", 4999 * 5000 - 10 * 499 * 500 / 2));
     assert_true(d.calls > 0);
-    check(f, tarn_printf(&f->cx, "SELECT count(*) FROM read_parquet(%s) WHERE tarn_live(%llu, file_index, file_row_number) AND k = 20", path, (unsigned long long)scan), "1");
-    check(f, tarn_printf(&f->cx, "SELECT count(*) || ' ' || count(*) FILTER (x) FROM (SELECT tarn_live(%llu, CASE WHEN range %% 2 = 0 THEN range %% 3 END::UBIGINT, range) x FROM range(10))",
+    check(f, tarn_printf(&f->cx, "SELECT count(*) FROM read_parquet(%s) WHERE tarn_live(%llu, file_index, "
+        "file_row_number) AND k = 20", path, (unsigned long long)scan), "1");
+    check(f, tarn_printf(&f->cx, "SELECT count(*) || ' ' || count(*) FILTER (x) FROM (SELECT tarn_live(%llu, CASE "
+        "WHEN range %% 2 = 0 THEN range %% 3 END::UBIGINT, range) x FROM range(10))",
                          (unsigned long long)scan), "10 5");
     tarn_engine_drop_deletes(f->engine, scan);
     assert_int_equal(d.freed, 1);
     char *out;
-    assert_int_equal(tarn_conn_text(&f->cx, f->conn, tarn_printf(&f->cx, "SELECT tarn_live(%llu, 0, range) FROM range(3)", (unsigned long long)scan), &out), TARN_INVALID);
+    assert_int_equal(tarn_conn_text(&f->cx, f->conn, tarn_printf(&f->cx,
+        "SELECT tarn_live(%llu, 0, range) FROM range(3)", (unsigned long long)scan), &out), TARN_INVALID);
     assert_non_null(strstr(f->cx.error.message, "tarn_live"));
     tarn_engine_drop_deletes(f->engine, scan);
     assert_int_equal(d.freed, 1);
@@ -219,7 +229,8 @@ static void test_write_nested(void **state) {
     schema->n_fields = 4;
     tarn_value one = {.kind = TARN_INT32, .i = 1};
     tarn_bind bind = {.value = one};
-    tarn_write_spec spec = {.select = "SELECT i::INT + $1 AS \"a \"\"b\"\" é\", {'p q': i::INT, 'r': CASE i WHEN 2 THEN 'nan'::DOUBLE ELSE i END} AS st, [i::INT, NULL] AS l, "
+    tarn_write_spec spec = {.select = "SELECT i::INT + $1 AS \"a \"\"b\"\" é\", {'p q': i::INT, 'r': CASE i WHEN 2 "
+        "THEN 'nan'::DOUBLE ELSE i END} AS st, [i::INT, NULL] AS l, "
                                       "MAP{'k': i::INT} AS m FROM range(3) t(i) -- c",
                             .directory = f->dir, .file_prefix = "part-", .schema = schema, .compression = "zstd", .binds = &bind, .n_binds = 1};
     tarn_written_file *files;
@@ -247,8 +258,10 @@ static void test_write_partitioned(void **state) {
     static const char *const by[] = {"day of", "c"};
     tarn_written_file *files;
     size_t n;
-    tarn_write_spec spec = {.select = "SELECT i, CASE i % 3 WHEN 0 THEN 'a/b c=é' WHEN 1 THEN NULL ELSE '' END AS c, DATE '2026-01-01' + (i % 2)::INT AS \"day of\" FROM range(600) t(i)",
-                            .directory = f->dir, .file_prefix = "part-", .partition_by = by, .n_partition_by = 2, .compression = "zstd", .file_size = 1 << 20};
+    tarn_write_spec spec = {.select = "SELECT i, CASE i % 3 WHEN 0 THEN 'a/b c=é' WHEN 1 THEN NULL ELSE '' END AS c, "
+        "DATE '2026-01-01' + (i % 2)::INT AS \"day of\" FROM range(600) t(i)",
+                            .directory = f->dir, .file_prefix = "part-", .partition_by = by, .n_partition_by = 2,
+                                .compression = "zstd", .file_size = 1 << 20};
     ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
     assert_int_equal(n, 6);
     int nulls = 0, empty = 0, odd = 0;
@@ -273,7 +286,8 @@ static void test_write_cut(void **state) {
     fixture *f = *state;
     tarn_written_file *files = NULL;
     size_t n;
-    tarn_write_spec spec = {.select = "SELECT i, hash(i) h FROM range(800000) t(i)", .directory = f->dir, .file_prefix = "p-", .compression = "snappy", .file_size = 1 << 20};
+    tarn_write_spec spec = {.select = "SELECT i, hash(i) h FROM range(800000) t(i)", .directory = f->dir,
+        .file_prefix = "p-", .compression = "snappy", .file_size = 1 << 20};
     ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
     assert_true(n > 2);
     int64_t rows = 0;
@@ -286,7 +300,8 @@ static void test_write_cut(void **state) {
 
 static int count_files(fixture *f) {
     check(f, "SELECT 1", "1");
-    return atoi(text(f, tarn_printf(&f->cx, "SELECT count(*) FROM glob(%s)", tarn_sql_string(f->cx.arena, tarn_printf(&f->cx, "%s/**", f->dir)))));
+    return atoi(text(f, tarn_printf(&f->cx, "SELECT count(*) FROM glob(%s)", tarn_sql_string(f->cx.arena,
+        tarn_printf(&f->cx, "%s/**", f->dir)))));
 }
 
 static void test_write_none(void **state) {
@@ -309,7 +324,8 @@ static void test_write_fails(void **state) {
     static const char *const by[] = {"c"};
     tarn_written_file *files;
     size_t n;
-    tarn_write_spec spec = {.select = "SELECT i, i % 4 AS c, CASE WHEN i = 1900000 THEN error('late') END e FROM range(2000000) t(i)", .directory = f->dir,
+    tarn_write_spec spec = {.select = "SELECT i, i % 4 AS c, CASE WHEN i = 1900000 THEN error('late') END e FROM "
+        "range(2000000) t(i)", .directory = f->dir,
                             .file_prefix = "p-", .compression = "zstd", .file_size = 1 << 20};
     assert_int_equal(tarn_engine_write(&f->cx, f->conn, &spec, &files, &n), TARN_INVALID);
     assert_int_equal(count_files(f), 0);

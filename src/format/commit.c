@@ -34,18 +34,21 @@ static tarn_code check_app(tarn_cx *cx, const tarn_table *table, tarn_snapshot *
     TRY(tarn_format_require(cx, table->format, TARN_CAN_APP_TRANSACTIONS, "application transactions"));
     TRY(table->format->app_version(cx, base, change->app_id, &version));
     if (version < change->app_version) return TARN_OK;
-    return tarn_fail(cx, TARN_EXISTS, "application \"%s\" has committed its version %lld already", change->app_id, (long long)version);
+    return tarn_fail(cx, TARN_EXISTS, "application \"%s\" has committed its version %lld already", change->app_id,
+                     (long long)version);
 }
 
 /* Leaves in *base the snapshot that was committed on. */
-static tarn_code race(tarn_cx *cx, const tarn_table *table, tarn_snapshot **base, tarn_change *change, int64_t *version) {
+static tarn_code race(tarn_cx *cx, const tarn_table *table, tarn_snapshot **base, tarn_change *change,
+                      int64_t *version) {
     int64_t until = tarn_monotonic_us() + tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT) * 1000;
     for (int attempt = 0;; attempt++) {
         tarn_code code = table->format->commit(cx, table, *base, change, version);
         if (code != TARN_EXISTS) return code;
         tarn_count(cx, commit_retries, 1);
         if (tarn_monotonic_us() >= until)
-            return tarn_fail(cx, TARN_CONFLICT, "other writers were faster for all of commit.retry_timeout; try again, or raise it");
+            return tarn_fail(cx, TARN_CONFLICT,
+                             "other writers were faster for all of commit.retry_timeout; try again, or raise it");
         tarn_clear_error(cx);
         TRY(wait_turn(cx, attempt, until));
         tarn_snapshot *fresh = NULL;
@@ -60,7 +63,8 @@ static void maintain(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapsh
     tarn_clear_error(cx); /* the commit stands whatever became of this */
 }
 
-static tarn_code commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change, tarn_snapshot **out) {
+static tarn_code commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
+                        tarn_snapshot **out) {
     tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) on = tarn_snapshot_retain(base);
     int64_t version = -1;
     if (!change->commit_id) {
@@ -80,8 +84,11 @@ static tarn_code commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *bas
         tarn_clear_error(cx);
         code = tarn_table_open(cx, table, &at, NULL, &after);
     }
-    if (code == TARN_OK) maintain(cx, table, after);
-    else tarn_log(cx, TARN_LOG_WARN, "snapshot_after_commit", "table", table->location, "error", cx->error.message, NULL);
+    if (code == TARN_OK)
+        maintain(cx, table, after);
+    else
+        tarn_log(cx, TARN_LOG_WARN, "snapshot_after_commit", "table", table->location, "error", cx->error.message,
+                 NULL);
     if (!out) {
         tarn_clear_error(cx);
         return TARN_OK;
@@ -92,8 +99,10 @@ static tarn_code commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *bas
     return TARN_OK;
 }
 
-tarn_code tarn_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change, tarn_snapshot **out) {
+tarn_code tarn_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
+                      tarn_snapshot **out) {
     TRY(tarn_format_require(cx, table->format, TARN_CAN_WRITE, "writing"));
     if (base && base->version >= 0) TRY(tarn_snapshot_writable(cx, base));
-    return tarn_prefix(cx, commit(cx, table, base, change, out), "%s table %s", table->format->name, table->name ? table->name : table->location);
+    return tarn_prefix(cx, commit(cx, table, base, change, out), "%s table %s", table->format->name,
+                       table->name ? table->name : table->location);
 }

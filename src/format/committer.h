@@ -9,12 +9,14 @@ typedef struct tarn_committer tarn_committer;
 /* The catalog's part in a commit; NULL in tarn_table means that the store alone decides (put-if-absent of `key`). */
 struct tarn_committer {
     void *state;
-    /* Publishes metadata object `key` (already written when the format writes its own, else `bytes`) in place of `base_key` (NULL: the table is new).
-     * EXISTS: another writer was first. Any other failure leaves unknown whether it happened. */
-    tarn_code (*publish)(tarn_cx *cx, void *state, tarn_store *store, const char *base_key, const char *key, tarn_str bytes);
+    /* Publishes metadata object `key` (already written when the format writes its own, else `bytes`) in place of
+     * `base_key` (NULL: the table is new). EXISTS: another writer was first. Any other failure leaves unknown whether
+     * it happened. */
+    tarn_code (*publish)(tarn_cx *cx, void *state, tarn_store *store, const char *base_key, const char *key,
+                         tarn_str bytes);
 };
 
-TARN_MUST tarn_code tarn_committer_publish(tarn_cx *cx, tarn_committer *committer, tarn_store *store, const char *base_key,
-                                           const char *key, tarn_str bytes);
+TARN_MUST tarn_code tarn_committer_publish(tarn_cx *cx, tarn_committer *committer, tarn_store *store,
+                                           const char *base_key, const char *key, tarn_str bytes);
 
 #endif

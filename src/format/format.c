@@ -7,9 +7,11 @@ static tarn_code named(tarn_cx *cx, const tarn_table *table, tarn_code code) {
     return tarn_prefix(cx, code, "%s table %s", table->format->name, table->name ? table->name : table->location);
 }
 
-tarn_code tarn_table_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out) {
+tarn_code tarn_table_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev,
+                          tarn_snapshot **out) {
     static const tarn_at latest = {.kind = TARN_AT_LATEST};
-    if (!table->format || !table->store) return tarn_fail(cx, TARN_INTERNAL, "a table was opened without format or store");
+    if (!table->format || !table->store)
+        return tarn_fail(cx, TARN_INTERNAL, "a table was opened without format or store");
     if (prev && prev->table->format != table->format) prev = NULL;
     tarn_snapshot *snapshot = NULL;
     tarn_code code = table->format->open(cx, table, at ? at : &latest, prev, &snapshot);
@@ -71,7 +73,8 @@ tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, int64_t limit
     return named(cx, table, table->format->history(cx, table, limit, out, n));
 }
 
-tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out) {
+tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
+                              tarn_snapshot **out) {
     return named(cx, base->table, base->format->apply(cx, base, change, version, out));
 }
 

@@ -1,8 +1,8 @@
 /* format.h: what a table format must do. Three formats fill this vtable; everything above is written once over it.
  *
- * A tarn_table is an open table: where it lies and how commits are published. A tarn_snapshot is one version of it: immutable,
- * reference-counted, shared
- * by threads. Callers use the tarn_table_… and tarn_snapshot_… functions, never the callbacks. */
+ * A tarn_table is an open table: where it lies and how commits are published. A tarn_snapshot is one version of it:
+ * immutable, reference-counted, shared by threads. Callers use the tarn_table_… and tarn_snapshot_… functions, never
+ * the callbacks. */
 #ifndef TARN_FORMAT_FORMAT_H
 #define TARN_FORMAT_FORMAT_H
 
@@ -33,8 +33,16 @@ typedef struct tarn_at {
     const char *ref;
 } tarn_at;
 
-typedef enum tarn_transform { TARN_IDENTITY, TARN_BUCKET, TARN_TRUNCATE, TARN_YEARS, TARN_MONTHS, TARN_DAYS, TARN_HOURS,
-                             TARN_VOID_TRANSFORM } tarn_transform;
+typedef enum tarn_transform {
+    TARN_IDENTITY,
+    TARN_BUCKET,
+    TARN_TRUNCATE,
+    TARN_YEARS,
+    TARN_MONTHS,
+    TARN_DAYS,
+    TARN_HOURS,
+    TARN_VOID_TRANSFORM
+} tarn_transform;
 
 typedef struct tarn_partition_field {
     const char *name;
@@ -97,8 +105,8 @@ enum {
 };
 
 struct tarn_format {
-    const char *name;       /* "delta" */
-    const char *title;      /* "Delta Lake" */
+    const char *name;        /* "delta" */
+    const char *title;       /* "Delta Lake" */
     const char *data_prefix; /* how data files are called: "part-" */
     uint64_t features;
 
@@ -106,16 +114,18 @@ struct tarn_format {
 
     /* Whether the store's root holds a table of this format. One or two requests. */
     tarn_code (*detect)(tarn_cx *cx, tarn_store *store, bool *found);
-    /* Loads schema and properties of a version; files may be loaded later, by the first call that needs them. `prev` (NULL: none)
-     * is an older snapshot
-     * of the same table whose work may be reused. NOTFOUND names the versions there are. The gate for features not supported is here. */
-    tarn_code (*open)(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out);
+    /* Loads schema and properties of a version; files may be loaded later, by the first call that needs them. `prev`
+     * (NULL: none) is an older snapshot of the same table whose work may be reused. NOTFOUND names the versions there
+     * are. The gate for features not supported is here. */
+    tarn_code (*open)(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev,
+                      tarn_snapshot **out);
     /* Called once, by the last tarn_snapshot_release. Frees everything, the arena too. */
     void (*free)(tarn_snapshot *snapshot);
     /* Files that may hold rows for which `where` (NULL: all) is true. */
     tarn_code (*files)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out);
     /* Splits files by how they are read. */
-    tarn_code (*groups)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, tarn_file_group **out, size_t *n_out);
+    tarn_code (*groups)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n,
+                        tarn_file_group **out, size_t *n_out);
     /* What is known of a column of a file; nothing known is fine. */
     void (*bounds)(tarn_snapshot *snapshot, const tarn_file *file, int column, const char *path, tarn_bounds *out);
     /* The deleted rows of a file; the caller frees the bitmap. Called only where file->deletes is set. */
@@ -128,26 +138,32 @@ struct tarn_format {
 
     /* WRITING. Required with TARN_CAN_WRITE. */
 
-    /* Refuses a change the format cannot express, before data is written; fills in what it implies (properties, defaults). `base`
-     * NULL: a new table. */
+    /* Refuses a change the format cannot express, before data is written; fills in what it implies (properties,
+     * defaults). `base` NULL: a new table. */
     tarn_code (*prepare)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change);
-    /* Writes the metadata of the change on top of base and publishes it as *version, through the committer. EXISTS: somebody else was first.
-     * Data files are durable already. */
-    tarn_code (*commit)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, int64_t *version);
-    /* Reads what was committed after base; when the change is still true gives the newest snapshot as *fresh, else CONFLICT naming the winner
-     * (version, operation, writer). */
-    tarn_code (*rebase)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, tarn_snapshot **fresh);
-    /* Base with the change on it, as if committed as `version`: what a transaction reads, and the next base after a commit. */
-    tarn_code (*apply)(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out);
-    /* Checkpoint, checksum, log clean-up, as due after `snapshot` was committed. A failure is logged, never passed on. */
+    /* Writes the metadata of the change on top of base and publishes it as *version, through the committer. EXISTS:
+     * somebody else was first. Data files are durable already. */
+    tarn_code (*commit)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
+                        int64_t *version);
+    /* Reads what was committed after base; when the change is still true gives the newest snapshot as *fresh, else
+     * CONFLICT naming the winner (version, operation, writer). */
+    tarn_code (*rebase)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
+                        tarn_snapshot **fresh);
+    /* Base with the change on it, as if committed as `version`: what a transaction reads, and the next base after a
+     * commit. */
+    tarn_code (*apply)(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
+                       tarn_snapshot **out);
+    /* Checkpoint, checksum, log clean-up, as due after `snapshot` was committed. A failure is logged, never passed on.
+     */
     void (*maintain)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot);
-    /* Stores the positions `rows` as deleted, added to those `file` has already; gives the descriptor for tarn_add.deletes. NULL:
-     * not with this format. */
-    tarn_code (*write_deletes)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, const tarn_roaring64 *rows, const void **descriptor);
-    /* Calls keep(state, key) for every file below the root that a version younger than `retention_ms` needs (VACUUM removes the
-     * others), and says through
-     * *retention_ms_min the least retention that is safe. */
-    tarn_code (*needed)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms, void (*keep)(void *state, tarn_str key), void *state);
+    /* Stores the positions `rows` as deleted, added to those `file` has already; gives the descriptor for
+     * tarn_add.deletes. NULL: not with this format. */
+    tarn_code (*write_deletes)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, const tarn_roaring64 *rows,
+                               const void **descriptor);
+    /* Calls keep(state, key) for every file below the root that a version younger than `retention_ms` needs (VACUUM
+     * removes the others), and says through *retention_ms_min the least retention that is safe. */
+    tarn_code (*needed)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms,
+                        void (*keep)(void *state, tarn_str key), void *state);
     int64_t (*retention_ms)(tarn_snapshot *snapshot);
 };
 
@@ -159,27 +175,35 @@ TARN_MUST tarn_code tarn_format_detect(tarn_cx *cx, tarn_store *store, const tar
 TARN_MUST tarn_code tarn_format_require(tarn_cx *cx, const tarn_format *format, uint64_t features, const char *what);
 
 /* format.c: checked calls. */
-TARN_MUST tarn_code tarn_table_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out);
+TARN_MUST tarn_code tarn_table_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev,
+                                    tarn_snapshot **out);
 tarn_snapshot *tarn_snapshot_retain(tarn_snapshot *snapshot);
 void tarn_snapshot_release(tarn_snapshot *snapshot);
 static inline void tarn_snapshot_releasep(tarn_snapshot **s) { tarn_snapshot_release(*s); }
-TARN_MUST tarn_code tarn_snapshot_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out);
+TARN_MUST tarn_code tarn_snapshot_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where,
+                                        tarn_file_list *out);
 /* NULL when not set. */
 const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name);
 /* See the callbacks of the same names. app_version is -1 for a format without application transactions. */
 TARN_MUST tarn_code tarn_table_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change);
-TARN_MUST tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n);
-TARN_MUST tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out);
+TARN_MUST tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out,
+                                       size_t *n);
+TARN_MUST tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
+                                        tarn_snapshot **out);
 TARN_MUST tarn_code tarn_snapshot_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
-TARN_MUST tarn_code tarn_snapshot_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version);
+TARN_MUST tarn_code tarn_snapshot_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id,
+                                              int64_t *version);
 /* UNSUPPORTED with the reason when the table is read-only. */
 TARN_MUST tarn_code tarn_snapshot_writable(tarn_cx *cx, const tarn_snapshot *snapshot);
-/* Fields for the start of a new snapshot: refs 1, its own arena. `size` is that of the format's own struct, which begins with a tarn_snapshot. */
+/* Fields for the start of a new snapshot: refs 1, its own arena. `size` is that of the format's own struct, which
+ * begins with a tarn_snapshot. */
 tarn_snapshot *tarn_snapshot_new(const tarn_table *table, size_t size);
 
-/* commit.c: the one loop. Makes the data files durable, commits, and on a lost race rebases and tries again with jittered waits until
- * commit.retry_timeout or the deadline. CONFLICT: the change is no longer true; plan the statement again on a new snapshot. On success *out (may be
- * NULL) is the snapshot after it, and the format's maintenance has run. */
-TARN_MUST tarn_code tarn_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change, tarn_snapshot **out);
+/* commit.c: the one loop. Makes the data files durable, commits, and on a lost race rebases and tries again with
+ * jittered waits until commit.retry_timeout or the deadline. CONFLICT: the change is no longer true; plan the statement
+ * again on a new snapshot. On success *out (may be NULL) is the snapshot after it, and the format's maintenance has
+ * run. */
+TARN_MUST tarn_code tarn_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
+                                tarn_snapshot **out);
 
 #endif

@@ -223,6 +223,13 @@ static tarn_code walk_with(tarn_cx *cx, walker *w, json *node, const cte *ctes, 
     return TARN_OK;
 }
 
+/* SUMMARIZE t: DuckDB puts a SELECT * around t that the text does not have. */
+static bool is_whole_table(json *select) {
+    json *star = tarn_json_at(tarn_json_get(select, "select_list"), 0);
+    bool in_text = tarn_json_as_int(tarn_json_get(star, "query_location"), -1) >= 0;
+    return is(tarn_json_get(select, "from_table"), "type", "BASE_TABLE") && !in_text;
+}
+
 static tarn_code walk(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool show, int depth) {
     if (!node || (node->kind != TARN_JSON_OBJECT && node->kind != TARN_JSON_ARRAY)) return TARN_OK;
     if (depth > AST_DEPTH_MAX) return tarn_fail(cx, TARN_LIMIT, "the query is nested too deep");
@@ -236,7 +243,7 @@ static tarn_code walk(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool 
         if (is(node, "type", "SHOW_REF"))
             show = true;
         else if (tarn_json_get(node, "select_list"))
-            show = show && is(tarn_json_get(node, "from_table"), "type", "BASE_TABLE");
+            show = show && is_whole_table(node);
         if (tarn_json_get(node, "cte_map")) return walk_with(cx, w, node, ctes, show, depth);
     }
     for (size_t i = 0; i < node->n; i++) TRY(walk(cx, w, &node->items[i], ctes, show, depth + 1));

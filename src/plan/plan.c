@@ -54,9 +54,11 @@ tarn_code tarn_plan_at(tarn_cx *cx, const tarn_plan_env *env, const tarn_travel 
     TRY(tarn_dialect_query(cx, travel->expr, &text));
     bool version = travel->kind == 'v';
     const char *cast = version ? "VARCHAR" : "TIMESTAMPTZ";
-    TRY(tarn_prefix(
-        cx, tarn_conn_text(cx, env->conn, tarn_printf(cx, "SELECT CAST((%s) AS %s)", text.text.sql, cast), &value),
-        "%s AS OF", version ? "VERSION" : "TIMESTAMP"));
+    TRY(tarn_prefix(cx,
+                    tarn_conn_text(cx, env->conn,
+                                   tarn_printf(cx, "SELECT CAST(CAST((%s) AS %s) AS VARCHAR)", text.text.sql, cast),
+                                   &value),
+                    "%s AS OF", version ? "VERSION" : "TIMESTAMP"));
     if (!value) return tarn_fail(cx, TARN_INVALID, "%s AS OF NULL names no version", version ? "VERSION" : "TIMESTAMP");
     if (version) {
         at.kind = tarn_parse_i64(tarn_str_of(value), &at.version) ? TARN_AT_VERSION : TARN_AT_REF;

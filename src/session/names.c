@@ -217,18 +217,23 @@ static tarn_code resolve_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_
     return give_table(&opened, out);
 }
 
-/* "t.files": the metadata of table t. NOTFOUND leaves *out at NONE. */
+/* format.`path`.files: the part before the last is a path. */
+static bool names_path_metadata(const tarn_name *name) {
+    int at = name->n_parts - 2;
+    return !name->path && at >= 0 && name->quoted[at] && strpbrk(name->part[at], "/:");
+}
+
+/* "t.files": the metadata of table t. */
 static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at,
                                   tarn_relation *out) {
-    const tarn_metadata_table *metadata =
-        name->n_parts > 1 || name->path ? tarn_metadata_find(name->part[name->n_parts ? name->n_parts - 1 : 0]) : NULL;
-    if (!metadata || name->path) return TARN_OK;
+    const tarn_metadata_table *metadata = tarn_metadata_find(name->part[name->n_parts - 1]);
     tarn_name table = *name;
-    tarn_opened opened = {0};
+    tarn_opened opened;
+    if (!metadata) return tarn_fail(cx, TARN_NOTFOUND, "there is no metadata table %s", name->part[name->n_parts - 1]);
     table.n_parts--;
-    tarn_code code = tarn_session_open_table(cx, s, &table, at, &opened);
-    if (code != TARN_OK) return code;
-    code = metadata->rows(cx, &opened, &out->rows);
+    if (names_path_metadata(name)) table.path = table.part[--table.n_parts];
+    TRY(tarn_session_open_table(cx, s, &table, at, &opened));
+    tarn_code code = metadata->rows(cx, &opened, &out->rows);
     tarn_opened_done(&opened);
     if (code == TARN_OK) out->kind = TARN_REL_ROWS;
     return code;
@@ -251,7 +256,7 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
         TRY(tarn_session_open_table(cx, s, name, at, &opened));
         return give_table(&opened, out);
     }
-    if (name->n_parts > 3) return resolve_metadata(cx, s, name, at, out);
+    if (name->n_parts > 3 || names_path_metadata(name)) return resolve_metadata(cx, s, name, at, out);
     TRY(complete(cx, s, view_state, (const char *const *)name->part, name->n_parts, &catalog, &schema, &table));
     tarn_code code = tarn_catalog_resolve(cx, s->lake->catalog, catalog, schema, table, &entry);
     if (code == TARN_OK) return resolve_entry(cx, s, &entry, at, out);

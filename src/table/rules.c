@@ -9,12 +9,15 @@ const char *tarn_target_name(const tarn_target *target) { return target->table->
 
 /* The quoted run at *c, which begins with `quote`: its text with doubled quotes and backslash escapes undone. */
 static const char *take_quoted(tarn_arena *arena, const char **c, char quote) {
-    const char *p = *c + 1;
-    char *text = tarn_arena_strdup(arena, p), *to = text;
-    for (; *p; p++) {
-        if (*p == quote && p[1] != quote) break;
-        if (*p == quote || (*p == '\\' && quote == '"' && (p[1] == '"' || p[1] == '\\'))) p++;
-        *to++ = *p;
+    const char *begin = *c + 1, *p = begin;
+    bool escapes = quote == '"';
+    for (; *p && (*p != quote || p[1] == quote); p++)
+        if (*p == quote || (escapes && *p == '\\' && p[1])) p++;
+    char *text = tarn_arena_strndup(arena, begin, (size_t)(p - begin)), *to = text;
+    for (const char *from = text; *from; from++) {
+        bool doubled = from[0] == quote && from[1] == quote, escaped = escapes && from[0] == '\\' && from[1];
+        if (doubled || escaped) from++;
+        *to++ = *from;
     }
     *to = 0;
     *c = *p ? p + 1 : p;

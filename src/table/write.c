@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "table/rules.h"
 #include "table/scan_columns.h"
+#include "table/write_into.h"
 
 /* Longer texts may be cut: the maximum is then raised to stay a bound (DuckDB's Parquet writer, 256 bytes). */
 enum { EXACT_TEXT_MAX = 255, SQL_MAX = 1 << 26 };
@@ -85,7 +86,7 @@ static tarn_code read_partition(tarn_cx *cx, const tarn_target *target, const ta
 }
 
 /* The columns named as in files, and the schema of what is in them: partition columns are not. */
-static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char *select, tarn_buf *out, tarn_schema **files) {
+static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char *select, bool partitions, tarn_buf *out, tarn_schema **files) {
     const tarn_schema *schema = target->schema;
     tarn_schema *copy = tarn_type_new(cx->arena, TARN_STRUCT);
     copy->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, schema->n_fields);
@@ -94,6 +95,7 @@ static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char
     for (size_t i = 0; i < schema->n_fields; i++) {
         const tarn_field *f = &schema->fields[i];
         if (f->type->kind == TARN_VOID) continue; /* never materialised */
+        if (!partitions && is_partition(target, f)) continue;
         tarn_buf_puts(out, comma);
         comma = ", ";
         tarn_rename_members(cx->arena, out, tarn_sql_name(cx->arena, f->name), f->type, true);
@@ -142,7 +144,8 @@ static tarn_code count_partitions(tarn_cx *cx, const tarn_target *target, const 
                      tarn_target_name(target), (long long)found, (long long)max);
 }
 
-static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_written_file *files, size_t n, tarn_change *change, int64_t *rows) {
+static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_partition_folder *into, const tarn_written_file *files, size_t n,
+                           tarn_change *change, int64_t *rows) {
     leaf_list leaves = {0};
     tarn_map by_path = {0};
     int64_t now = tarn_now_ms(cx);
@@ -151,12 +154,15 @@ static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_wr
     *rows = 0;
     for (size_t i = 0; i < n; i++) {
         tarn_add *add = TARN_PUSH(cx->arena, &change->adds);
-        *add = (tarn_add){.path = tarn_arena_strdup(cx->arena, files[i].path), .size = files[i].size, .rows = files[i].rows, .mtime_ms = now};
-        TRY(read_partition(cx, target, &files[i], add));
+        const char *slash = into && into->folder[0] ? "/" : "";
+        *add = (tarn_add){.size = files[i].size, .rows = files[i].rows, .mtime_ms = now};
+        add->path = tarn_printf(cx, "%s%s%s", into ? into->folder : "", slash, files[i].path);
+        if (into) add->partition = into->values;
+        else TRY(read_partition(cx, target, &files[i], add));
         read_stats(cx, &files[i], &by_path, add);
         *rows += files[i].rows;
     }
-    return count_partitions(cx, target, files, n);
+    return into ? TARN_OK : count_partitions(cx, target, files, n);
 }
 
 static void remove_adds(tarn_cx *cx, const tarn_table *table, tarn_change *change, size_t from) {
@@ -169,30 +175,44 @@ static void remove_adds(tarn_cx *cx, const tarn_table *table, tarn_change *chang
     if (n && tarn_store_remove(cx, table->store, keys, n) != TARN_OK) cx->error = was; /* VACUUM finds what stays */
 }
 
-tarn_code tarn_write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_bind *binds, size_t n_binds,
-                           tarn_change *change, int64_t *rows) {
+/* `into` NULL: the writer sorts rows into partitions. */
+static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_partition_folder *into,
+                             tarn_write_spec *spec, tarn_change *change, int64_t *rows) {
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
-    const char **partition_by = TARN_NEW_ARRAY(cx->arena, const char *, target->n_partition_by);
-    tarn_write_spec spec = {.file_prefix = target->table->format->data_prefix, .partition_by = partition_by, .n_partition_by = target->n_partition_by};
     tarn_schema *in_files;
     tarn_written_file *files = NULL;
+    const char **partition_by = TARN_NEW_ARRAY(cx->arena, const char *, target->n_partition_by);
+    const char *folder = into ? into->folder : "";
     size_t n = 0, first = change->adds.n;
     int64_t written = 0;
     TRY(check_partitions(cx, target, partition_by));
-    TRY(put_physical(cx, target, select, &sql, &in_files));
-    TRY(tarn_store_folder(cx, target->table->store, ""));
-    TRY(tarn_store_local_path(cx, target->table->store, "", cx->arena, &spec.directory));
-    spec.select = sql.data;
-    spec.schema = in_files;
-    spec.compression = tarn_conf_text(cx->conf, TARN_WRITE_COMPRESSION);
-    spec.file_size = tarn_conf_int(cx->conf, TARN_WRITE_FILE_SIZE);
-    spec.binds = binds;
-    spec.n_binds = n_binds;
-    TRY(tarn_rules_error(cx, tarn_engine_write(cx, conn, &spec, &files, &n)));
-    tarn_code code = add_files(cx, target, files, n, change, &written);
+    TRY(put_physical(cx, target, select, !into, &sql, &in_files));
+    TRY(tarn_store_folder(cx, target->table->store, folder));
+    TRY(tarn_store_local_path(cx, target->table->store, folder, cx->arena, &spec->directory));
+    spec->select = sql.data;
+    spec->file_prefix = target->table->format->data_prefix;
+    spec->partition_by = partition_by;
+    spec->n_partition_by = into ? 0 : target->n_partition_by;
+    spec->schema = in_files;
+    spec->compression = tarn_conf_text(cx->conf, TARN_WRITE_COMPRESSION);
+    spec->file_size = into ? into->file_size : tarn_conf_int(cx->conf, TARN_WRITE_FILE_SIZE);
+    TRY(tarn_rules_error(cx, tarn_engine_write(cx, conn, spec, &files, &n)));
+    tarn_code code = add_files(cx, target, into, files, n, change, &written);
     if (code != TARN_OK) remove_adds(cx, target->table, change, first);
     else *rows = written;
     return code;
+}
+
+tarn_code tarn_write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_bind *binds, size_t n_binds,
+                           tarn_change *change, int64_t *rows) {
+    tarn_write_spec spec = {.binds = binds, .n_binds = n_binds};
+    return write_files(cx, conn, target, select, NULL, &spec, change, rows);
+}
+
+tarn_code tarn_write_into(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_partition_folder *into,
+                          tarn_change *change, int64_t *rows) {
+    tarn_write_spec spec = {0};
+    return write_files(cx, conn, target, select, into, &spec, change, rows);
 }
 
 void tarn_write_abandon(tarn_cx *cx, const tarn_table *table, tarn_change *change) { remove_adds(cx, table, change, 0); }

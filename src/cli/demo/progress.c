@@ -1,5 +1,6 @@
 /* progress.c: how far the demo is: a bar redrawn by a thread on a terminal, one line a stage elsewhere. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,13 @@ demo_progress *demo_progress_open(bool quiet, int n_stages) {
     p->n_stages = n_stages;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
-    p->running = p->terminal && pthread_create(&p->thread, NULL, redraw, p) == 0;
+    if (!p->terminal) return p;
+    /* The thread takes no signals: SIGINT is for the one that runs the statements. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    p->running = pthread_create(&p->thread, NULL, redraw, p) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return p;
 }
 

@@ -1,13 +1,11 @@
 /* sql.c: runs the demo's scripts through the public API: fills in their variables and keeps what the last statement gave as text. */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/column.h"
 #include "cli/demo/demo.h"
 #include "cli/demo/scripts.h"
+#include "cli/run.h"
 
 static char *copy_text(const char *p, size_t n) {
     cli_buf b = {0};
@@ -68,64 +66,26 @@ const char *demo_cell(const demo *d, size_t row, size_t column) {
 
 int64_t demo_int(const demo *d, size_t row, size_t column) { return strtoll(demo_cell(d, row, column), NULL, 10); }
 
-static void add_batch(demo_rows *rows, const cli_type *type, const struct ArrowArray *a) {
-    size_t n = (size_t)a->length, filled = rows->n * rows->n_columns;
-    char **cells = realloc(rows->cells, (filled + n * rows->n_columns + 1) * sizeof *cells);
-    if (!cells) return;
+static void add_row(void *state, const cli_row *row) {
+    demo_rows *rows = state;
+    size_t filled = rows->n * row->n;
+    if (!rows->names) {
+        rows->names = calloc(row->n + 1, sizeof *rows->names);
+        for (size_t c = 0; rows->names && c < row->n; c++) rows->names[c] = copy_text(row->names[c], strlen(row->names[c]));
+        rows->n_columns = rows->names ? row->n : 0;
+    }
+    char **cells = realloc(rows->cells, (filled + row->n + 1) * sizeof *cells);
+    if (!cells || !rows->names) return;
     rows->cells = cells;
-    for (size_t i = 0; i < n; i++) {
-        for (size_t c = 0; c < rows->n_columns; c++) {
-            cli_auto_buf text = {0};
-            int64_t row = cli_child_row(a, (int64_t)i);
-            if (!cli_is_null(&type->children[c], a->children[c], row)) cli_put_text(&text, &type->children[c], a->children[c], row);
-            cells[filled++] = copy_text(text.p ? text.p : "", text.n);
-        }
-    }
-    rows->n += n;
-}
-
-static tarn_code read_stream(demo *d, struct ArrowArrayStream *stream, const cli_type *type, demo_rows *rows) {
-    rows->n_columns = type->n_children;
-    rows->names = calloc(rows->n_columns + 1, sizeof *rows->names);
-    for (size_t i = 0; rows->names && i < rows->n_columns; i++) rows->names[i] = copy_text(type->children[i].name, strlen(type->children[i].name));
-    for (;;) {
-        struct ArrowArray batch = {0};
-        if (stream->get_next(stream, &batch) != 0) {
-            const char *said = stream->get_last_error(stream);
-            return cli_error(&d->error, TARN_IO, "demo: %s", said ? said : "reading a result failed");
-        }
-        if (!batch.release) return TARN_OK;
-        add_batch(rows, type, &batch);
-        batch.release(&batch);
-    }
-}
-
-static tarn_code take_rows(demo *d, tarn_result *result, demo_rows *rows) {
-    struct ArrowArrayStream stream = {0};
-    struct ArrowSchema schema = {0};
-    cli_type type = {0};
-    tarn_code code = tarn_result_stream(result, &stream, &d->error);
-    if (code != TARN_OK) return code;
-    if (stream.get_schema(&stream, &schema) != 0) code = cli_error(&d->error, TARN_INTERNAL, "demo: a result has no schema");
-    if (code == TARN_OK) code = cli_type_of(&schema, &type, &d->error);
-    if (code == TARN_OK) code = read_stream(d, &stream, &type, rows);
-    cli_type_free(&type);
-    if (schema.release) schema.release(&schema);
-    stream.release(&stream);
-    return code;
+    for (size_t c = 0; c < row->n; c++) cells[filled + c] = copy_text(row->cells[c], strlen(row->cells[c]));
+    rows->n++;
 }
 
 static tarn_code run_statement(demo *d, const char *sql) {
-    tarn_result *result = NULL;
-    demo_rows rows = {0};
     double begin = demo_now();
     demo_rows_free(&d->rows_of_last);
-    d->error.size = sizeof d->error;
-    tarn_code code = tarn_query(d->session, sql, NULL, 0, &result, &d->error);
-    if (code == TARN_OK) code = take_rows(d, result, &rows);
-    tarn_result_close(result);
-    rows.seconds = demo_now() - begin;
-    d->rows_of_last = rows;
+    tarn_code code = cli_each_row(d->session, sql, add_row, &d->rows_of_last, &d->error);
+    d->rows_of_last.seconds = demo_now() - begin;
     return code;
 }
 

@@ -83,11 +83,16 @@ tarn_code tarn_delta_read_protocol(tarn_cx *cx, tarn_arena *arena, tarn_str json
         tarn_str key;
         TRY(tarn_json_field(cx, &r, &key, &more));
         if (!more) break;
-        if (tarn_str_is(key, "minReaderVersion")) TRY(tarn_json_int_or_null(cx, &r, &reader));
-        else if (tarn_str_is(key, "minWriterVersion")) TRY(tarn_json_int_or_null(cx, &r, &writer));
-        else if (tarn_str_is(key, "readerFeatures")) TRY(names_or_null(cx, &r, arena, &p.reader_features, &p.n_reader_features));
-        else if (tarn_str_is(key, "writerFeatures")) TRY(names_or_null(cx, &r, arena, &p.writer_features, &p.n_writer_features));
-        else TRY(tarn_json_skip(cx, &r));
+        if (tarn_str_is(key, "minReaderVersion"))
+            TRY(tarn_json_int_or_null(cx, &r, &reader));
+        else if (tarn_str_is(key, "minWriterVersion"))
+            TRY(tarn_json_int_or_null(cx, &r, &writer));
+        else if (tarn_str_is(key, "readerFeatures"))
+            TRY(names_or_null(cx, &r, arena, &p.reader_features, &p.n_reader_features));
+        else if (tarn_str_is(key, "writerFeatures"))
+            TRY(names_or_null(cx, &r, arena, &p.writer_features, &p.n_writer_features));
+        else
+            TRY(tarn_json_skip(cx, &r));
     }
     if (reader < 1 || reader > INT32_MAX || writer < 1 || writer > INT32_MAX)
         return tarn_fail(cx, TARN_CORRUPT, "protocol (%lld, %lld) is not valid", (long long)reader, (long long)writer);
@@ -105,18 +110,26 @@ tarn_code tarn_delta_read_meta(tarn_cx *cx, tarn_arena *arena, tarn_str json, ta
         tarn_str key, raw;
         TRY(tarn_json_field(cx, &r, &key, &more));
         if (!more) break;
-        if (tarn_str_is(key, "id")) TRY(text_or_null(cx, &r, arena, &m.id));
-        else if (tarn_str_is(key, "name")) TRY(text_or_null(cx, &r, arena, &m.name));
-        else if (tarn_str_is(key, "description")) TRY(text_or_null(cx, &r, arena, &m.description));
-        else if (tarn_str_is(key, "schemaString")) TRY(text_or_null(cx, &r, arena, &m.schema));
-        else if (tarn_str_is(key, "createdTime")) TRY(tarn_json_int_or_null(cx, &r, &m.created_ms));
-        else if (tarn_str_is(key, "configuration")) TRY(pairs_or_null(cx, &r, arena, &m.configuration, &m.n_configuration));
-        else if (tarn_str_is(key, "partitionColumns")) TRY(names_or_null(cx, &r, arena, &m.partition_columns, &m.n_partition_columns));
+        if (tarn_str_is(key, "id"))
+            TRY(text_or_null(cx, &r, arena, &m.id));
+        else if (tarn_str_is(key, "name"))
+            TRY(text_or_null(cx, &r, arena, &m.name));
+        else if (tarn_str_is(key, "description"))
+            TRY(text_or_null(cx, &r, arena, &m.description));
+        else if (tarn_str_is(key, "schemaString"))
+            TRY(text_or_null(cx, &r, arena, &m.schema));
+        else if (tarn_str_is(key, "createdTime"))
+            TRY(tarn_json_int_or_null(cx, &r, &m.created_ms));
+        else if (tarn_str_is(key, "configuration"))
+            TRY(pairs_or_null(cx, &r, arena, &m.configuration, &m.n_configuration));
+        else if (tarn_str_is(key, "partitionColumns"))
+            TRY(names_or_null(cx, &r, arena, &m.partition_columns, &m.n_partition_columns));
         else if (tarn_str_is(key, "format")) {
             bool null = r.kind == TARN_JSON_NULL;
             TRY(tarn_json_raw(cx, &r, &raw));
             if (!null) m.format = tarn_arena_strndup(arena, raw.p, raw.n);
-        } else TRY(tarn_json_skip(cx, &r));
+        } else
+            TRY(tarn_json_skip(cx, &r));
     }
     /* delta-spark reads metadata without these, though 1.3 requires them. */
     if (!m.id) m.id = "";
@@ -134,15 +147,22 @@ static tarn_code read_dv(tarn_cx *cx, tarn_json *r, tarn_arena *scratch, tarn_de
         tarn_str key;
         TRY(tarn_json_field(cx, r, &key, &more));
         if (!more) break;
-        if (tarn_str_is(key, "storageType")) TRY(tarn_json_string_or_null(cx, r, scratch, &storage));
-        else if (tarn_str_is(key, "pathOrInlineDv")) TRY(tarn_json_string_or_null(cx, r, scratch, &where));
-        else if (tarn_str_is(key, "offset")) TRY(tarn_json_int_or_null(cx, r, &dv.offset));
-        else if (tarn_str_is(key, "sizeInBytes")) TRY(tarn_json_int_or_null(cx, r, &dv.size));
-        else if (tarn_str_is(key, "cardinality")) TRY(tarn_json_int_or_null(cx, r, &dv.cardinality));
-        else TRY(tarn_json_skip(cx, r));
+        if (tarn_str_is(key, "storageType"))
+            TRY(tarn_json_string_or_null(cx, r, scratch, &storage));
+        else if (tarn_str_is(key, "pathOrInlineDv"))
+            TRY(tarn_json_string_or_null(cx, r, scratch, &where));
+        else if (tarn_str_is(key, "offset"))
+            TRY(tarn_json_int_or_null(cx, r, &dv.offset));
+        else if (tarn_str_is(key, "sizeInBytes"))
+            TRY(tarn_json_int_or_null(cx, r, &dv.size));
+        else if (tarn_str_is(key, "cardinality"))
+            TRY(tarn_json_int_or_null(cx, r, &dv.cardinality));
+        else
+            TRY(tarn_json_skip(cx, r));
     }
     if (!storage.p && !where.p) return TARN_OK; /* a struct of nulls, as checkpoints may have */
-    if (storage.n != 1 || !strchr("uip", storage.p[0]) || !where.p || dv.size < 0 || dv.cardinality < 0 || dv.offset < -1)
+    if (storage.n != 1 || !strchr("uip", storage.p[0]) || !where.p || dv.size < 0 || dv.cardinality < 0 ||
+        dv.offset < -1)
         return tarn_json_fail(cx, r, "a deletion vector's descriptor is not whole");
     dv.storage = storage.p[0];
     dv.where = where;
@@ -187,22 +207,32 @@ tarn_code tarn_delta_read_file(tarn_cx *cx, tarn_json *r, tarn_arena *scratch, t
         tarn_str key;
         TRY(tarn_json_field(cx, r, &key, &more));
         if (!more) break;
-        if (tarn_str_is(key, "path")) TRY(tarn_json_string_or_null(cx, r, scratch, &path));
-        else if (tarn_str_is(key, "size") || tarn_str_is(key, "sizeInBytes")) TRY(tarn_json_int_or_null(cx, r, &a->size));
+        if (tarn_str_is(key, "path"))
+            TRY(tarn_json_string_or_null(cx, r, scratch, &path));
+        else if (tarn_str_is(key, "size") || tarn_str_is(key, "sizeInBytes"))
+            TRY(tarn_json_int_or_null(cx, r, &a->size));
         else if (tarn_str_is(key, "partitionValues")) {
             bool null = r->kind == TARN_JSON_NULL;
             TRY(tarn_json_raw(cx, r, &a->partition));
             if (null) a->partition = (tarn_str){NULL, 0};
-        } else if (tarn_str_is(key, "modificationTime")) TRY(tarn_json_int_or_null(cx, r, &a->mtime_ms));
-        else if (tarn_str_is(key, "dataChange")) TRY(tarn_json_bool_or_null(cx, r, &a->data_change));
-        else if (tarn_str_is(key, "stats")) TRY(read_json_or_text(cx, r, scratch, &a->stats));
-        else if (tarn_str_is(key, "deletionTimestamp")) TRY(tarn_json_int_or_null(cx, r, &a->deleted_ms));
-        else if (tarn_str_is(key, "deletionVector")) TRY(read_dv(cx, r, scratch, a));
-        else if (is_rest(key)) TRY(read_rest(cx, r, scratch, key, &a->rest));
-        else TRY(tarn_json_skip(cx, r));
+        } else if (tarn_str_is(key, "modificationTime"))
+            TRY(tarn_json_int_or_null(cx, r, &a->mtime_ms));
+        else if (tarn_str_is(key, "dataChange"))
+            TRY(tarn_json_bool_or_null(cx, r, &a->data_change));
+        else if (tarn_str_is(key, "stats"))
+            TRY(read_json_or_text(cx, r, scratch, &a->stats));
+        else if (tarn_str_is(key, "deletionTimestamp"))
+            TRY(tarn_json_int_or_null(cx, r, &a->deleted_ms));
+        else if (tarn_str_is(key, "deletionVector"))
+            TRY(read_dv(cx, r, scratch, a));
+        else if (is_rest(key))
+            TRY(read_rest(cx, r, scratch, key, &a->rest));
+        else
+            TRY(tarn_json_skip(cx, r));
     }
     if (!path.p) return tarn_json_fail(cx, r, "a file action has no path");
-    if (a->size < 0 && a->kind != TARN_DELTA_REMOVE) return tarn_json_fail(cx, r, "a file's size is %lld", (long long)a->size);
+    if (a->size < 0 && a->kind != TARN_DELTA_REMOVE)
+        return tarn_json_fail(cx, r, "a file's size is %lld", (long long)a->size);
     if (a->kind == TARN_DELTA_SIDECAR) a->path = path;
     return a->kind == TARN_DELTA_SIDECAR ? TARN_OK : tarn_delta_path_decode(cx, scratch, path, &a->path);
 }
@@ -214,10 +244,14 @@ static tarn_code read_txn(tarn_cx *cx, tarn_json *r, tarn_arena *arena, tarn_del
         tarn_str key;
         TRY(tarn_json_field(cx, r, &key, &more));
         if (!more) break;
-        if (tarn_str_is(key, "appId")) TRY(text_or_null(cx, r, arena, &t.app_id));
-        else if (tarn_str_is(key, "version")) TRY(tarn_json_int_or_null(cx, r, &t.version));
-        else if (tarn_str_is(key, "lastUpdated")) TRY(tarn_json_int_or_null(cx, r, &t.last_updated));
-        else TRY(tarn_json_skip(cx, r));
+        if (tarn_str_is(key, "appId"))
+            TRY(text_or_null(cx, r, arena, &t.app_id));
+        else if (tarn_str_is(key, "version"))
+            TRY(tarn_json_int_or_null(cx, r, &t.version));
+        else if (tarn_str_is(key, "lastUpdated"))
+            TRY(tarn_json_int_or_null(cx, r, &t.last_updated));
+        else
+            TRY(tarn_json_skip(cx, r));
     }
     if (!t.app_id) return tarn_json_fail(cx, r, "an application transaction has no appId");
     *out = t;
@@ -231,10 +265,14 @@ static tarn_code read_domain(tarn_cx *cx, tarn_json *r, tarn_arena *arena, tarn_
         tarn_str key;
         TRY(tarn_json_field(cx, r, &key, &more));
         if (!more) break;
-        if (tarn_str_is(key, "domain")) TRY(text_or_null(cx, r, arena, &d.domain));
-        else if (tarn_str_is(key, "configuration")) TRY(text_or_null(cx, r, arena, &d.configuration));
-        else if (tarn_str_is(key, "removed")) TRY(tarn_json_bool_or_null(cx, r, &d.removed));
-        else TRY(tarn_json_skip(cx, r));
+        if (tarn_str_is(key, "domain"))
+            TRY(text_or_null(cx, r, arena, &d.domain));
+        else if (tarn_str_is(key, "configuration"))
+            TRY(text_or_null(cx, r, arena, &d.configuration));
+        else if (tarn_str_is(key, "removed"))
+            TRY(tarn_json_bool_or_null(cx, r, &d.removed));
+        else
+            TRY(tarn_json_skip(cx, r));
     }
     if (!d.domain) return tarn_json_fail(cx, r, "a domain's metadata has no domain");
     *out = d;
@@ -249,8 +287,10 @@ static tarn_code read_info(tarn_cx *cx, tarn_json *r, tarn_delta_action *a) {
         tarn_str key;
         TRY(tarn_json_field(cx, &in, &key, &more));
         if (!more) return TARN_OK;
-        if (tarn_str_is(key, "inCommitTimestamp")) TRY(tarn_json_int_or_null(cx, &in, &a->ict));
-        else TRY(tarn_json_skip(cx, &in));
+        if (tarn_str_is(key, "inCommitTimestamp"))
+            TRY(tarn_json_int_or_null(cx, &in, &a->ict));
+        else
+            TRY(tarn_json_skip(cx, &in));
     }
 }
 
@@ -258,8 +298,8 @@ static tarn_delta_kind kind_of(tarn_str key) {
     static const struct {
         const char *name;
         tarn_delta_kind kind;
-    } KINDS[] = {{"add", TARN_DELTA_ADD}, {"remove", TARN_DELTA_REMOVE}, {"commitInfo", TARN_DELTA_COMMIT_INFO},
-                 {"txn", TARN_DELTA_TXN}, {"metaData", TARN_DELTA_METADATA}, {"protocol", TARN_DELTA_PROTOCOL},
+    } KINDS[] = {{"add", TARN_DELTA_ADD}, {"remove", TARN_DELTA_REMOVE},         {"commitInfo", TARN_DELTA_COMMIT_INFO},
+                 {"txn", TARN_DELTA_TXN}, {"metaData", TARN_DELTA_METADATA},     {"protocol", TARN_DELTA_PROTOCOL},
                  {"cdc", TARN_DELTA_CDC}, {"domainMetadata", TARN_DELTA_DOMAIN}, {"sidecar", TARN_DELTA_SIDECAR}};
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
         if (tarn_str_is(key, KINDS[i].name)) return KINDS[i].kind;
@@ -276,13 +316,16 @@ static tarn_code read_member(tarn_cx *cx, tarn_arena *arena, tarn_arena *scratch
     case TARN_DELTA_TXN: return read_txn(cx, r, arena, &a->txn);
     case TARN_DELTA_DOMAIN: return read_domain(cx, r, arena, &a->domain);
     case TARN_DELTA_COMMIT_INFO: return read_info(cx, r, a);
-    case TARN_DELTA_PROTOCOL: TRY(tarn_json_raw(cx, r, &raw)); return tarn_delta_read_protocol(cx, arena, raw, &a->protocol);
+    case TARN_DELTA_PROTOCOL:
+        TRY(tarn_json_raw(cx, r, &raw));
+        return tarn_delta_read_protocol(cx, arena, raw, &a->protocol);
     case TARN_DELTA_METADATA: TRY(tarn_json_raw(cx, r, &raw)); return tarn_delta_read_meta(cx, arena, raw, &a->meta);
     default: return tarn_json_skip(cx, r);
     }
 }
 
-tarn_code tarn_delta_action_parse(tarn_cx *cx, tarn_arena *arena, tarn_arena *scratch, tarn_str line, tarn_delta_action *out) {
+tarn_code tarn_delta_action_parse(tarn_cx *cx, tarn_arena *arena, tarn_arena *scratch, tarn_str line,
+                                  tarn_delta_action *out) {
     tarn_json r;
     memset(out, 0, sizeof *out);
     out->ict = -1;
@@ -313,7 +356,8 @@ static tarn_str last_line(const char *begin, const char **end) {
     return (tarn_str){start, (size_t)(stop - start)};
 }
 
-tarn_code tarn_delta_actions(tarn_cx *cx, tarn_arena *arena, tarn_str text, const char *key, tarn_delta_action_fn *fn, void *state) {
+tarn_code tarn_delta_actions(tarn_cx *cx, tarn_arena *arena, tarn_str text, const char *key, tarn_delta_action_fn *fn,
+                             void *state) {
     tarn_auto(tarn_arena *, tarn_arena_freep) scratch = tarn_arena_new();
     const char *begin = text.p, *end = text.p + text.n;
     bool protocol = false, metadata = false;
@@ -327,8 +371,8 @@ tarn_code tarn_delta_actions(tarn_cx *cx, tarn_arena *arena, tarn_str text, cons
         if (code != TARN_OK) return tarn_prefix(cx, code, "%s, line at byte %zu", key, (size_t)(line.p - begin));
         bool *twice = a.kind == TARN_DELTA_PROTOCOL ? &protocol : a.kind == TARN_DELTA_METADATA ? &metadata : NULL;
         if (twice && *twice)
-            return tarn_fail(cx, TARN_CORRUPT, "%s, line at byte %zu: a second %s in one commit", key, (size_t)(line.p - begin),
-                             twice == &protocol ? "protocol" : "metaData");
+            return tarn_fail(cx, TARN_CORRUPT, "%s, line at byte %zu: a second %s in one commit", key,
+                             (size_t)(line.p - begin), twice == &protocol ? "protocol" : "metaData");
         if (twice) *twice = true;
         TRY(fn(cx, state, &a));
         if (tarn_arena_size(scratch) > SCRATCH_MAX) {
@@ -339,7 +383,8 @@ tarn_code tarn_delta_actions(tarn_cx *cx, tarn_arena *arena, tarn_str text, cons
     return TARN_OK;
 }
 
-tarn_code tarn_delta_commit_walk(tarn_cx *cx, tarn_store *store, tarn_arena *arena, const char *key, tarn_delta_action_fn *fn, void *state) {
+tarn_code tarn_delta_commit_walk(tarn_cx *cx, tarn_store *store, tarn_arena *arena, const char *key,
+                                 tarn_delta_action_fn *fn, void *state) {
     tarn_auto_buf text = TARN_BUF((size_t)tarn_conf_int(cx->conf, TARN_LIMIT_COMMIT_BYTES));
     TRY(tarn_store_get(cx, store, key, NULL, &text, NULL));
     return tarn_delta_actions(cx, arena, (tarn_str){text.data, text.n}, key, fn, state);

@@ -13,14 +13,18 @@ typedef struct relation {
 static void add_path(tarn_buf *out, const char *path) {
     tarn_buf_putc(out, '\'');
     for (const char *p = path; *p; p++) {
-        if (strchr("*?[", *p)) tarn_buf_printf(out, "[%c]", *p); /* or DuckDB takes it for a pattern */
-        else if (*p == '\'') tarn_buf_puts(out, "''");
-        else tarn_buf_putc(out, *p);
+        if (strchr("*?[", *p))
+            tarn_buf_printf(out, "[%c]", *p); /* or DuckDB takes it for a pattern */
+        else if (*p == '\'')
+            tarn_buf_puts(out, "''");
+        else
+            tarn_buf_putc(out, *p);
     }
     tarn_buf_putc(out, '\'');
 }
 
-static tarn_code open_relation(tarn_cx *cx, const tarn_table *table, tarn_conn *conn, const char *const *keys, size_t n, relation *out) {
+static tarn_code open_relation(tarn_cx *cx, const tarn_table *table, tarn_conn *conn, const char *const *keys, size_t n,
+                               relation *out) {
     tarn_auto_buf sql = TARN_BUF(256u << 20);
     tarn_buf_puts(&sql, "read_parquet([");
     for (size_t i = 0; i < n; i++) {
@@ -49,7 +53,7 @@ typedef struct states {
     tarn_delta_snapshot *s;
     bool *protocol, *meta;
     TARN_VEC(const char *) sidecars;
-    tarn_arena *arena; /* of the sidecars' names */
+    tarn_arena *arena;         /* of the sidecars' names */
     tarn_delta_replay *replay; /* takes adds of a JSON checkpoint; NULL: not wanted */
     tarn_delta_action_fn *removes;
     void *removes_state;
@@ -74,7 +78,8 @@ static tarn_code take_state(tarn_cx *cx, void *state, const tarn_delta_action *a
     case TARN_DELTA_SIDECAR: {
         tarn_str path;
         TRY(tarn_delta_path_decode(cx, cx->arena, a->path, &path));
-        *TARN_PUSH(st->arena, &st->sidecars) = tarn_arena_printf(st->arena, TARN_DELTA_LOG "_sidecars/%.*s", (int)path.n, path.p);
+        *TARN_PUSH(st->arena, &st->sidecars) =
+            tarn_arena_printf(st->arena, TARN_DELTA_LOG "_sidecars/%.*s", (int)path.n, path.p);
         return TARN_OK;
     }
     case TARN_DELTA_ADD: return st->replay ? tarn_delta_replay_base_add(cx, st->replay, a) : TARN_OK;
@@ -87,16 +92,19 @@ static tarn_code take_state(tarn_cx *cx, void *state, const tarn_delta_action *a
 static tarn_code parquet_states(tarn_cx *cx, const relation *r, states *st) {
     static const struct {
         const char *name, *key;
-    } KINDS[] = {{"protocol", "protocol.minReaderVersion"}, {"metaData", "metaData.id"},
-                 {"txn", "txn.appId"}, {"domainMetadata", "domainMetadata.domain"}, {"sidecar", "sidecar.path"}};
+    } KINDS[] = {{"protocol", "protocol.minReaderVersion"},
+                 {"metaData", "metaData.id"},
+                 {"txn", "txn.appId"},
+                 {"domainMetadata", "domainMetadata.domain"},
+                 {"sidecar", "sidecar.path"}};
     tarn_auto_buf sql = TARN_BUF(512u << 20);
     const char *last = "";
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         bool wanted = !st->s->states_complete || st->protocol || !strcmp(KINDS[i].name, "sidecar");
         if (!wanted || !has(r, KINDS[i].key) || !strcmp(last, KINDS[i].name)) continue;
         last = KINDS[i].name;
-        tarn_buf_printf(&sql, "%sSELECT '{\"%s\":' || to_json(\"%s\") || '}' AS a FROM %s WHERE %s IS NOT NULL", sql.n ? " UNION ALL " : "",
-                        KINDS[i].name, KINDS[i].name, r->from, KINDS[i].key);
+        tarn_buf_printf(&sql, "%sSELECT '{\"%s\":' || to_json(\"%s\") || '}' AS a FROM %s WHERE %s IS NOT NULL",
+                        sql.n ? " UNION ALL " : "", KINDS[i].name, KINDS[i].name, r->from, KINDS[i].key);
     }
     if (!sql.n) return TARN_OK;
     tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
@@ -116,8 +124,9 @@ static tarn_code parquet_states(tarn_cx *cx, const relation *r, states *st) {
     }
 }
 
-static bool is_json(const tarn_delta_log *log) { return log->ckpt == TARN_DELTA_CKPT_V2 &&
-                                                tarn_str_ends(tarn_str_of(log->ckpt_keys.at[0]), ".json"); }
+static bool is_json(const tarn_delta_log *log) {
+    return log->ckpt == TARN_DELTA_CKPT_V2 && tarn_str_ends(tarn_str_of(log->ckpt_keys.at[0]), ".json");
+}
 
 /* All but the file actions of Parquet files. */
 static tarn_code read_states(tarn_cx *cx, tarn_delta_snapshot *s, tarn_conn **conn, states *st) {
@@ -125,7 +134,8 @@ static tarn_code read_states(tarn_cx *cx, tarn_delta_snapshot *s, tarn_conn **co
     const tarn_delta_log *log = &s->log;
     st->s = s;
     st->arena = cx->arena;
-    if (is_json(log)) return tarn_delta_commit_walk(cx, table->store, s->base.arena, log->ckpt_keys.at[0], take_state, st);
+    if (is_json(log))
+        return tarn_delta_commit_walk(cx, table->store, s->base.arena, log->ckpt_keys.at[0], take_state, st);
     TRY(need_engine(cx, s, conn));
     relation r = {0};
     TRY(open_relation(cx, table, *conn, log->ckpt_keys.at, log->ckpt_keys.n, &r));
@@ -142,8 +152,8 @@ tarn_code tarn_delta_checkpoint_states(tarn_cx *cx, tarn_delta_snapshot *s, bool
 
 /* The columns of file actions in the order take_rows reads them; what the files lack is NULL. */
 static void select_files(tarn_buf *sql, const relation *r, const char *kind) {
-    static const char *const MORE[] = {"deletionVector", "tags", "baseRowId", "defaultRowCommitVersion", "clusteringProvider",
-                                       "extendedFileMetadata"};
+    static const char *const MORE[] = {
+        "deletionVector", "tags", "baseRowId", "defaultRowCommitVersion", "clusteringProvider", "extendedFileMetadata"};
     bool add = !strcmp(kind, "add");
     char path[64];
     tarn_buf_printf(sql, "SELECT %s.path", kind);
@@ -166,8 +176,11 @@ static void select_files(tarn_buf *sql, const relation *r, const char *kind) {
         tarn_buf_printf(&any, "%s%s IS NOT NULL", any.n ? " OR " : "", path);
         tarn_buf_printf(&pack, ", %s := %s", MORE[i], path);
     }
-    if (any.n) tarn_buf_printf(sql, ", CASE WHEN %s THEN to_json(struct_pack(path := %s.path%s))::VARCHAR END", any.data, kind, pack.data);
-    else tarn_buf_puts(sql, ", NULL::VARCHAR");
+    if (any.n)
+        tarn_buf_printf(sql, ", CASE WHEN %s THEN to_json(struct_pack(path := %s.path%s))::VARCHAR END", any.data, kind,
+                        pack.data);
+    else
+        tarn_buf_puts(sql, ", NULL::VARCHAR");
     tarn_buf_printf(sql, " FROM %s WHERE %s.path IS NOT NULL", r->from, kind);
 }
 
@@ -189,11 +202,13 @@ static tarn_code take_row(tarn_cx *cx, tarn_arena *scratch, const tarn_column *c
     *(kind == TARN_DELTA_ADD ? &a->mtime_ms : &a->deleted_ms) = time;
     a->stats = tarn_column_null(col[3], i) ? (tarn_str){NULL, 0} : tarn_column_str(col[3], i);
     a->partition = tarn_column_null(col[4], i) ? (tarn_str){NULL, 0} : tarn_column_str(col[4], i);
-    if (kind == TARN_DELTA_ADD && a->size < 0) return tarn_fail(cx, TARN_CORRUPT, "a file's size is %lld", (long long)a->size);
+    if (kind == TARN_DELTA_ADD && a->size < 0)
+        return tarn_fail(cx, TARN_CORRUPT, "a file's size is %lld", (long long)a->size);
     return TARN_OK;
 }
 
-static tarn_code take_files(tarn_cx *cx, const relation *r, tarn_delta_kind kind, tarn_delta_action_fn *fn, void *state) {
+static tarn_code take_files(tarn_cx *cx, const relation *r, tarn_delta_kind kind, tarn_delta_action_fn *fn,
+                            void *state) {
     const char *name = kind == TARN_DELTA_ADD ? "add" : "remove";
     if (!has(r, tarn_printf(cx, "%s.path", name))) return TARN_OK;
     tarn_auto_buf sql = TARN_BUF(512u << 20);
@@ -215,14 +230,19 @@ static tarn_code take_files(tarn_cx *cx, const relation *r, tarn_delta_kind kind
     }
 }
 
-static tarn_code base_add(tarn_cx *cx, void *state, const tarn_delta_action *a) { return tarn_delta_replay_base_add(cx, state, a); }
+static tarn_code base_add(tarn_cx *cx, void *state, const tarn_delta_action *a) {
+    return tarn_delta_replay_base_add(cx, state, a);
+}
 
 /* Adds into `replay`, or removes to a callback, from the top files and the sidecars. */
-static tarn_code walk_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_kind kind, tarn_delta_action_fn *fn, void *state) {
+static tarn_code walk_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_kind kind, tarn_delta_action_fn *fn,
+                            void *state) {
     const tarn_table *table = s->base.table;
     const tarn_delta_log *log = &s->log;
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
-    states st = {.replay = kind == TARN_DELTA_ADD ? state : NULL, .removes = kind == TARN_DELTA_REMOVE ? fn : NULL, .removes_state = state};
+    states st = {.replay = kind == TARN_DELTA_ADD ? state : NULL,
+                 .removes = kind == TARN_DELTA_REMOVE ? fn : NULL,
+                 .removes_state = state};
     bool parts = log->ckpt == TARN_DELTA_CKPT_PARTS; /* has no sidecars; its states are read already or come later */
     if (!parts || !s->states_complete) TRY(read_states(cx, s, &conn, &st));
     relation r = {0};
@@ -237,8 +257,9 @@ static tarn_code walk_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_kind
     return take_files(cx, &r, kind, fn, state);
 }
 
-tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s,
-                                      tarn_delta_replay *r) { return walk_files(cx, s, TARN_DELTA_ADD, base_add, r); }
+tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_replay *r) {
+    return walk_files(cx, s, TARN_DELTA_ADD, base_add, r);
+}
 
 tarn_code tarn_delta_checkpoint_removes(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_action_fn *fn, void *state) {
     return walk_files(cx, s, TARN_DELTA_REMOVE, fn, state);

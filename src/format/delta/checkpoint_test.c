@@ -1,4 +1,5 @@
-/* checkpoint_test.c: checkpoints written through the engine are read back, the log behind them is cleaned up, VACUUM's list is right. */
+/* checkpoint_test.c: checkpoints written through the engine are read back, the log behind them is cleaned up, VACUUM's
+ * list is right. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,7 +11,10 @@ static void bench_on_disk(bench *b, char folder[32]) {
     b->conf = tarn_conf_defaults();
     tarn_cx_init(&b->cx, b->conf);
     assert_int_equal(tarn_store_open(&b->cx, folder, &b->store), TARN_OK);
-    b->table = (tarn_table){.format = &tarn_format_delta, .store = b->store, .location = folder, .engine = tarn_engine_new("/tmp/tarn-delta-spill")};
+    b->table = (tarn_table){.format = &tarn_format_delta,
+                            .store = b->store,
+                            .location = folder,
+                            .engine = tarn_engine_new("/tmp/tarn-delta-spill")};
 }
 
 static void remove_all(bench *b, const char *folder) {
@@ -25,32 +29,36 @@ static void remove_all(bench *b, const char *folder) {
     bench_close(b);
 }
 
-static void collect_key(void *state, tarn_str key) {
-    tarn_buf_printf(state, "%.*s ", (int)key.n, key.p);
-}
+static void collect_key(void *state, tarn_str key) { tarn_buf_printf(state, "%.*s ", (int)key.n, key.p); }
 
 static void written_and_read_back(void **state) {
     (void)state;
     bench b;
     char folder[32];
     bench_on_disk(&b, folder);
-    put_commit(&b, 0, "{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":[\"deletionVectors\"],"
-                      "\"writerFeatures\":[\"deletionVectors\",\"domainMetadata\"]}}\n"
-                      META_WITH("\"delta.appendOnly\":\"false\"") "{\"txn\":{\"appId\":\"job\",\"version\":7,\"lastUpdated\":9}}\n"
-                      "{\"domainMetadata\":{\"domain\":\"d\",\"configuration\":\"{\\\"k\\\":1}\",\"removed\":false}}\n" ADD("a%20b",
-                              "x") ADD("gone", ""));
-    put_commit(&b, 1, "{\"add\":{\"path\":\"c\",\"partitionValues\":{\"p\":null},\"size\":3,\"modificationTime\":4,\"dataChange\":true,"
-                      "\"stats\":\"{\\\"numRecords\\\":5}\",\"tags\":{\"t\":\"v\"},\"deletionVector\":{\"storageType\":\"u\","
-                      "\"pathOrInlineDv\":\"vBn[lx{q8@P<9BNH/isA\",\"offset\":1,\"sizeInBytes\":36,\"cardinality\":2}}}\n");
+    put_commit(&b, 0,
+               "{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":[\"deletionVectors\"],"
+               "\"writerFeatures\":[\"deletionVectors\",\"domainMetadata\"]}}\n" META_WITH(
+                   "\"delta.appendOnly\":\"false\"") "{\"txn\":{\"appId\":\"job\",\"version\":7,\"lastUpdated\":9}}\n"
+                                                     "{\"domainMetadata\":{\"domain\":\"d\",\"configuration\":\"{"
+                                                     "\\\"k\\\":1}\",\"removed\":false}}\n" ADD("a%20b", "x")
+                                                         ADD("gone", ""));
+    put_commit(&b, 1,
+               "{\"add\":{\"path\":\"c\",\"partitionValues\":{\"p\":null},\"size\":3,\"modificationTime\":4,"
+               "\"dataChange\":true,"
+               "\"stats\":\"{\\\"numRecords\\\":5}\",\"tags\":{\"t\":\"v\"},\"deletionVector\":{\"storageType\":\"u\","
+               "\"pathOrInlineDv\":\"vBn[lx{q8@P<9BNH/isA\",\"offset\":1,\"sizeInBytes\":36,\"cardinality\":2}}}\n");
     tarn_auto_buf gone = TARN_BUF(4096);
     tarn_buf_printf(&gone,
-                    "{\"remove\":{\"path\":\"gone\",\"deletionTimestamp\":%lld,\"dataChange\":true,\"size\":10,\"partitionValues\":{\"p\":\"\"}}}\n",
+                    "{\"remove\":{\"path\":\"gone\",\"deletionTimestamp\":%lld,\"dataChange\":true,\"size\":10,"
+                    "\"partitionValues\":{\"p\":\"\"}}}\n",
                     (long long)tarn_now_ms(&b.cx));
     put_commit(&b, 2, gone.data);
     tarn_snapshot *s = must_open(&b, -1);
     if (tarn_delta_checkpoint_write(&b.cx, tarn_delta_of(s)) != TARN_OK) fail_msg("%s", b.cx.error.message);
     tarn_snapshot_release(s);
-    const char *old[] = {"_delta_log/00000000000000000000.json", "_delta_log/00000000000000000001.json", "_delta_log/00000000000000000002.json"};
+    const char *old[] = {"_delta_log/00000000000000000000.json", "_delta_log/00000000000000000001.json",
+                         "_delta_log/00000000000000000002.json"};
     assert_int_equal(tarn_store_remove(&b.cx, b.store, old, 3), TARN_OK);
     put_commit(&b, 3, ADD("d", "y"));
     s = must_open(&b, -1);

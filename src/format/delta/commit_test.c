@@ -1,4 +1,5 @@
-/* commit_test.c: the commit loop over Delta: what is written, races, the conflict matrix of 1.11, and what is refused. */
+/* commit_test.c: the commit loop over Delta: what is written, races, the conflict matrix of 1.11, and what is refused.
+ */
 #include "format/delta/delta_test.h"
 #include "store/fault.h"
 
@@ -8,8 +9,9 @@ static tarn_schema *schema_of(bench *b, int n) {
     tarn_type *s = tarn_type_new(b->cx.arena, TARN_STRUCT);
     s->fields = TARN_NEW_ARRAY(b->cx.arena, tarn_field, (size_t)n);
     s->n_fields = (size_t)n;
-    for (int i = 0; i < n; i++) s->fields[i] = (tarn_field){.name = NAMES[i], .type = tarn_type_new(b->cx.arena, KINDS[i]),
-                                                            .nullable = true, .id = -1};
+    for (int i = 0; i < n; i++)
+        s->fields[i] =
+            (tarn_field){.name = NAMES[i], .type = tarn_type_new(b->cx.arena, KINDS[i]), .nullable = true, .id = -1};
     return s;
 }
 
@@ -22,9 +24,14 @@ static void add(bench *b, tarn_change *c, const char *path, const char *p) {
 
 static tarn_snapshot *create(bench *b) {
     static const char *const by[] = {"p"};
-    tarn_change c = {.operation = "CREATE TABLE", .create = true, .schema = schema_of(b, 4), .partition_by = by, .n_partition_by = 1};
+    tarn_change c = {.operation = "CREATE TABLE",
+                     .create = true,
+                     .schema = schema_of(b, 4),
+                     .partition_by = by,
+                     .n_partition_by = 1};
     tarn_snapshot *s = NULL;
-    if (tarn_format_delta.prepare(&b->cx, &b->table, NULL, &c) != TARN_OK || tarn_commit(&b->cx, &b->table, NULL, &c, &s) != TARN_OK)
+    if (tarn_format_delta.prepare(&b->cx, &b->table, NULL, &c) != TARN_OK ||
+        tarn_commit(&b->cx, &b->table, NULL, &c, &s) != TARN_OK)
         fail_msg("%s", b->cx.error.message);
     return s;
 }
@@ -63,23 +70,36 @@ static void writes_what_spark_reads(void **state) {
     tarn_change_metric(b.cx.arena, &c, "numFiles", 1);
     add(&b, &c, "p=a%2Fb c/part-1.parquet", "a/b c");
     tarn_leaf_stats stats[] = {
-        {.path = "id", .bounds = {.min = {.kind = TARN_INT64, .i = -5}, .max = {.kind = TARN_INT64, .i = 7}, .has_min = true,
-                                  .has_max = true, .nulls = 1}},
-        {.path = "ts", .bounds = {.min = {.kind = TARN_TIMESTAMP, .i = -1}, .max = {.kind = TARN_TIMESTAMP, .i = 1500999},
-                                  .has_min = true, .has_max = true, .nulls = 0}},
-        {.path = "f", .bounds = {.max = {.kind = TARN_FLOAT64, .f = 2.5}, .has_max = true, .maybe_nan = true, .nulls = -1}},
+        {.path = "id",
+         .bounds = {.min = {.kind = TARN_INT64, .i = -5},
+                    .max = {.kind = TARN_INT64, .i = 7},
+                    .has_min = true,
+                    .has_max = true,
+                    .nulls = 1}},
+        {.path = "ts",
+         .bounds = {.min = {.kind = TARN_TIMESTAMP, .i = -1},
+                    .max = {.kind = TARN_TIMESTAMP, .i = 1500999},
+                    .has_min = true,
+                    .has_max = true,
+                    .nulls = 0}},
+        {.path = "f",
+         .bounds = {.max = {.kind = TARN_FLOAT64, .f = 2.5}, .has_max = true, .maybe_nan = true, .nulls = -1}},
     };
     c.adds.at[0].stats = stats;
     c.adds.at[0].n_stats = 3;
     assert_int_equal(commit_on(&b, &s, &c), TARN_OK);
     const char *text = read_commit(&b, 1);
     assert_has(text, "{\"commitInfo\":{\"timestamp\":");
-    assert_has(text, "\"operationParameters\":{\"mode\":\"Append\"},\"readVersion\":0,\"isolationLevel\":\"WriteSerializable\","
-                     "\"isBlindAppend\":true");
+    assert_has(
+        text,
+        "\"operationParameters\":{\"mode\":\"Append\"},\"readVersion\":0,\"isolationLevel\":\"WriteSerializable\","
+        "\"isBlindAppend\":true");
     assert_has(text, "\"engineInfo\":\"Tarn/" TARN_VERSION "\",\"txnId\":\"");
     assert_has(text, "\"path\":\"p=a%252Fb%20c/part-1.parquet\",\"partitionValues\":{\"p\":\"a/b c\"}");
-    assert_has(text, "{\\\"numRecords\\\":10,\\\"minValues\\\":{\\\"id\\\":-5,\\\"ts\\\":\\\"1969-12-31T23:59:59.999Z\\\"},"
-                     "\\\"maxValues\\\":{\\\"id\\\":7,\\\"ts\\\":\\\"1970-01-01T00:00:01.500Z\\\"},\\\"nullCount\\\":{\\\"id\\\":1,\\\"ts\\\":0}}");
+    assert_has(text,
+               "{\\\"numRecords\\\":10,\\\"minValues\\\":{\\\"id\\\":-5,\\\"ts\\\":\\\"1969-12-31T23:59:59.999Z\\\"},"
+               "\\\"maxValues\\\":{\\\"id\\\":7,\\\"ts\\\":\\\"1970-01-01T00:00:01.500Z\\\"},\\\"nullCount\\\":{"
+               "\\\"id\\\":1,\\\"ts\\\":0}}");
     assert_has(text, "{\"txn\":{\"appId\":\"job\",\"version\":3,");
     tarn_snapshot *again = must_open(&b, -1);
     assert_string_equal(paths(&b, again, NULL), paths(&b, s, NULL));
@@ -101,7 +121,10 @@ static void fill(bench *b, tarn_change *c, who w, tarn_snapshot *s, size_t file,
     assert_int_equal(tarn_snapshot_files(&b->cx, s, NULL, &list), TARN_OK);
     const tarn_file *f = list.files.at[file];
     tarn_expr *reads = tarn_expr_cmp(b->cx.arena, TARN_EXPR_EQ, 1, &f->partition[0]);
-    *c = (tarn_change){.operation = w == INSERT ? "WRITE" : w == OPTIMIZE ? "OPTIMIZE" : w == METADATA ? "SET TBLPROPERTIES" : "UPDATE"};
+    *c = (tarn_change){.operation = w == INSERT     ? "WRITE"
+                                    : w == OPTIMIZE ? "OPTIMIZE"
+                                    : w == METADATA ? "SET TBLPROPERTIES"
+                                                    : "UPDATE"};
     c->blind_append = w == INSERT;
     c->no_data_change = w == OPTIMIZE;
     if (w == METADATA) tarn_change_property(b->cx.arena, c, "x", "y");
@@ -138,8 +161,11 @@ static tarn_code race(who ours, who winner, size_t winner_file, bool serializabl
 static void conflict_matrix(void **state) {
     (void)state;
     /* [ours][winner]: o = goes through, c = conflict; first the same partition and file, then another's. */
-    static const char *const WS[N_WHO][2] = {
-        [INSERT] = {"ooocc"}, [UPDATE] = {"occcc"}, [OPTIMIZE] = {"occc"}, [METADATA] = {"ooocc"}, [READ_APPEND] = {"occcc"}};
+    static const char *const WS[N_WHO][2] = {[INSERT] = {"ooocc"},
+                                             [UPDATE] = {"occcc"},
+                                             [OPTIMIZE] = {"occc"},
+                                             [METADATA] = {"ooocc"},
+                                             [READ_APPEND] = {"occcc"}};
     for (who ours = INSERT; ours < N_WHO; ours++) {
         for (who winner = INSERT; winner <= METADATA; winner++) {
             if (ours == METADATA) continue;
@@ -301,8 +327,12 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_what_spark_reads), cmocka_unit_test(conflict_matrix), cmocka_unit_test(settles_what_is_unknown),
-        cmocka_unit_test(metadata_and_protocol),   cmocka_unit_test(row_deletes),     cmocka_unit_test(refusals),
+        cmocka_unit_test(writes_what_spark_reads),
+        cmocka_unit_test(conflict_matrix),
+        cmocka_unit_test(settles_what_is_unknown),
+        cmocka_unit_test(metadata_and_protocol),
+        cmocka_unit_test(row_deletes),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,7 +104,8 @@ static size_t utf16_end(tarn_str s, size_t at, int units) {
     return at;
 }
 
-/* delta-spark's truncation: a maximum that was cut gets a character above all that could follow. False: there is no such text. */
+/* delta-spark's truncation: a maximum that was cut gets a character above all that could follow. False: there is no
+ * such text. */
 static bool cut_text(tarn_str s, bool max, tarn_buf *out) {
     size_t end = utf16_end(s, 0, PREFIX_UNITS);
     if (end < s.n && max) {
@@ -129,7 +130,8 @@ static bool stats_text(const tarn_value *v, bool max, tarn_buf *out, bool *quote
     case TARN_DATE: tarn_buf_add(out, text, (size_t)tarn_format_date((int32_t)v->i, text)); return true;
     case TARN_TIMESTAMP:
     case TARN_TIMESTAMP_NTZ: {
-        int64_t ms = v->i / 1000 - (v->i % 1000 < 0); /* cut towards the past; readers allow for the rest of the millisecond */
+        int64_t ms =
+            v->i / 1000 - (v->i % 1000 < 0); /* cut towards the past; readers allow for the rest of the millisecond */
         int n = tarn_format_timestamp(ms * 1000, 'T', 3, v->kind == TARN_TIMESTAMP ? "Z" : "", text);
         tarn_buf_add(out, text, (size_t)n);
         return true;
@@ -146,7 +148,9 @@ static bool stats_text(const tarn_value *v, bool max, tarn_buf *out, bool *quote
     }
 }
 
-static bool has_bound(const tarn_bounds *b, what w) { return w == MIN ? b->has_min && !b->min.null : b->has_max && !b->max.null; }
+static bool has_bound(const tarn_bounds *b, what w) {
+    return w == MIN ? b->has_min && !b->min.null : b->has_max && !b->max.null;
+}
 
 static void write_leaf(stats_writer *sw, const char *key, const tarn_bounds *b, what w) {
     if (w == NULLS) {
@@ -165,8 +169,10 @@ static void write_leaf(stats_writer *sw, const char *key, const tarn_bounds *b, 
     if (!stats_text(v, w == MAX, &text, &quoted)) return;
     tarn_str s = {text.data ? text.data : "", text.n};
     tarn_jsonw_key(sw->w, key);
-    if (quoted) tarn_jsonw_string(sw->w, s);
-    else tarn_jsonw_raw(sw->w, s);
+    if (quoted)
+        tarn_jsonw_string(sw->w, s);
+    else
+        tarn_jsonw_raw(sw->w, s);
 }
 
 /* Whether "a" or "a.b" is in a list of columns like "a, `b c`, d.e", or below one that is. */
@@ -176,8 +182,10 @@ static bool named(const char *names, const char *path) {
         while (*p == ' ' || *p == ',') p++;
         size_t at = 0;
         while (*p && *p != ',') {
-            if (*p != '`' && *p != ' ') at = at < n && path[at] == *p ? at + 1 : SIZE_MAX / 2;
-            else if (*p == ' ' && at < n && path[at] == ' ') at++;
+            if (*p != '`' && *p != ' ')
+                at = at < n && path[at] == *p ? at + 1 : SIZE_MAX / 2;
+            else if (*p == ' ' && at < n && path[at] == ' ')
+                at++;
             p++;
         }
         if (at == n || (at && at < n && path[at] == '.')) return true;
@@ -222,7 +230,11 @@ static void write_stats(tarn_jsonw *w, const tarn_delta_plan *plan, const tarn_a
     tarn_jsonw_begin_object(&in);
     tarn_jsonw_key(&in, "numRecords"), tarn_jsonw_int(&in, add->rows);
     for (what k = MIN; k <= NULLS; k++) {
-        stats_writer sw = {.w = &in, .leaves = &leaves, .scratch = scratch, .plan = plan, .left = limit,
+        stats_writer sw = {.w = &in,
+                           .leaves = &leaves,
+                           .scratch = scratch,
+                           .plan = plan,
+                           .left = limit,
                            .names = tarn_delta_conf(&plan->meta, "delta.dataSkippingStatsColumns")};
         tarn_jsonw_key(&in, KEYS[k]);
         write_level(&sw, plan->schema, "", k);
@@ -264,7 +276,8 @@ typedef struct encoder {
 } encoder;
 
 static bool of_base(const encoder *e, const tarn_file *file) {
-    return e->base && e->base->loaded && file->ordinal < e->base->n_files && file == &e->base->files[file->ordinal].file;
+    return e->base && e->base->loaded && file->ordinal < e->base->n_files &&
+           file == &e->base->files[file->ordinal].file;
 }
 
 static void write_partition(encoder *e, const tarn_value *values) {
@@ -275,8 +288,10 @@ static void write_partition(encoder *e, const tarn_value *values) {
         int at = tarn_schema_find(e->plan.schema, tarn_str_of(m->partition_columns[i]));
         tarn_auto_buf text = TARN_BUF(1 << 20);
         tarn_jsonw_key(e->w, tarn_delta_physical(&e->plan.schema->fields[at]));
-        if (tarn_delta_partition_print(&text, &values[i])) tarn_jsonw_string(e->w, (tarn_str){text.data ? text.data : "", text.n});
-        else tarn_jsonw_null(e->w);
+        if (tarn_delta_partition_print(&text, &values[i]))
+            tarn_jsonw_string(e->w, (tarn_str){text.data ? text.data : "", text.n});
+        else
+            tarn_jsonw_null(e->w);
     }
     tarn_jsonw_end_object(e->w);
 }
@@ -318,14 +333,19 @@ static void write_add(encoder *e, const tarn_add *add) {
     tarn_jsonw_key(w, "add");
     tarn_jsonw_begin_object(w);
     write_path(w, from ? from->path : tarn_str_of(add->path));
-    if (from) write_file_partition(e, from);
-    else write_partition(e, add->partition);
+    if (from)
+        write_file_partition(e, from);
+    else
+        write_partition(e, add->partition);
     tarn_jsonw_key(w, "size"), tarn_jsonw_int(w, from ? from->size : add->size);
     tarn_jsonw_key(w, "modificationTime"), tarn_jsonw_int(w, from ? from->mtime_ms : add->mtime_ms);
     tarn_jsonw_key(w, "dataChange"), tarn_jsonw_bool(w, !e->change->no_data_change);
-    if (from && add->deletes) write_wide_stats(w, entry->stats, from->rows);
-    else if (from && entry->stats.p) tarn_jsonw_key(w, "stats"), tarn_jsonw_string(w, entry->stats);
-    else if (!from && add->rows >= 0) write_stats(w, &e->plan, add);
+    if (from && add->deletes)
+        write_wide_stats(w, entry->stats, from->rows);
+    else if (from && entry->stats.p)
+        tarn_jsonw_key(w, "stats"), tarn_jsonw_string(w, entry->stats);
+    else if (!from && add->rows >= 0)
+        write_stats(w, &e->plan, add);
     if (dv) tarn_jsonw_key(w, "deletionVector"), tarn_delta_write_dv(w, dv);
     if (from) write_rest(w, entry->rest);
     tarn_jsonw_end_object(w);
@@ -334,7 +354,8 @@ static void write_add(encoder *e, const tarn_add *add) {
 }
 
 static bool blind(const tarn_change *c) {
-    return c->blind_append && !c->removes.n && !c->read_all && !c->reads.n && !c->read_files.n && !c->create && !c->replace;
+    return c->blind_append && !c->removes.n && !c->read_all && !c->reads.n && !c->read_files.n && !c->create &&
+           !c->replace;
 }
 
 static void write_info(encoder *e) {
@@ -351,16 +372,18 @@ static void write_info(encoder *e) {
     tarn_jsonw_key(w, "operation"), tarn_jsonw_text(w, c->operation ? c->operation : "WRITE");
     tarn_jsonw_key(w, "operationParameters");
     tarn_jsonw_begin_object(w);
-    for (size_t i = 0; i < c->parameters.n; i++) tarn_jsonw_key(w, c->parameters.at[i].name),
-            tarn_jsonw_raw(w, tarn_str_of(c->parameters.at[i].value));
+    for (size_t i = 0; i < c->parameters.n; i++)
+        tarn_jsonw_key(w, c->parameters.at[i].name), tarn_jsonw_raw(w, tarn_str_of(c->parameters.at[i].value));
     tarn_jsonw_end_object(w);
     if (e->base) tarn_jsonw_key(w, "readVersion"), tarn_jsonw_int(w, e->base->base.version);
-    tarn_jsonw_key(w, "isolationLevel"), tarn_jsonw_text(w, c->no_data_change ? "SnapshotIsolation" : serializable ? "Serializable"
-                                                         : "WriteSerializable");
+    tarn_jsonw_key(w, "isolationLevel"), tarn_jsonw_text(w, c->no_data_change ? "SnapshotIsolation"
+                                                            : serializable    ? "Serializable"
+                                                                              : "WriteSerializable");
     tarn_jsonw_key(w, "isBlindAppend"), tarn_jsonw_bool(w, blind(c));
     tarn_jsonw_key(w, "operationMetrics");
     tarn_jsonw_begin_object(w);
-    for (size_t i = 0; i < c->metrics.n; i++) tarn_jsonw_key(w, c->metrics.at[i].name), tarn_jsonw_text(w, c->metrics.at[i].value);
+    for (size_t i = 0; i < c->metrics.n; i++)
+        tarn_jsonw_key(w, c->metrics.at[i].name), tarn_jsonw_text(w, c->metrics.at[i].value);
     tarn_jsonw_end_object(w);
     tarn_jsonw_key(w, "engineInfo"), tarn_jsonw_text(w, "Tarn/" TARN_VERSION);
     if (c->commit_id) tarn_jsonw_key(w, "txnId"), tarn_jsonw_text(w, c->commit_id);
@@ -426,8 +449,10 @@ static tarn_code check_rules(tarn_cx *cx, const tarn_delta_snapshot *base, const
         return tarn_fail(cx, TARN_CONSTRAINT, "rows cannot be changed or removed: delta.appendOnly is true");
     bool partly = c->adds.n && c->operation && !strcmp(c->operation, "DELETE");
     if (partly && tarn_delta_conf_true(&base->meta, "delta.enableChangeDataFeed"))
-        return tarn_fail(cx, TARN_UNSUPPORTED, "DELETE of part of a file's rows needs writer feature \"changeDataFeed\", which is not supported; "
-                                               "set delta.enableChangeDataFeed to false");
+        return tarn_fail(
+            cx, TARN_UNSUPPORTED,
+            "DELETE of part of a file's rows needs writer feature \"changeDataFeed\", which is not supported; "
+            "set delta.enableChangeDataFeed to false");
     return TARN_OK;
 }
 
@@ -440,11 +465,14 @@ static void plan_ict(encoder *e) {
     e->ict_ms = e->now_ms > before ? e->now_ms : before + 1;
     if (!e->base || tarn_delta_conf_true(&e->base->meta, on)) return;
     tarn_arena *arena = e->cx->arena;
-    tarn_delta_plan_set(arena, &e->plan, "delta.inCommitTimestampEnablementVersion", tarn_arena_printf(arena, "%lld", (long long)e->version));
-    tarn_delta_plan_set(arena, &e->plan, "delta.inCommitTimestampEnablementTimestamp", tarn_arena_printf(arena, "%lld", (long long)e->ict_ms));
+    tarn_delta_plan_set(arena, &e->plan, "delta.inCommitTimestampEnablementVersion",
+                        tarn_arena_printf(arena, "%lld", (long long)e->version));
+    tarn_delta_plan_set(arena, &e->plan, "delta.inCommitTimestampEnablementTimestamp",
+                        tarn_arena_printf(arena, "%lld", (long long)e->ict_ms));
 }
 
-static tarn_code encode(tarn_cx *cx, tarn_delta_snapshot *base, const tarn_change *change, int64_t version, tarn_buf *out) {
+static tarn_code encode(tarn_cx *cx, tarn_delta_snapshot *base, const tarn_change *change, int64_t version,
+                        tarn_buf *out) {
     tarn_jsonw w = TARN_JSONW(out);
     if (base && (change->removes.n || change->adds.n)) TRY(tarn_delta_load(cx, base));
     encoder e = {.cx = cx, .w = &w, .base = base, .change = change, .version = version, .now_ms = tarn_now_ms(cx)};
@@ -458,9 +486,12 @@ static tarn_code encode(tarn_cx *cx, tarn_delta_snapshot *base, const tarn_chang
     return TARN_OK;
 }
 
-static tarn_delta_snapshot *real_base(tarn_snapshot *base) { return base && base->version >= 0 ? tarn_delta_of(base) : NULL; }
+static tarn_delta_snapshot *real_base(tarn_snapshot *base) {
+    return base && base->version >= 0 ? tarn_delta_of(base) : NULL;
+}
 
-tarn_code tarn_delta_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out) {
+tarn_code tarn_delta_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
+                           tarn_snapshot **out) {
     tarn_auto_buf text = TARN_BUF((size_t)tarn_conf_int(cx->conf, TARN_LIMIT_COMMIT_BYTES));
     TRY(encode(cx, real_base(base), change, version, &text));
     return tarn_delta_append(cx, base->table, real_base(base), version, -1, (tarn_str){text.data, text.n}, out);
@@ -480,7 +511,8 @@ static tarn_code compare_owner(tarn_cx *cx, void *state, const tarn_delta_action
     return TARN_OK;
 }
 
-/* 1.11: whether a commit whose fate is unknown, or that seems somebody else's, is ours after all. Asked past the deadline, too. */
+/* 1.11: whether a commit whose fate is unknown, or that seems somebody else's, is ours after all. Asked past the
+ * deadline, too. */
 static tarn_code settle(tarn_cx *cx, const tarn_table *table, const char *key, const char *id, tarn_code failed) {
     tarn_error error = cx->error;
     int64_t deadline = cx->deadline_us;
@@ -499,13 +531,15 @@ static tarn_code settle(tarn_cx *cx, const tarn_table *table, const char *key, c
     return failed;
 }
 
-tarn_code tarn_delta_commit_publish(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, int64_t *version) {
+tarn_code tarn_delta_commit_publish(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base,
+                                    const tarn_change *change, int64_t *version) {
     int64_t next = real_base(base) ? base->version + 1 : 0;
     tarn_auto_buf text = TARN_BUF((size_t)tarn_conf_int(cx->conf, TARN_LIMIT_COMMIT_BYTES));
     TRY(encode(cx, real_base(base), change, next, &text));
     const char *key = tarn_delta_version_key(cx->arena, next, ".json");
     const char *before = next > 0 ? tarn_delta_version_key(cx->arena, next - 1, ".json") : NULL;
-    tarn_code code = tarn_committer_publish(cx, table->committer, table->store, before, key, (tarn_str){text.data, text.n});
+    tarn_code code =
+        tarn_committer_publish(cx, table->committer, table->store, before, key, (tarn_str){text.data, text.n});
     bool unsure = code == TARN_EXISTS || code == TARN_IO || code == TARN_TIMEOUT || code == TARN_CANCELLED;
     if (unsure && change->commit_id) code = settle(cx, table, key, change->commit_id, code);
     TRY(code);

@@ -38,10 +38,14 @@ static tarn_code parse(tarn_cx *cx, tarn_arena *arena, tarn_str text, crc *out) 
         tarn_str key, raw;
         TRY(tarn_json_field(cx, &r, &key, &more));
         if (!more) return TARN_OK;
-        if (r.kind == TARN_JSON_NULL) TRY(tarn_json_skip(cx, &r));
-        else if (tarn_str_is(key, "numFiles")) TRY(tarn_json_int(cx, &r, &out->files));
-        else if (tarn_str_is(key, "tableSizeBytes")) TRY(tarn_json_int(cx, &r, &out->bytes));
-        else if (tarn_str_is(key, "inCommitTimestampOpt")) TRY(tarn_json_int(cx, &r, &out->ict));
+        if (r.kind == TARN_JSON_NULL)
+            TRY(tarn_json_skip(cx, &r));
+        else if (tarn_str_is(key, "numFiles"))
+            TRY(tarn_json_int(cx, &r, &out->files));
+        else if (tarn_str_is(key, "tableSizeBytes"))
+            TRY(tarn_json_int(cx, &r, &out->bytes));
+        else if (tarn_str_is(key, "inCommitTimestampOpt"))
+            TRY(tarn_json_int(cx, &r, &out->ict));
         else if (tarn_str_is(key, "protocol")) {
             TRY(tarn_json_raw(cx, &r, &raw));
             TRY(tarn_delta_read_protocol(cx, arena, raw, &out->protocol));
@@ -56,7 +60,8 @@ static tarn_code parse(tarn_cx *cx, tarn_arena *arena, tarn_str text, crc *out) 
         } else if (tarn_str_is(key, "domainMetadata")) {
             TRY(read_states(cx, arena, &r, "domainMetadata", out));
             out->has_domains = true;
-        } else TRY(tarn_json_skip(cx, &r));
+        } else
+            TRY(tarn_json_skip(cx, &r));
     }
 }
 
@@ -65,8 +70,8 @@ bool tarn_delta_crc_read(tarn_cx *cx, tarn_delta_snapshot *s, int64_t version, b
     const char *key = tarn_delta_version_key(scratch, version, ".crc");
     tarn_str text;
     crc c = {.files = -1, .bytes = -1, .ict = -1};
-    if (tarn_store_read(cx, s->base.table->store, key, CRC_MAX, scratch, &text) != TARN_OK || parse(cx, s->base.arena, text, &c) != TARN_OK ||
-        !c.has_protocol || !c.has_meta) {
+    if (tarn_store_read(cx, s->base.table->store, key, CRC_MAX, scratch, &text) != TARN_OK ||
+        parse(cx, s->base.arena, text, &c) != TARN_OK || !c.has_protocol || !c.has_meta) {
         tarn_clear_error(cx); /* a checksum only saves work */
         return false;
     }
@@ -113,7 +118,8 @@ tarn_code tarn_delta_crc_write(tarn_cx *cx, tarn_delta_snapshot *s) {
     tarn_jsonw_end_object(&w);
     if (!tarn_buf_ok(&text)) return tarn_fail(cx, TARN_LIMIT, "the checksum is too large");
     const char *key = tarn_delta_version_key(cx->arena, s->base.version, ".crc");
-    tarn_code code = tarn_store_put(cx, s->base.table->store, key, (tarn_str){text.data, text.n}, TARN_PUT_ABSENT, NULL, NULL);
+    tarn_code code =
+        tarn_store_put(cx, s->base.table->store, key, (tarn_str){text.data, text.n}, TARN_PUT_ABSENT, NULL, NULL);
     if (code == TARN_EXISTS) tarn_clear_error(cx), code = TARN_OK; /* 1.6: never overwritten */
     return code;
 }

@@ -12,15 +12,18 @@
 
 extern const tarn_format tarn_format_delta;
 
-#define FIELD(name, type) "{\\\"name\\\":\\\"" name "\\\",\\\"type\\\":\\\"" type "\\\",\\\"nullable\\\":true,\\\"metadata\\\":{}}"
-#define SCHEMA "\"schemaString\":\"{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[" FIELD("id", "long") "," FIELD("p", "string") "]}\""
+#define FIELD(name, type)                                                                                              \
+    "{\\\"name\\\":\\\"" name "\\\",\\\"type\\\":\\\"" type "\\\",\\\"nullable\\\":true,\\\"metadata\\\":{}}"
+#define SCHEMA                                                                                                         \
+    "\"schemaString\":\"{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[" FIELD("id", "long") "," FIELD("p",              \
+                                                                                                     "string") "]}\""
 #define PROTOCOL "{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":2}}\n"
-#define META_WITH(conf)                                                                                  \
-    "{\"metaData\":{\"id\":\"t\",\"format\":{\"provider\":\"parquet\",\"options\":{}}," SCHEMA            \
+#define META_WITH(conf)                                                                                                \
+    "{\"metaData\":{\"id\":\"t\",\"format\":{\"provider\":\"parquet\",\"options\":{}}," SCHEMA                         \
     ",\"partitionColumns\":[\"p\"],\"configuration\":{" conf "}}}\n"
 #define META META_WITH("")
-#define ADD(path, p)                                                                                      \
-    "{\"add\":{\"path\":\"" path "\",\"partitionValues\":{\"p\":\"" p "\"},"                               \
+#define ADD(path, p)                                                                                                   \
+    "{\"add\":{\"path\":\"" path "\",\"partitionValues\":{\"p\":\"" p "\"},"                                           \
     "\"size\":10,\"modificationTime\":1,\"dataChange\":true}}\n"
 #define REMOVE(path) "{\"remove\":{\"path\":\"" path "\",\"deletionTimestamp\":5,\"dataChange\":true}}\n"
 
@@ -70,7 +73,8 @@ static inline const char *paths(bench *b, tarn_snapshot *s, const tarn_expr *whe
     const char *all = "";
     if (tarn_snapshot_files(&b->cx, s, where, &list) != TARN_OK) return b->cx.error.message;
     for (size_t i = 0; i < list.files.n; i++)
-        all = tarn_printf(&b->cx, "%s%s%.*s", all, *all ? "," : "", (int)list.files.at[i]->path.n, list.files.at[i]->path.p);
+        all = tarn_printf(&b->cx, "%s%s%.*s", all, *all ? "," : "", (int)list.files.at[i]->path.n,
+                          list.files.at[i]->path.p);
     return all;
 }
 

@@ -37,10 +37,13 @@ tarn_code tarn_delta_dv_key(tarn_cx *cx, tarn_arena *arena, const tarn_delta_dv 
         *out = tarn_arena_strndup(arena, path.p, path.n);
         return TARN_OK;
     }
-    if (dv->where.n < UUID_CHARS) return tarn_fail(cx, TARN_CORRUPT, "deletion vector \"%.*s\" has no id", (int)dv->where.n, dv->where.p);
+    if (dv->where.n < UUID_CHARS)
+        return tarn_fail(cx, TARN_CORRUPT, "deletion vector \"%.*s\" has no id", (int)dv->where.n, dv->where.p);
     size_t prefix = dv->where.n - UUID_CHARS;
     tarn_str id;
     TRY(tarn_z85_decode(cx, arena, (tarn_str){dv->where.p + prefix, UUID_CHARS}, &id));
+    if (id.n != 16)
+        return tarn_fail(cx, TARN_CORRUPT, "deletion vector \"%.*s\" has no whole id", (int)dv->where.n, dv->where.p);
     char uuid[TARN_UUID_TEXT];
     tarn_uuid_text((const unsigned char *)id.p, uuid);
     *out = tarn_arena_printf(arena, "%.*s%sdeletion_vector_%s.bin", (int)prefix, dv->where.p, prefix ? "/" : "", uuid);
@@ -69,13 +72,15 @@ static tarn_code parse_bitmap(tarn_cx *cx, const tarn_delta_dv *dv, tarn_str dat
     uint32_t magic = le32(data.p);
     tarn_str body = {data.p + 4, data.n - 4};
     tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rows = NULL;
-    if (magic == MAGIC_PORTABLE) TRY(tarn_roaring64_deserialize(cx, body, &rows));
-    else if (magic == MAGIC_NATIVE) TRY(from_native(cx, body, &rows));
-    else return tarn_fail(cx, TARN_CORRUPT, "a deletion vector begins with %u, which is no known kind", magic);
+    if (magic == MAGIC_PORTABLE)
+        TRY(tarn_roaring64_deserialize(cx, body, &rows));
+    else if (magic == MAGIC_NATIVE)
+        TRY(from_native(cx, body, &rows));
+    else
+        return tarn_fail(cx, TARN_CORRUPT, "a deletion vector begins with %u, which is no known kind", magic);
     if ((int64_t)tarn_roaring64_cardinality(rows) != dv->cardinality)
         return tarn_fail(cx, TARN_CORRUPT, "a deletion vector has %llu rows where the log says %lld",
-                         (unsigned long long)tarn_roaring64_cardinality(rows),
-                         (long long)dv->cardinality);
+                         (unsigned long long)tarn_roaring64_cardinality(rows), (long long)dv->cardinality);
     *out = rows;
     rows = NULL;
     return TARN_OK;
@@ -86,7 +91,8 @@ static tarn_code get_bytes(tarn_cx *cx, tarn_store *store, const char *key, cons
     bool absolute = key[0] == '/' || strstr(key, "://");
     size_t root = strlen(tarn_store_uri(store));
     if (!absolute) return tarn_store_get(cx, store, key, range, out, NULL);
-    if (!strncmp(key, tarn_store_uri(store), root) && key[root] == '/') return tarn_store_get(cx, store, key + root + 1, range, out, NULL);
+    if (!strncmp(key, tarn_store_uri(store), root) && key[root] == '/')
+        return tarn_store_get(cx, store, key + root + 1, range, out, NULL);
     const char *slash = strrchr(key, '/');
     tarn_auto(tarn_store *, tarn_store_closep) other = NULL;
     TRY(tarn_store_open(cx, tarn_printf(cx, "%.*s", (int)(slash == key ? 1 : slash - key), key), &other));
@@ -103,28 +109,33 @@ static tarn_code read_dv_file(tarn_cx *cx, tarn_store *store, const tarn_delta_d
         return tarn_fail(cx, TARN_CORRUPT, "deletion vector %s: %lld bytes at %lld are not as the log says", key,
                          (long long)dv->size, (long long)range.offset);
     tarn_str data = {bytes.data + 4, (size_t)dv->size};
-    if (be32(data.p + data.n) != tarn_crc32(0, data.p, data.n)) return tarn_fail(cx, TARN_CORRUPT, "deletion vector %s: its checksum is wrong", key);
+    if (be32(data.p + data.n) != tarn_crc32(0, data.p, data.n))
+        return tarn_fail(cx, TARN_CORRUPT, "deletion vector %s: its checksum is wrong", key);
     return tarn_prefix(cx, parse_bitmap(cx, dv, data, out), "%s", key);
 }
 
 tarn_code tarn_delta_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out) {
     const tarn_delta_dv *dv = file->deletes->where;
-    if (dv->size > DV_MAX - 8) return tarn_fail(cx, TARN_LIMIT, "a deletion vector of %lld bytes is too large", (long long)dv->size);
+    if (dv->size > DV_MAX - 8)
+        return tarn_fail(cx, TARN_LIMIT, "a deletion vector of %lld bytes is too large", (long long)dv->size);
     if (dv->storage != 'i') return read_dv_file(cx, snapshot->table->store, dv, out);
     tarn_str data;
     TRY(tarn_z85_decode(cx, cx->arena, dv->where, &data));
-    if ((size_t)dv->size > data.n) return tarn_fail(cx, TARN_CORRUPT, "an inline deletion vector is shorter than the log says");
+    if ((size_t)dv->size > data.n)
+        return tarn_fail(cx, TARN_CORRUPT, "an inline deletion vector is shorter than the log says");
     data.n = (size_t)dv->size;
     return parse_bitmap(cx, dv, data, out);
 }
 
-tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, const tarn_roaring64 *rows, const void **descriptor) {
+tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file,
+                                   const tarn_roaring64 *rows, const void **descriptor) {
     tarn_delta_snapshot *s = tarn_delta_of(snapshot);
     if (!tarn_delta_conf_true(&s->meta, "delta.enableDeletionVectors"))
         return tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "deletion vectors are off for this table"),
                          "ALTER TABLE t SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')");
-    if (file->rows < 0) return tarn_fail(cx, TARN_UNSUPPORTED, "%.*s: its row count is not recorded, which a deletion vector needs",
-                                         (int)file->path.n, file->path.p);
+    if (file->rows < 0)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "%.*s: its row count is not recorded, which a deletion vector needs",
+                         (int)file->path.n, file->path.p);
     tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) all = NULL;
     if (file->deletes) TRY(tarn_delta_deleted(cx, snapshot, file, &all));
     if (!all) all = tarn_roaring64_new();
@@ -137,16 +148,18 @@ tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const t
     put_be32(&bytes, (uint32_t)data.n);
     tarn_buf_add(&bytes, data.data, data.n);
     put_be32(&bytes, tarn_crc32(0, data.data, data.n));
-    if (!tarn_buf_ok(&data) || !tarn_buf_ok(&bytes)) return tarn_fail(cx, TARN_LIMIT, "a deletion vector would be larger than 1 GB");
+    if (!tarn_buf_ok(&data) || !tarn_buf_ok(&bytes))
+        return tarn_fail(cx, TARN_LIMIT, "a deletion vector would be larger than 1 GB");
     char uuid[TARN_UUID_TEXT];
     unsigned char raw[16];
     tarn_uuid_v4(cx, uuid);
     if (!tarn_uuid_parse(tarn_str_of(uuid), raw)) return tarn_fail(cx, TARN_INTERNAL, "%s is no UUID", uuid);
     tarn_z85_encode(&id, raw, sizeof raw);
-    TRY(tarn_store_put(cx, snapshot->table->store, tarn_printf(cx, "deletion_vector_%s.bin", uuid), (tarn_str){bytes.data, bytes.n},
-                       TARN_PUT_ABSENT, NULL, NULL));
+    TRY(tarn_store_put(cx, snapshot->table->store, tarn_printf(cx, "deletion_vector_%s.bin", uuid),
+                       (tarn_str){bytes.data, bytes.n}, TARN_PUT_ABSENT, NULL, NULL));
     tarn_delta_dv *dv = TARN_NEW(cx->arena, tarn_delta_dv);
-    *dv = (tarn_delta_dv){.storage = 'u', .offset = 1, .size = (int64_t)data.n, .cardinality = (int64_t)tarn_roaring64_cardinality(all)};
+    *dv = (tarn_delta_dv){
+        .storage = 'u', .offset = 1, .size = (int64_t)data.n, .cardinality = (int64_t)tarn_roaring64_cardinality(all)};
     dv->where = (tarn_str){tarn_arena_strndup(cx->arena, id.data, id.n), id.n};
     dv->deletes = (tarn_deletes){.rows = dv->cardinality, .where = dv};
     *descriptor = dv;

@@ -35,7 +35,8 @@ static tarn_code int_of(tarn_cx *cx, tarn_json *r, tarn_arena *arena, int64_t *o
 
 tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info, tarn_history_entry *out) {
     tarn_json r;
-    tarn_history_entry e = {.version = out->version, .timestamp_ms = out->timestamp_ms, .read_version = -1, .blind_append = -1};
+    tarn_history_entry e = {
+        .version = out->version, .timestamp_ms = out->timestamp_ms, .read_version = -1, .blind_append = -1};
     const char *engine = NULL, *client = NULL;
     int64_t ict = -1;
     tarn_json_init(&r, info, TARN_JSON_DEPTH);
@@ -45,20 +46,32 @@ tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info
         tarn_str key;
         TRY(tarn_json_field(cx, &r, &key, &more));
         if (!more) break;
-        if (tarn_str_is(key, "timestamp")) TRY(int_of(cx, &r, arena, &e.timestamp_ms));
-        else if (tarn_str_is(key, "inCommitTimestamp")) TRY(int_of(cx, &r, arena, &ict));
-        else if (tarn_str_is(key, "operation")) TRY(text_of(cx, &r, arena, &e.operation));
-        else if (tarn_str_is(key, "operationParameters")) TRY(raw_of(cx, &r, arena, &e.parameters));
-        else if (tarn_str_is(key, "operationMetrics")) TRY(raw_of(cx, &r, arena, &e.metrics));
-        else if (tarn_str_is(key, "userName")) TRY(text_of(cx, &r, arena, &e.user));
-        else if (tarn_str_is(key, "engineInfo")) TRY(text_of(cx, &r, arena, &engine));
-        else if (tarn_str_is(key, "clientVersion")) TRY(text_of(cx, &r, arena, &client));
-        else if (tarn_str_is(key, "isolationLevel")) TRY(text_of(cx, &r, arena, &e.isolation));
-        else if (tarn_str_is(key, "userMetadata")) TRY(text_of(cx, &r, arena, &e.message));
-        else if (tarn_str_is(key, "readVersion")) TRY(int_of(cx, &r, arena, &e.read_version));
-        else if (tarn_str_is(key, "isBlindAppend") && (r.kind == TARN_JSON_TRUE ||
-                                                       r.kind == TARN_JSON_FALSE)) e.blind_append = r.kind == TARN_JSON_TRUE;
-        else TRY(tarn_json_skip(cx, &r));
+        if (tarn_str_is(key, "timestamp"))
+            TRY(int_of(cx, &r, arena, &e.timestamp_ms));
+        else if (tarn_str_is(key, "inCommitTimestamp"))
+            TRY(int_of(cx, &r, arena, &ict));
+        else if (tarn_str_is(key, "operation"))
+            TRY(text_of(cx, &r, arena, &e.operation));
+        else if (tarn_str_is(key, "operationParameters"))
+            TRY(raw_of(cx, &r, arena, &e.parameters));
+        else if (tarn_str_is(key, "operationMetrics"))
+            TRY(raw_of(cx, &r, arena, &e.metrics));
+        else if (tarn_str_is(key, "userName"))
+            TRY(text_of(cx, &r, arena, &e.user));
+        else if (tarn_str_is(key, "engineInfo"))
+            TRY(text_of(cx, &r, arena, &engine));
+        else if (tarn_str_is(key, "clientVersion"))
+            TRY(text_of(cx, &r, arena, &client));
+        else if (tarn_str_is(key, "isolationLevel"))
+            TRY(text_of(cx, &r, arena, &e.isolation));
+        else if (tarn_str_is(key, "userMetadata"))
+            TRY(text_of(cx, &r, arena, &e.message));
+        else if (tarn_str_is(key, "readVersion"))
+            TRY(int_of(cx, &r, arena, &e.read_version));
+        else if (tarn_str_is(key, "isBlindAppend") && (r.kind == TARN_JSON_TRUE || r.kind == TARN_JSON_FALSE))
+            e.blind_append = r.kind == TARN_JSON_TRUE;
+        else
+            TRY(tarn_json_skip(cx, &r));
     }
     e.engine = engine ? engine : client;
     if (ict >= 0) e.timestamp_ms = ict;
@@ -104,7 +117,8 @@ typedef struct job {
 static tarn_code read_one(tarn_cx *cx, size_t i, void *state) {
     job *j = state;
     const tarn_delta_commit *c = &j->commits[j->n - 1 - i];
-    j->entries[i] = (tarn_history_entry){.version = c->version, .timestamp_ms = c->mtime_ms, .read_version = -1, .blind_append = -1};
+    j->entries[i] = (tarn_history_entry){
+        .version = c->version, .timestamp_ms = c->mtime_ms, .read_version = -1, .blind_append = -1};
     return read_info(cx, j->store, c, &j->entries[i]);
 }
 
@@ -112,7 +126,8 @@ tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, int64_t limit
     tarn_delta_log log = {0};
     TRY(tarn_delta_log_commits(cx, table->store, cx->arena, &log));
     size_t take = limit > 0 && (size_t)limit < log.commits.n ? (size_t)limit : log.commits.n;
-    job j = {.store = table->store, .commits = log.commits.at ? log.commits.at + (log.commits.n - take) : NULL, .n = take};
+    job j = {
+        .store = table->store, .commits = log.commits.at ? log.commits.at + (log.commits.n - take) : NULL, .n = take};
     j.entries = TARN_NEW_ARRAY(cx->arena, tarn_history_entry, take);
     TRY(tarn_pool_run(cx, take, read_one, &j));
     *out = j.entries;
@@ -135,8 +150,8 @@ tarn_code tarn_delta_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *o
     const tarn_delta_protocol *p = &s->protocol;
     for (size_t i = 0; i < p->n_writer_features; i++) *TARN_PUSH(cx->arena, &d.features) = p->writer_features[i];
     for (size_t i = 0; p->writer < 7 && i < 8; i++) {
-        static const char *const LEGACY[] = {"appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns", "columnMapping",
-                                             "identityColumns", NULL};
+        static const char *const LEGACY[] = {"appendOnly",       "invariants",    "checkConstraints", "changeDataFeed",
+                                             "generatedColumns", "columnMapping", "identityColumns",  NULL};
         if (LEGACY[i] && tarn_delta_has_feature(p, LEGACY[i])) *TARN_PUSH(cx->arena, &d.features) = LEGACY[i];
     }
     add_more(cx, &d, "minReaderVersion", p->reader);

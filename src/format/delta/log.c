@@ -7,8 +7,17 @@
 enum { HINT_MAX = 64 << 20, VERSION_DIGITS = 20 };
 
 /* What a name in the log folder says. */
-/* Compactions are recognised, to be cleaned up; reading them is optional (1.1), and those in the wild are not always reconciled. */
-typedef enum name_kind { NAME_OTHER, NAME_COMMIT, NAME_COMPACTED, NAME_CRC, NAME_CLASSIC, NAME_PART, NAME_V2 } name_kind;
+/* Compactions are recognised, to be cleaned up; reading them is optional (1.1), and those in the wild are not always
+ * reconciled. */
+typedef enum name_kind {
+    NAME_OTHER,
+    NAME_COMMIT,
+    NAME_COMPACTED,
+    NAME_CRC,
+    NAME_CLASSIC,
+    NAME_PART,
+    NAME_V2
+} name_kind;
 
 typedef struct log_name {
     name_kind kind;
@@ -53,7 +62,8 @@ static log_name parse_name(tarn_str s) {
             name.kind = NAME_PART;
         else if ((s.n == 36 + 5 && tarn_str_ends(s, ".json")) || (s.n == 36 + 8 && tarn_str_ends(s, ".parquet")))
             name.kind = NAME_V2;
-    } else if (take_text(&s, ".") && take_number(&s, VERSION_DIGITS, &name.to) && tarn_str_is(s, ".compacted.json") && name.to > name.version) {
+    } else if (take_text(&s, ".") && take_number(&s, VERSION_DIGITS, &name.to) && tarn_str_is(s, ".compacted.json") &&
+               name.to > name.version) {
         name.kind = NAME_COMPACTED;
     }
     return name;
@@ -67,7 +77,8 @@ const char *tarn_delta_commit_key(tarn_arena *arena, const tarn_delta_commit *co
     return tarn_delta_version_key(arena, commit->version, ".json");
 }
 
-static tarn_code list_log(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t from, bool with_stat, tarn_entry_list *out) {
+static tarn_code list_log(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t from, bool with_stat,
+                          tarn_entry_list *out) {
     tarn_list_spec spec = {
         .prefix = TARN_DELTA_LOG,
         .start_after = from > 0 ? tarn_delta_version_key(arena, from, "") : NULL,
@@ -102,7 +113,8 @@ static bool better(const candidate *a, const candidate *b) {
     return a->parts > b->parts;
 }
 
-/* Parts of one split lie next to each other in the listing only when sorted by (parts, part): they are counted instead. */
+/* Parts of one split lie next to each other in the listing only when sorted by (parts, part): they are counted instead.
+ */
 static bool parts_complete(const tarn_entry_list *list, size_t at, const log_name *first, size_t *n) {
     int64_t found = 0;
     size_t end = at;
@@ -155,8 +167,8 @@ static tarn_code gap(tarn_cx *cx, int64_t missing) {
     return tarn_fail(cx, TARN_CORRUPT, "versions not contiguous: %lld is missing", (long long)missing);
 }
 
-static tarn_code take_commits(tarn_cx *cx, tarn_arena *arena, const tarn_entry_list *list, int64_t after, int64_t version,
-                              tarn_delta_log *log) {
+static tarn_code take_commits(tarn_cx *cx, tarn_arena *arena, const tarn_entry_list *list, int64_t after,
+                              int64_t version, tarn_delta_log *log) {
     int64_t next = after + 1;
     for (size_t i = 0; i < list->n; i++) {
         log_name name = entry_name(&list->at[i]);
@@ -174,15 +186,18 @@ static tarn_code no_version(tarn_cx *cx, const tarn_entry_list *list, int64_t ve
     int64_t oldest = -1;
     for (size_t i = 0; i < list->n && oldest < 0; i++) {
         log_name name = entry_name(&list->at[i]);
-        bool start = (name.kind == NAME_COMMIT && name.version == 0) || name.kind == NAME_CLASSIC || name.kind == NAME_V2 || name.kind == NAME_PART;
+        bool start = (name.kind == NAME_COMMIT && name.version == 0) || name.kind == NAME_CLASSIC ||
+                     name.kind == NAME_V2 || name.kind == NAME_PART;
         if (start) oldest = name.version;
     }
-    if (newest < 0 || oldest < 0) return tarn_fail(cx, TARN_NOTFOUND, "there is no table: its _delta_log has no commit");
-    return tarn_fail(cx, TARN_NOTFOUND, "version %lld does not exist; there are versions %lld to %lld", (long long)version, (long long)oldest,
-                     (long long)newest);
+    if (newest < 0 || oldest < 0)
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no table: its _delta_log has no commit");
+    return tarn_fail(cx, TARN_NOTFOUND, "version %lld does not exist; there are versions %lld to %lld",
+                     (long long)version, (long long)oldest, (long long)newest);
 }
 
-static tarn_code assemble(tarn_cx *cx, tarn_arena *arena, const tarn_entry_list *list, int64_t version, tarn_delta_log *out) {
+static tarn_code assemble(tarn_cx *cx, tarn_arena *arena, const tarn_entry_list *list, int64_t version,
+                          tarn_delta_log *out) {
     int64_t newest = -1;
     bool have = version < 0;
     for (size_t i = 0; i < list->n; i++) {
@@ -200,13 +215,15 @@ static tarn_code assemble(tarn_cx *cx, tarn_arena *arena, const tarn_entry_list 
     take_checkpoint(arena, list, &ckpt, &log);
     if (log.ckpt_version < 0 && version >= 0) {
         bool first = false;
-        for (size_t i = 0; i < list->n && !first; i++) first = entry_name(&list->at[i]).kind == NAME_COMMIT && entry_name(&list->at[i]).version == 0;
+        for (size_t i = 0; i < list->n && !first; i++)
+            first = entry_name(&list->at[i]).kind == NAME_COMMIT && entry_name(&list->at[i]).version == 0;
         if (!first && log.version != 0) return no_version(cx, list, version, newest);
     }
     TRY(take_commits(cx, arena, list, log.ckpt_version, log.version, &log));
     for (size_t i = 0; i < list->n; i++) {
         log_name name = entry_name(&list->at[i]);
-        if (name.kind == NAME_CRC && name.version <= log.version && name.version >= log.ckpt_version) log.crc_version = name.version;
+        if (name.kind == NAME_CRC && name.version <= log.version && name.version >= log.ckpt_version)
+            log.crc_version = name.version;
         if (name.kind == NAME_COMMIT && name.version == log.version) log.mtime_ms = list->at[i].mtime_ms;
     }
     *out = log;
@@ -238,16 +255,19 @@ tarn_code tarn_delta_log_find(tarn_cx *cx, tarn_store *store, tarn_arena *arena,
     return assemble(cx, arena, &list, version, out);
 }
 
-tarn_code tarn_delta_log_after(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t from, int64_t version, tarn_delta_log *out) {
+tarn_code tarn_delta_log_after(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t from, int64_t version,
+                               tarn_delta_log *out) {
     tarn_entry_list list = {0};
     TRY(list_log(cx, store, arena, from, true, &list));
     tarn_delta_log log = {.version = version, .ckpt_version = -1, .crc_version = -1, .mtime_ms = -1};
     int64_t newest = from;
     for (size_t i = 0; i < list.n; i++) {
         log_name name = entry_name(&list.at[i]);
-        if (name.kind == NAME_COMMIT && name.version > newest && (version < 0 || name.version <= version)) newest = name.version;
+        if (name.kind == NAME_COMMIT && name.version > newest && (version < 0 || name.version <= version))
+            newest = name.version;
     }
-    if (version >= 0 && newest < version) return tarn_fail(cx, TARN_NOTFOUND, "version %lld does not exist", (long long)version);
+    if (version >= 0 && newest < version)
+        return tarn_fail(cx, TARN_NOTFOUND, "version %lld does not exist", (long long)version);
     log.version = newest;
     TRY(take_commits(cx, arena, &list, from, newest, &log));
     *out = log;
@@ -277,7 +297,8 @@ static tarn_code ict_of(tarn_cx *cx, tarn_store *store, const tarn_delta_commit 
     return tarn_delta_commit_ict(cx, store, arena, c->version, out);
 }
 
-tarn_code tarn_delta_log_at(tarn_cx *cx, tarn_store *store, const tarn_delta_meta *meta, int64_t ts_us, int64_t *version) {
+tarn_code tarn_delta_log_at(tarn_cx *cx, tarn_store *store, const tarn_delta_meta *meta, int64_t ts_us,
+                            int64_t *version) {
     tarn_delta_log log = {0};
     TRY(tarn_delta_log_commits(cx, store, cx->arena, &log));
     int64_t ts = ts_us >= 0 ? ts_us / 1000 : -((-ts_us + 999) / 1000);
@@ -290,16 +311,20 @@ tarn_code tarn_delta_log_at(tarn_cx *cx, tarn_store *store, const tarn_delta_met
         size_t border = 0;
         while (border < log.commits.n && log.commits.at[border].version < since) border++;
         ict = ts >= since_ts;
-        if (ict) lo = border;
-        else hi = border;
+        if (ict)
+            lo = border;
+        else
+            hi = border;
     }
     size_t first = lo;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         int64_t at = log.commits.at[mid].mtime_ms;
         if (ict) TRY(ict_of(cx, store, &log.commits.at[mid], &at));
-        if (at <= ts) lo = mid + 1;
-        else hi = mid;
+        if (at <= ts)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     if (lo == first && (first == 0 || ict)) {
         if (log.commits.n == 0) return tarn_fail(cx, TARN_NOTFOUND, "there are no commits to travel to");

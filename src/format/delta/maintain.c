@@ -8,7 +8,8 @@
 enum { ROWSET_BYTES = 64 << 20 };
 
 int64_t tarn_delta_retention_ms(tarn_snapshot *snapshot) {
-    return tarn_delta_conf_interval_ms(&tarn_delta_of(snapshot)->meta, "delta.deletedFileRetentionDuration", 7 * DAY_MS);
+    return tarn_delta_conf_interval_ms(&tarn_delta_of(snapshot)->meta, "delta.deletedFileRetentionDuration",
+                                       7 * DAY_MS);
 }
 
 /* ---- tombstones: not part of an open snapshot, so read anew from the log */
@@ -18,7 +19,9 @@ static tarn_code file_action(tarn_cx *cx, void *state, const tarn_delta_action *
     return file ? tarn_delta_replay_action(cx, state, a) : TARN_OK;
 }
 
-static tarn_code base_remove(tarn_cx *cx, void *state, const tarn_delta_action *a) { return tarn_delta_replay_base_remove(cx, state, a); }
+static tarn_code base_remove(tarn_cx *cx, void *state, const tarn_delta_action *a) {
+    return tarn_delta_replay_base_remove(cx, state, a);
+}
 
 static void free_replay(tarn_delta_replay **r) { tarn_delta_replay_free(*r); }
 
@@ -31,7 +34,8 @@ static tarn_code read_tombstones(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta
     for (size_t i = at.log.commits.n; i-- > 0;) {
         TRY(tarn_check(cx));
         tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
-        TRY(tarn_delta_commit_walk(cx, table->store, arena, tarn_delta_commit_key(arena, &at.log.commits.at[i]), file_action, r));
+        TRY(tarn_delta_commit_walk(cx, table->store, arena, tarn_delta_commit_key(arena, &at.log.commits.at[i]),
+                                   file_action, r));
     }
     return at.log.ckpt == TARN_DELTA_NO_CKPT ? TARN_OK : tarn_delta_checkpoint_removes(cx, &at, base_remove, r);
 }
@@ -47,7 +51,8 @@ typedef struct keeper {
 /* Files that lie elsewhere (shallow clones) are nobody's here. */
 static void keep_path(const keeper *k, tarn_str path) {
     tarn_str root = tarn_str_of(tarn_store_uri(k->snapshot->table->store));
-    if (path.n > root.n + 1 && !memcmp(path.p, root.p, root.n) && path.p[root.n] == '/') path = (tarn_str){path.p + root.n + 1, path.n - root.n - 1};
+    if (path.n > root.n + 1 && !memcmp(path.p, root.p, root.n) && path.p[root.n] == '/')
+        path = (tarn_str){path.p + root.n + 1, path.n - root.n - 1};
     if (path.n && path.p[0] != '/' && !memmem(path.p, path.n, "://", 3)) k->keep(k->state, path);
 }
 
@@ -69,7 +74,8 @@ static tarn_code keep_cdc(tarn_cx *cx, void *state, const tarn_delta_action *a) 
 static tarn_code keep_changes(tarn_cx *cx, keeper *k, int64_t since_ms) {
     tarn_delta_log log = {0};
     tarn_store *store = k->snapshot->table->store;
-    if (!tarn_delta_has_feature(&tarn_delta_of((tarn_snapshot *)(uintptr_t)k->snapshot)->protocol, "changeDataFeed")) return TARN_OK;
+    if (!tarn_delta_has_feature(&tarn_delta_of((tarn_snapshot *)(uintptr_t)k->snapshot)->protocol, "changeDataFeed"))
+        return TARN_OK;
     TRY(tarn_delta_log_commits(cx, store, cx->arena, &log));
     for (size_t i = 0; i < log.commits.n; i++) {
         tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
@@ -79,13 +85,15 @@ static tarn_code keep_changes(tarn_cx *cx, keeper *k, int64_t since_ms) {
     return TARN_OK;
 }
 
-tarn_code tarn_delta_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms, void (*keep)(void *state, tarn_str key), void *state) {
+tarn_code tarn_delta_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms,
+                            void (*keep)(void *state, tarn_str key), void *state) {
     tarn_delta_snapshot *s = tarn_delta_of(snapshot);
     keeper k = {.snapshot = snapshot, .keep = keep, .state = state};
     int64_t since = tarn_now_ms(cx) - retention_ms;
     TRY(tarn_delta_load(cx, s));
     for (size_t i = 0; i < s->n_files; i++)
-        TRY(keep_file(cx, &k, s->files[i].file.path, s->files[i].file.deletes ? s->files[i].file.deletes->where : NULL));
+        TRY(keep_file(cx, &k, s->files[i].file.path,
+                      s->files[i].file.deletes ? s->files[i].file.deletes->where : NULL));
     tarn_auto(tarn_delta_replay *, free_replay) r = tarn_delta_replay_new(cx);
     TRY(read_tombstones(cx, s, r));
     for (size_t i = 0; i < r->removed.n; i++)
@@ -164,7 +172,8 @@ static tarn_code ckpt_states(ckpt_writer *cw, const tarn_delta_snapshot *s) {
     return TARN_OK;
 }
 
-static void ckpt_file(tarn_jsonw *w, tarn_str path, tarn_str partition, int64_t size, const tarn_delta_dv *dv, const char *rest) {
+static void ckpt_file(tarn_jsonw *w, tarn_str path, tarn_str partition, int64_t size, const tarn_delta_dv *dv,
+                      const char *rest) {
     tarn_auto_buf uri = TARN_BUF(3 * path.n + 1);
     tarn_delta_path_encode(&uri, path);
     tarn_jsonw_key(w, "path"), tarn_jsonw_string(w, (tarn_str){uri.data, uri.n});
@@ -183,7 +192,8 @@ static tarn_code ckpt_files(ckpt_writer *cw, const tarn_delta_snapshot *s) {
         tarn_jsonw_begin_object(&w);
         tarn_jsonw_key(&w, "modificationTime"), tarn_jsonw_int(&w, f->file.mtime_ms);
         if (f->stats.p) tarn_jsonw_key(&w, "stats"), tarn_jsonw_string(&w, f->stats);
-        ckpt_file(&w, f->file.path, s->tuples[f->tuple].json, f->file.size, f->file.deletes ? f->file.deletes->where : NULL, f->rest);
+        ckpt_file(&w, f->file.path, s->tuples[f->tuple].json, f->file.size,
+                  f->file.deletes ? f->file.deletes->where : NULL, f->rest);
         tarn_jsonw_end_object(&w);
         TRY(ckpt_end(cw, &w));
     }
@@ -230,10 +240,13 @@ static tarn_code ckpt_copy(ckpt_writer *cw, tarn_store *store, const char *temp)
     tarn_auto_buf sql = TARN_BUF(1 << 20);
     const char *path = NULL;
     TRY(tarn_store_local_path(cw->cx, store, temp, cw->cx->arena, &path));
-    tarn_buf_puts(&sql, "COPY (SELECT j.txn, j.add, j.remove, j.metaData, j.protocol, j.domainMetadata FROM (SELECT from_json(a, ");
+    tarn_buf_puts(
+        &sql,
+        "COPY (SELECT j.txn, j.add, j.remove, j.metaData, j.protocol, j.domainMetadata FROM (SELECT from_json(a, ");
     tarn_buf_sql_string(&sql, COLUMNS);
     tarn_buf_puts(&sql, ") AS j FROM (");
-    for (int i = 0; i < cw->tables; i++) tarn_buf_printf(&sql, "%sSELECT a FROM tarn_ckpt_%d", i ? " UNION ALL " : "", i);
+    for (int i = 0; i < cw->tables; i++)
+        tarn_buf_printf(&sql, "%sSELECT a FROM tarn_ckpt_%d", i ? " UNION ALL " : "", i);
     tarn_buf_puts(&sql, "))) TO ");
     tarn_buf_sql_string(&sql, path);
     tarn_buf_puts(&sql, " (FORMAT parquet, COMPRESSION snappy)");
@@ -244,9 +257,9 @@ static tarn_code ckpt_copy(ckpt_writer *cw, tarn_store *store, const char *temp)
 static tarn_code write_hint(tarn_cx *cx, const tarn_delta_snapshot *s, int64_t actions, int64_t bytes) {
     tarn_auto_buf text = TARN_BUF(4096);
     tarn_buf_printf(&text, "{\"version\":%lld,\"size\":%lld,\"sizeInBytes\":%lld,\"numOfAddFiles\":%zu}",
-                    (long long)s->base.version, (long long)actions,
-                    (long long)bytes, s->n_files);
-    return tarn_store_put(cx, s->base.table->store, TARN_DELTA_LOG "_last_checkpoint", (tarn_str){text.data, text.n}, TARN_PUT_ALWAYS, NULL, NULL);
+                    (long long)s->base.version, (long long)actions, (long long)bytes, s->n_files);
+    return tarn_store_put(cx, s->base.table->store, TARN_DELTA_LOG "_last_checkpoint", (tarn_str){text.data, text.n},
+                          TARN_PUT_ALWAYS, NULL, NULL);
 }
 
 tarn_code tarn_delta_checkpoint_write(tarn_cx *cx, tarn_delta_snapshot *s) {
@@ -262,14 +275,16 @@ tarn_code tarn_delta_checkpoint_write(tarn_cx *cx, tarn_delta_snapshot *s) {
     char uuid[TARN_UUID_TEXT];
     tarn_uuid_v4(cx, uuid);
     const char *key = tarn_delta_version_key(cx->arena, s->base.version, ".checkpoint.parquet");
-    const char *temp = tarn_printf(cx, TARN_DELTA_LOG ".%020lld.checkpoint.parquet.%s.tmp", (long long)s->base.version, uuid);
+    const char *temp =
+        tarn_printf(cx, TARN_DELTA_LOG ".%020lld.checkpoint.parquet.%s.tmp", (long long)s->base.version, uuid);
     tarn_code code = ckpt_copy(&cw, table->store, temp);
     if (code == TARN_OK) code = tarn_store_copy(cx, table->store, temp, key, TARN_PUT_ALWAYS);
     tarn_error error = cx->error;
     if (tarn_store_remove(cx, table->store, &temp, 1) != TARN_OK) tarn_clear_error(cx); /* VACUUM finds it */
     cx->error = error;
     TRY(code);
-    for (int i = 0; i < cw.tables; i++) TRY(tarn_conn_run(cx, cw.conn, tarn_printf(cx, "DROP VIEW IF EXISTS tarn_ckpt_%d", i)));
+    for (int i = 0; i < cw.tables; i++)
+        TRY(tarn_conn_run(cx, cw.conn, tarn_printf(cx, "DROP VIEW IF EXISTS tarn_ckpt_%d", i)));
     tarn_stat stat;
     TRY(tarn_store_head(cx, table->store, key, &stat));
     return write_hint(cx, s, cw.actions, stat.size);
@@ -314,7 +329,8 @@ void tarn_delta_maintain(tarn_cx *cx, const tarn_table *table, tarn_snapshot *sn
     bool counted = s->loaded;
     pthread_mutex_unlock(&s->lock);
     if (counted) step(cx, tarn_delta_crc_write(cx, s), "delta_checksum_failed", table);
-    int64_t every = tarn_delta_conf_int(&s->meta, "delta.checkpointInterval", tarn_conf_int(cx->conf, TARN_DELTA_CHECKPOINT_INTERVAL));
+    int64_t every = tarn_delta_conf_int(&s->meta, "delta.checkpointInterval",
+                                        tarn_conf_int(cx->conf, TARN_DELTA_CHECKPOINT_INTERVAL));
     if (every < 1 || snapshot->version == 0 || snapshot->version % every || !table->engine) return;
     if (step(cx, tarn_delta_checkpoint_write(cx, s), "delta_checkpoint_failed", table))
         step(cx, tarn_delta_log_clean(cx, s), "delta_log_cleanup_failed", table);

@@ -37,10 +37,12 @@ static void replay_agrees_with_a_model(void **state) {
                 seed = seed * 1664525 + 1013904223;
                 if (seed >> 30) continue;
                 live[i] = !live[i];
-                tarn_buf_printf(&text, live[i]
-                                ? "{\"add\":{\"path\":\"f%d\",\"partitionValues\":{\"p\":\"%d\"},"
-                                  "\"size\":1,\"modificationTime\":1,\"dataChange\":true}}\n"
-                                               : "{\"remove\":{\"path\":\"f%d\",\"dataChange\":true,\"deletionTimestamp\":%d}}\n", i, v);
+                tarn_buf_printf(&text,
+                                live[i]
+                                    ? "{\"add\":{\"path\":\"f%d\",\"partitionValues\":{\"p\":\"%d\"},"
+                                      "\"size\":1,\"modificationTime\":1,\"dataChange\":true}}\n"
+                                    : "{\"remove\":{\"path\":\"f%d\",\"dataChange\":true,\"deletionTimestamp\":%d}}\n",
+                                i, v);
             }
             put_commit(&b, v, text.data ? text.data : "");
             tarn_snapshot *whole = must_open(&b, v), *step = NULL;
@@ -78,10 +80,12 @@ static void hostile_logs(void **state) {
         {PROTOCOL META "garbage\n", "00000000000000000000.json, line at byte"},
         {PROTOCOL META "{\"add\":{\"path\":\"a\",\"deletionVector\":{\"storageType\":\"x\"}}}\n", "not whole"},
         {"{\"protocol\":{\"minReaderVersion\":4,\"minWriterVersion\":7}}\n" META, "reader version 4"},
-        {"{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":[\"new\"],\"writerFeatures\":[\"new\"]}}\n" META,
+        {"{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":[\"new\"],\"writerFeatures\":"
+         "[\"new\"]}}\n" META,
          "reader feature \"new\" is not supported"},
         {PROTOCOL "{\"metaData\":{\"id\":\"x\","
-                  "\"schemaString\":\"{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[{\\\"name\\\":\\\"a\\\",\\\"type\\\":\\\"geo\\\"}]}\"}}\n",
+                  "\"schemaString\":\"{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[{\\\"name\\\":\\\"a\\\","
+                  "\\\"type\\\":\\\"geo\\\"}]}\"}}\n",
          "type \"geo\""},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -89,7 +93,8 @@ static void hostile_logs(void **state) {
         bench_open(&b);
         put_commit(&b, 0, CASES[i].text);
         const char *message = refusal(&b);
-        if (!strstr(message, CASES[i].message)) fail_msg("case %zu: \"%s\" does not say \"%s\"", i, message, CASES[i].message);
+        if (!strstr(message, CASES[i].message))
+            fail_msg("case %zu: \"%s\" does not say \"%s\"", i, message, CASES[i].message);
         bench_close(&b);
     }
 }
@@ -131,16 +136,19 @@ static void gaps_hints_and_checksums(void **state) {
     bench_close(&b);
 }
 
-#define STATS(path, min, max, nulls)                                                                                                              \
-    "{\"add\":{\"path\":\"" path "\",\"partitionValues\":{\"p\":\"" path "\"},\"size\":1,\"modificationTime\":1,\"dataChange\":true,\"stats\":"  \
-    "\"{\\\"numRecords\\\":10,\\\"minValues\\\":{\\\"id\\\":" min "},"  \
+#define STATS(path, min, max, nulls)                                                                                   \
+    "{\"add\":{\"path\":\"" path "\",\"partitionValues\":{\"p\":\"" path                                               \
+    "\"},\"size\":1,\"modificationTime\":1,\"dataChange\":true,\"stats\":"                                             \
+    "\"{\\\"numRecords\\\":10,\\\"minValues\\\":{\\\"id\\\":" min "},"                                                 \
     "\\\"maxValues\\\":{\\\"id\\\":" max "},\\\"nullCount\\\":{\\\"id\\\":" nulls "}}\"}}\n"
 
 static void pruning(void **state) {
     (void)state;
     bench b;
     bench_open(&b);
-    put_commit(&b, 0, PROTOCOL META STATS("a", "1", "5", "0") STATS("b", "6", "9", "2") ADD("c", "") STATS("d", "\\\"x", "}", "}"));
+    put_commit(&b, 0,
+               PROTOCOL META STATS("a", "1", "5", "0") STATS("b", "6", "9", "2") ADD("c", "")
+                   STATS("d", "\\\"x", "}", "}"));
     tarn_snapshot *s = must_open(&b, -1);
     tarn_value seven = {.kind = TARN_INT64, .i = 7}, text = {.kind = TARN_STRING, .s = TARN_LIT("b")};
     tarn_arena *arena = b.cx.arena;
@@ -168,12 +176,14 @@ static void travel_by_time(void **state) {
     (void)state;
     bench b;
     bench_open(&b);
-    put_commit(&b, 0, "{\"commitInfo\":{\"inCommitTimestamp\":1000}}\n{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":7,"
-                      "\"writerFeatures\":[\"inCommitTimestamp\"]}}\n"
-                      META_WITH("\"delta.enableInCommitTimestamps\":\"true\""));
+    put_commit(
+        &b, 0,
+        "{\"commitInfo\":{\"inCommitTimestamp\":1000}}\n{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":7,"
+        "\"writerFeatures\":[\"inCommitTimestamp\"]}}\n" META_WITH("\"delta.enableInCommitTimestamps\":\"true\""));
     put_commit(&b, 1, "{\"commitInfo\":{\"inCommitTimestamp\":2000}}\n" ADD("a", "x"));
-    put_commit(&b, 2, "{\"commitInfo\":{\"inCommitTimestamp\":3000,\"operation\":\"WRITE\",\"isBlindAppend\":true,"
-                      "\"operationParameters\":{\"a\":[1,null]}}}\n" ADD("b", "x"));
+    put_commit(&b, 2,
+               "{\"commitInfo\":{\"inCommitTimestamp\":3000,\"operation\":\"WRITE\",\"isBlindAppend\":true,"
+               "\"operationParameters\":{\"a\":[1,null]}}}\n" ADD("b", "x"));
     static const int64_t WANT[][2] = {{1000, 0}, {1999, 0}, {2000, 1}, {2999, 1}, {3000, 2}, {9000, 2}};
     for (size_t i = 0; i < sizeof WANT / sizeof WANT[0]; i++) {
         tarn_snapshot *s = NULL;
@@ -201,11 +211,13 @@ static void travel_by_time(void **state) {
 
 static void schema_round_trip(void **state) {
     (void)state;
-    static const char text[] =
-        "{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"decimal(10,2)\",\"nullable\":false,\"metadata\":{\"x.y\":{\"z\":[1]},"
-        "\"comment\":\"c\"}},{\"name\":\"m\",\"type\":{\"type\":\"map\",\"keyType\":\"string\",\"valueType\":{\"type\":\"array\",\"elementType\":"
-        "{\"type\":\"struct\",\"fields\":[{\"name\":\"t\",\"type\":\"timestamp_ntz\",\"nullable\":true,\"metadata\":{}}]},\"containsNull\":false},"
-        "\"valueContainsNull\":true},\"nullable\":true,\"metadata\":{}}]}";
+    static const char text[] = "{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"decimal(10,2)\","
+                               "\"nullable\":false,\"metadata\":{\"x.y\":{\"z\":[1]},"
+                               "\"comment\":\"c\"}},{\"name\":\"m\",\"type\":{\"type\":\"map\",\"keyType\":\"string\","
+                               "\"valueType\":{\"type\":\"array\",\"elementType\":"
+                               "{\"type\":\"struct\",\"fields\":[{\"name\":\"t\",\"type\":\"timestamp_ntz\","
+                               "\"nullable\":true,\"metadata\":{}}]},\"containsNull\":false},"
+                               "\"valueContainsNull\":true},\"nullable\":true,\"metadata\":{}}]}";
     bench b;
     bench_open(&b);
     tarn_schema *schema;
@@ -220,8 +232,13 @@ static void schema_round_trip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(replay_newest_wins), cmocka_unit_test(replay_agrees_with_a_model), cmocka_unit_test(hostile_logs),
-        cmocka_unit_test(gaps_hints_and_checksums), cmocka_unit_test(pruning), cmocka_unit_test(travel_by_time), cmocka_unit_test(schema_round_trip),
+        cmocka_unit_test(replay_newest_wins),
+        cmocka_unit_test(replay_agrees_with_a_model),
+        cmocka_unit_test(hostile_logs),
+        cmocka_unit_test(gaps_hints_and_checksums),
+        cmocka_unit_test(pruning),
+        cmocka_unit_test(travel_by_time),
+        cmocka_unit_test(schema_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,11 +27,13 @@ enum { N_ASKS = sizeof ASKS / sizeof ASKS[0] };
 
 /* Those that can be asked for and cannot be written here. */
 static bool refused_feature(const char *feature) {
-    return !strcmp(feature, "rowTracking") || !strncmp(feature, "icebergCompat", 13) || !strcmp(feature, "identityColumns");
+    return !strcmp(feature, "rowTracking") || !strncmp(feature, "icebergCompat", 13) ||
+           !strcmp(feature, "identityColumns");
 }
 
 static tarn_code enable(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const char *feature) {
-    if (refused_feature(feature)) return tarn_fail(cx, TARN_UNSUPPORTED, "table feature \"%s\" cannot be written", feature);
+    if (refused_feature(feature))
+        return tarn_fail(cx, TARN_UNSUPPORTED, "table feature \"%s\" cannot be written", feature);
     bool had = tarn_delta_has_feature(&plan->protocol, feature);
     TRY(tarn_delta_enable(cx, arena, &plan->protocol, feature));
     if (!had) plan->protocol_changed = true;
@@ -61,7 +63,8 @@ void tarn_delta_plan_set(tarn_arena *arena, tarn_delta_plan *plan, const char *n
 static tarn_code set_version(tarn_cx *cx, tarn_delta_plan *plan, bool reader, const char *value) {
     int64_t v;
     if (!value || !tarn_parse_i64(tarn_str_of(value), &v) || v < 1 || v > (reader ? 3 : 7))
-        return tarn_fail(cx, TARN_INVALID, "delta.min%sVersion has to be a number from 1 to %d", reader ? "Reader" : "Writer", reader ? 3 : 7);
+        return tarn_fail(cx, TARN_INVALID, "delta.min%sVersion has to be a number from 1 to %d",
+                         reader ? "Reader" : "Writer", reader ? 3 : 7);
     int *now = reader ? &plan->protocol.reader : &plan->protocol.writer;
     if (v == 3 * reader + 7 * !reader) return TARN_OK; /* lists of features come with the features */
     if (*now < v && plan->protocol.writer < 7) {
@@ -73,13 +76,15 @@ static tarn_code set_version(tarn_cx *cx, tarn_delta_plan *plan, bool reader, co
 
 static tarn_code plan_property(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const tarn_pair *p) {
     if (!strncmp(p->name, "delta.feature.", 14)) {
-        if (p->value && (!strcmp(p->value, "supported") || !strcmp(p->value, "enabled"))) return enable(cx, arena, plan, p->name + 14);
+        if (p->value && (!strcmp(p->value, "supported") || !strcmp(p->value, "enabled")))
+            return enable(cx, arena, plan, p->name + 14);
         return tarn_fail(cx, TARN_INVALID, "property %s can only be 'supported'", p->name);
     }
     if (!strcmp(p->name, "delta.minReaderVersion")) return set_version(cx, plan, true, p->value);
     if (!strcmp(p->name, "delta.minWriterVersion")) return set_version(cx, plan, false, p->value);
     if (!strncmp(p->name, "delta.constraints.", 18))
-        return tarn_fail(cx, TARN_INVALID, "a CHECK constraint is added with ALTER TABLE … ADD CONSTRAINT, not as property %s", p->name);
+        return tarn_fail(cx, TARN_INVALID,
+                         "a CHECK constraint is added with ALTER TABLE … ADD CONSTRAINT, not as property %s", p->name);
     tarn_delta_plan_set(arena, plan, p->name, p->value);
     for (size_t i = 0; p->value && i < N_ASKS; i++)
         if (!strcmp(ASKS[i].property, p->name) && tarn_str_ieq(tarn_str_of(p->value), tarn_str_of(ASKS[i].value)))
@@ -87,10 +92,16 @@ static tarn_code plan_property(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *
     return TARN_OK;
 }
 
-static tarn_code plan_type(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const char *column, const tarn_type *type) {
-    static const char *const CAST[] = {[TARN_TIME] = "VARCHAR", [TARN_TIMESTAMP_NS] = "TIMESTAMPTZ", [TARN_TIMESTAMP_NTZ_NS] = "TIMESTAMP",
-                                       [TARN_FIXED] = "BLOB", [TARN_UUID] = "VARCHAR", [TARN_VARIANT] = "VARCHAR",
-                                               [TARN_VOID] = "VARCHAR", [TARN_MAP] = NULL};
+static tarn_code plan_type(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const char *column,
+                           const tarn_type *type) {
+    static const char *const CAST[] = {[TARN_TIME] = "VARCHAR",
+                                       [TARN_TIMESTAMP_NS] = "TIMESTAMPTZ",
+                                       [TARN_TIMESTAMP_NTZ_NS] = "TIMESTAMP",
+                                       [TARN_FIXED] = "BLOB",
+                                       [TARN_UUID] = "VARCHAR",
+                                       [TARN_VARIANT] = "VARCHAR",
+                                       [TARN_VOID] = "VARCHAR",
+                                       [TARN_MAP] = NULL};
     if (CAST[type->kind <= TARN_MAP ? type->kind : TARN_MAP])
         return tarn_fail(cx, TARN_UNSUPPORTED, "column %s: delta tables cannot hold type %s; cast it to %s", column,
                          tarn_kind_name(type->kind), CAST[type->kind]);
@@ -107,7 +118,8 @@ static tarn_code plan_type(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan
 static const tarn_field *field_named(const tarn_type *type, const tarn_field *like) {
     for (size_t i = 0; i < type->n_fields; i++) {
         const tarn_field *f = &type->fields[i];
-        if (like->physical && f->physical ? !strcmp(f->physical, like->physical) : !strcmp(f->name, like->name)) return f;
+        if (like->physical && f->physical ? !strcmp(f->physical, like->physical) : !strcmp(f->name, like->name))
+            return f;
     }
     return NULL;
 }
@@ -115,11 +127,15 @@ static const tarn_field *field_named(const tarn_type *type, const tarn_field *li
 /* 1.9: the widenings there are. */
 static bool can_widen(const tarn_type *from, const tarn_type *to) {
     bool small = from->kind >= TARN_INT8 && from->kind <= TARN_INT32;
-    if (from->kind >= TARN_INT8 && from->kind <= TARN_INT64 && to->kind >= TARN_INT8 && to->kind <= TARN_INT64) return from->kind < to->kind;
+    if (from->kind >= TARN_INT8 && from->kind <= TARN_INT64 && to->kind >= TARN_INT8 && to->kind <= TARN_INT64)
+        return from->kind < to->kind;
     if (to->kind == TARN_FLOAT64) return small || from->kind == TARN_FLOAT32;
     if (from->kind == TARN_DATE) return to->kind == TARN_TIMESTAMP_NTZ;
     if (to->kind != TARN_DECIMAL) return false;
-    int whole = from->kind == TARN_DECIMAL ? from->precision - from->scale : small ? 10 : from->kind == TARN_INT64 ? 20 : 99;
+    int whole = from->kind == TARN_DECIMAL ? from->precision - from->scale
+                : small                    ? 10
+                : from->kind == TARN_INT64 ? 20
+                                           : 99;
     return to->precision - to->scale >= whole && to->scale >= (from->kind == TARN_DECIMAL ? from->scale : 0);
 }
 
@@ -136,35 +152,46 @@ static void record_widening(tarn_arena *arena, tarn_field *field, const tarn_fie
         if (!strcmp(was->meta[i].key, "delta.typeChanges")) old = was->meta[i].json;
     const char *end = old ? strrchr(old, ']') : NULL;
     meta[n].key = "delta.typeChanges";
-    meta[n++].json = tarn_arena_printf(arena, "%.*s%s{\"fromType\":\"%s\",\"toType\":\"%s\"}]", end ? (int)(end - old) : 1, end ? old : "[",
-                                       end && end - old > 1 ? "," : "", a.data, b.data);
+    meta[n++].json =
+        tarn_arena_printf(arena, "%.*s%s{\"fromType\":\"%s\",\"toType\":\"%s\"}]", end ? (int)(end - old) : 1,
+                          end ? old : "[", end && end - old > 1 ? "," : "", a.data, b.data);
     field->meta = meta;
     field->n_meta = n;
 }
 
-static tarn_code evolve(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const tarn_type *old, tarn_type *now, const char *parent) {
+static tarn_code evolve(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const tarn_type *old, tarn_type *now,
+                        const char *parent) {
     bool mapped = plan->mapping != TARN_DELTA_MAP_NONE;
     for (size_t i = 0; old->kind == TARN_STRUCT && i < old->n_fields; i++) {
         if (field_named(now, &old->fields[i]) || mapped) continue;
-        TRY(tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "column %s%s cannot be renamed or dropped without column mapping", parent,
-                                    old->fields[i].name),
+        TRY(tarn_hint(cx,
+                      tarn_fail(cx, TARN_UNSUPPORTED, "column %s%s cannot be renamed or dropped without column mapping",
+                                parent, old->fields[i].name),
                       "ALTER TABLE t SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"));
     }
     for (size_t i = 0; i < now->n_fields; i++) {
         tarn_field *f = &now->fields[i];
-        const tarn_field *was = old->kind == TARN_STRUCT ? field_named(old, f) : i < old->n_fields ? &old->fields[i] : NULL;
+        const tarn_field *was = old->kind == TARN_STRUCT ? field_named(old, f)
+                                : i < old->n_fields      ? &old->fields[i]
+                                                         : NULL;
         if (!was) continue;
         if (was->type->kind == f->type->kind && f->type->n_fields) {
-            TRY(evolve(cx, arena, plan, was->type, (tarn_type *)(uintptr_t)f->type, tarn_printf(cx, "%s%s.", parent, f->name)));
+            TRY(evolve(cx, arena, plan, was->type, (tarn_type *)(uintptr_t)f->type,
+                       tarn_printf(cx, "%s%s.", parent, f->name)));
             continue;
         }
-        if (was->type->kind == f->type->kind && was->type->precision == f->type->precision && was->type->scale == f->type->scale) continue;
+        if (was->type->kind == f->type->kind && was->type->precision == f->type->precision &&
+            was->type->scale == f->type->scale)
+            continue;
         if (!tarn_delta_conf_true(&plan->meta, "delta.enableTypeWidening"))
-            return tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "the type of column %s%s cannot be changed without type widening", parent, f->name),
+            return tarn_hint(cx,
+                             tarn_fail(cx, TARN_UNSUPPORTED,
+                                       "the type of column %s%s cannot be changed without type widening", parent,
+                                       f->name),
                              "ALTER TABLE t SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')");
         if (old->kind != TARN_STRUCT || !can_widen(was->type, f->type))
-            return tarn_fail(cx, TARN_UNSUPPORTED, "the type of column %s%s cannot be changed from %s to %s", parent, f->name,
-                             tarn_kind_name(was->type->kind), tarn_kind_name(f->type->kind));
+            return tarn_fail(cx, TARN_UNSUPPORTED, "the type of column %s%s cannot be changed from %s to %s", parent,
+                             f->name, tarn_kind_name(was->type->kind), tarn_kind_name(f->type->kind));
         record_widening(arena, f, was);
     }
     return TARN_OK;
@@ -178,11 +205,14 @@ static int32_t max_id(const tarn_type *type, int32_t max) {
     return max;
 }
 
-/* 1.8: members of structs get ids and physical names; key, value and element have none. `keep`: files exist that know the columns by name. */
+/* 1.8: members of structs get ids and physical names; key, value and element have none. `keep`: files exist that know
+ * the columns by name. */
 static void assign_ids(tarn_cx *cx, tarn_arena *arena, tarn_type *type, const tarn_type *old, bool keep, int32_t *max) {
     for (size_t i = 0; i < type->n_fields; i++) {
         tarn_field *f = &type->fields[i];
-        const tarn_field *was = old && old->kind == TARN_STRUCT ? field_named(old, f) : old && i < old->n_fields ? &old->fields[i] : NULL;
+        const tarn_field *was = old && old->kind == TARN_STRUCT ? field_named(old, f)
+                                : old && i < old->n_fields      ? &old->fields[i]
+                                                                : NULL;
         if (type->kind == TARN_STRUCT) {
             if (f->id < 0) f->id = was && was->id >= 0 ? was->id : ++*max;
             if (!f->physical && was && was->physical) f->physical = was->physical;
@@ -197,12 +227,16 @@ static void assign_ids(tarn_cx *cx, tarn_arena *arena, tarn_type *type, const ta
     }
 }
 
-static tarn_code plan_mapping(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const tarn_delta_snapshot *base, bool replace) {
+static tarn_code plan_mapping(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const tarn_delta_snapshot *base,
+                              bool replace) {
     const char *mode = tarn_delta_conf(&plan->meta, "delta.columnMapping.mode");
-    plan->mapping = !mode || !strcmp(mode, "none") ? TARN_DELTA_MAP_NONE : !strcmp(mode, "id") ? TARN_DELTA_MAP_ID : TARN_DELTA_MAP_NAME;
+    plan->mapping = !mode || !strcmp(mode, "none") ? TARN_DELTA_MAP_NONE
+                    : !strcmp(mode, "id")          ? TARN_DELTA_MAP_ID
+                                                   : TARN_DELTA_MAP_NAME;
     if (mode && strcmp(mode, "none") && strcmp(mode, "id") && strcmp(mode, "name"))
         return tarn_fail(cx, TARN_INVALID, "delta.columnMapping.mode can be none, name or id, not '%s'", mode);
-    if (base && !replace && plan->mapping != base->mapping && !(base->mapping == TARN_DELTA_MAP_NONE && plan->mapping == TARN_DELTA_MAP_NAME))
+    if (base && !replace && plan->mapping != base->mapping &&
+        !(base->mapping == TARN_DELTA_MAP_NONE && plan->mapping == TARN_DELTA_MAP_NAME))
         return tarn_fail(cx, TARN_UNSUPPORTED, "delta.columnMapping.mode can only be changed from none to name");
     if (plan->mapping == TARN_DELTA_MAP_NONE) return TARN_OK;
     bool keep = base && !replace;
@@ -216,7 +250,8 @@ static tarn_code plan_mapping(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *p
     return TARN_OK;
 }
 
-static tarn_code plan_start(tarn_cx *cx, tarn_arena *arena, const tarn_delta_snapshot *base, const tarn_change *c, tarn_delta_plan *plan) {
+static tarn_code plan_start(tarn_cx *cx, tarn_arena *arena, const tarn_delta_snapshot *base, const tarn_change *c,
+                            tarn_delta_plan *plan) {
     memset(plan, 0, sizeof *plan);
     if (!base) {
         char uuid[TARN_UUID_TEXT];
@@ -230,7 +265,8 @@ static tarn_code plan_start(tarn_cx *cx, tarn_arena *arena, const tarn_delta_sna
         plan->protocol = base->protocol;
         plan->mapping = base->mapping;
         plan->schema = base->base.schema;
-        if (c->replace) plan->meta.n_configuration = 0, plan->meta.n_partition_columns = 0, plan->meta.description = NULL;
+        if (c->replace)
+            plan->meta.n_configuration = 0, plan->meta.n_partition_columns = 0, plan->meta.description = NULL;
         if (c->replace) plan->meta_changed = true;
     }
     if (c->schema) plan->schema = c->schema, plan->meta_changed = true;
@@ -247,22 +283,26 @@ static tarn_code check_partition(tarn_cx *cx, const tarn_delta_plan *plan) {
     const tarn_delta_meta *m = &plan->meta;
     for (size_t i = 0; i < m->n_partition_columns; i++) {
         int at = tarn_schema_find(plan->schema, tarn_str_of(m->partition_columns[i]));
-        if (at < 0) return tarn_fail(cx, TARN_INVALID, "partition column %s is not in the table", m->partition_columns[i]);
+        if (at < 0)
+            return tarn_fail(cx, TARN_INVALID, "partition column %s is not in the table", m->partition_columns[i]);
         const tarn_type *type = plan->schema->fields[at].type;
-        if (tarn_type_nested(type)) return tarn_fail(cx, TARN_UNSUPPORTED, "partition column %s is nested", m->partition_columns[i]);
+        if (tarn_type_nested(type))
+            return tarn_fail(cx, TARN_UNSUPPORTED, "partition column %s is nested", m->partition_columns[i]);
     }
     if (m->n_partition_columns && m->n_partition_columns == plan->schema->n_fields)
         return tarn_fail(cx, TARN_INVALID, "all columns are partition columns; a delta table needs another one");
     return TARN_OK;
 }
 
-tarn_code tarn_delta_plan_change(tarn_cx *cx, tarn_arena *arena, const tarn_delta_snapshot *base, const tarn_change *c, tarn_delta_plan *plan) {
+tarn_code tarn_delta_plan_change(tarn_cx *cx, tarn_arena *arena, const tarn_delta_snapshot *base, const tarn_change *c,
+                                 tarn_delta_plan *plan) {
     if (base && base->base.version < 0) base = NULL;
     tarn_delta_plan p;
     TRY(plan_start(cx, arena, base, c, &p));
     for (size_t i = 0; i < c->properties.n; i++) TRY(plan_property(cx, arena, &p, &c->properties.at[i]));
     for (size_t i = 0; i < c->checks.n; i++) {
-        tarn_delta_plan_set(arena, &p, tarn_arena_printf(arena, "delta.constraints.%s", c->checks.at[i].name), c->checks.at[i].value);
+        tarn_delta_plan_set(arena, &p, tarn_arena_printf(arena, "delta.constraints.%s", c->checks.at[i].name),
+                            c->checks.at[i].value);
         if (c->checks.at[i].value) TRY(enable(cx, arena, &p, "checkConstraints"));
     }
     TRY(tarn_schema_check(cx, p.schema));
@@ -284,7 +324,9 @@ tarn_code tarn_delta_plan_change(tarn_cx *cx, tarn_arena *arena, const tarn_delt
     return TARN_OK;
 }
 
-static bool rewrites_rows(const char *operation) { return operation && (!strcmp(operation, "UPDATE") || !strcmp(operation, "MERGE")); }
+static bool rewrites_rows(const char *operation) {
+    return operation && (!strcmp(operation, "UPDATE") || !strcmp(operation, "MERGE"));
+}
 
 tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change) {
     (void)table;
@@ -295,8 +337,10 @@ tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot
             return tarn_fail(cx, TARN_CONSTRAINT, "rows cannot be changed or removed: delta.appendOnly is true");
         /* 1.9: changes of part of a file's rows would have to be written to _change_data. */
         if (tarn_delta_conf_true(&b->meta, "delta.enableChangeDataFeed") && rewrites_rows(change->operation))
-            return tarn_fail(cx, TARN_UNSUPPORTED, "%s needs writer feature \"changeDataFeed\", which is not supported; "
-                             "set delta.enableChangeDataFeed to false", change->operation);
+            return tarn_fail(cx, TARN_UNSUPPORTED,
+                             "%s needs writer feature \"changeDataFeed\", which is not supported; "
+                             "set delta.enableChangeDataFeed to false",
+                             change->operation);
     }
     tarn_delta_plan plan;
     TRY(tarn_delta_plan_change(cx, cx->arena, base ? tarn_delta_of(base) : NULL, change, &plan));

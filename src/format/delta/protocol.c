@@ -1,4 +1,5 @@
-/* protocol.c: Delta's protocol versions and table features: what can be read, what can be written, and what a change needs. */
+/* protocol.c: Delta's protocol versions and table features: what can be read, what can be written, and what a change
+ * needs. */
 #include "format/delta/delta.h"
 
 #include <stdio.h>
@@ -64,7 +65,8 @@ static bool listed(const char *const *names, size_t n, const char *name) {
 bool tarn_delta_has_feature(const tarn_delta_protocol *p, const char *name) {
     if (p->writer >= 7) return listed(p->writer_features, p->n_writer_features, name);
     const feature *f = feature_find(name);
-    return f && f->legacy_writer && p->writer >= f->legacy_writer && (!f->legacy_reader || p->reader >= f->legacy_reader);
+    return f && f->legacy_writer && p->writer >= f->legacy_writer &&
+           (!f->legacy_reader || p->reader >= f->legacy_reader);
 }
 
 tarn_code tarn_delta_protocol_readable(tarn_cx *cx, const tarn_delta_protocol *p) {
@@ -137,7 +139,8 @@ static void add_name(tarn_arena *arena, const char *const **names, size_t *n, co
     *names = more;
 }
 
-/* From version numbers to lists: everything the old versions implied stays (PROTOCOL.md "Table Features for New and Existing Tables"). */
+/* From version numbers to lists: everything the old versions implied stays (PROTOCOL.md "Table Features for New and
+ * Existing Tables"). */
 static void spell_out(tarn_arena *arena, tarn_delta_protocol *p, bool readers) {
     tarn_delta_protocol old = *p;
     if (p->writer < 7) {

@@ -1,4 +1,5 @@
-/* rebase.c: whether a change is still true after others' commits: the rules of delta-spark's ConflictChecker, in its order (1.11). */
+/* rebase.c: whether a change is still true after others' commits: the rules of delta-spark's ConflictChecker, in its
+ * order (1.11). */
 #include "format/delta/write.h"
 
 typedef enum isolation { SNAPSHOT, WRITE_SERIALIZABLE, SERIALIZABLE } isolation;
@@ -52,11 +53,13 @@ static tarn_code collect(tarn_cx *cx, void *state, const tarn_delta_action *a) {
         const tarn_snapshot *base = &st->base->base;
         tarn_str json = a->partition;
         if (json.p) json.p = tarn_arena_strndup(st->arena, json.p, json.n);
-        TRY(tarn_delta_partition_values(cx, st->arena, json, base->schema, base->partition, base->n_partition, &f->file.partition));
+        TRY(tarn_delta_partition_values(cx, st->arena, json, base->schema, base->partition, base->n_partition,
+                                        &f->file.partition));
         break;
     }
     case TARN_DELTA_REMOVE:
-        *TARN_PUSH(st->arena, &st->removes) = (tarn_str){tarn_arena_strndup(st->arena, a->path.p, a->path.n), a->path.n};
+        *TARN_PUSH(st->arena, &st->removes) =
+            (tarn_str){tarn_arena_strndup(st->arena, a->path.p, a->path.n), a->path.n};
         break;
     default: break;
     }
@@ -64,8 +67,9 @@ static tarn_code collect(tarn_cx *cx, void *state, const tarn_delta_action *a) {
 }
 
 static tarn_code conflict(rebase_state *st, const char *what) {
-    return tarn_fail(st->cx, TARN_CONFLICT, "version %lld (%s by %s) %s; run the statement again", (long long)st->version,
-                     st->operation ? st->operation : "operation not recorded", st->engine ? st->engine : "an unknown writer", what);
+    return tarn_fail(st->cx, TARN_CONFLICT, "version %lld (%s by %s) %s; run the statement again",
+                     (long long)st->version, st->operation ? st->operation : "operation not recorded",
+                     st->engine ? st->engine : "an unknown writer", what);
 }
 
 static bool may_read(const rebase_state *st, const tarn_delta_file *f) {
@@ -92,7 +96,8 @@ static tarn_code check_removes(rebase_state *st) {
     for (size_t i = 0; i < st->removes.n; i++)
         if (tarn_map_get(&st->read, st->removes.at[i])) return conflict(st, "removed a file that this change has read");
     for (size_t i = 0; i < st->removes.n; i++)
-        if (tarn_map_get(&st->removed, st->removes.at[i])) return conflict(st, "removed a file that this change removes too");
+        if (tarn_map_get(&st->removed, st->removes.at[i]))
+            return conflict(st, "removed a file that this change removes too");
     return TARN_OK;
 }
 
@@ -102,8 +107,9 @@ static tarn_code check_winner(rebase_state *st) {
     if (st->protocol && own_metadata) return conflict(st, "changed the table's protocol");
     if (st->metadata) return conflict(st, "changed the table's metadata");
     if (st->app && st->app_version >= c->app_version)
-        return tarn_fail(st->cx, TARN_EXISTS, "application \"%s\" has committed its version %lld already (table version %lld)",
-                         c->app_id, (long long)st->app_version, (long long)st->version);
+        return tarn_fail(st->cx, TARN_EXISTS,
+                         "application \"%s\" has committed its version %lld already (table version %lld)", c->app_id,
+                         (long long)st->app_version, (long long)st->version);
     if (st->app) return conflict(st, "is of the same application transaction");
     TRY(check_appends(st));
     return check_removes(st);
@@ -116,7 +122,8 @@ static tarn_code index_ours(rebase_state *st) {
     for (size_t i = 0; i < c->removes.n; i++)
         tarn_map_put(&st->removed, arena, c->removes.at[i]->path, (void *)(uintptr_t)c->removes.at[i]);
     for (size_t i = 0; i < c->adds.n; i++)
-        if (c->adds.at[i].from) tarn_map_put(&st->removed, arena, c->adds.at[i].from->path, (void *)(uintptr_t)c->adds.at[i].from);
+        if (c->adds.at[i].from)
+            tarn_map_put(&st->removed, arena, c->adds.at[i].from->path, (void *)(uintptr_t)c->adds.at[i].from);
     if (st->level == SNAPSHOT) return TARN_OK;
     for (size_t i = 0; i < c->read_files.n; i++)
         tarn_map_put(&st->read, arena, c->read_files.at[i]->path, (void *)(uintptr_t)c->read_files.at[i]);

@@ -65,7 +65,9 @@ static uint64_t key_hash(tarn_str path, const tarn_delta_dv *dv) {
     return dv ? h ^ (tarn_hash(dv->where.p, dv->where.n) * 31 + (uint64_t)dv->offset) : h;
 }
 
-static const tarn_delta_dv *file_dv(const tarn_delta_file *f) { return f->file.deletes ? f->file.deletes->where : NULL; }
+static const tarn_delta_dv *file_dv(const tarn_delta_file *f) {
+    return f->file.deletes ? f->file.deletes->where : NULL;
+}
 
 static bool slot_is(const tarn_delta_replay *r, uint64_t slot, tarn_str path, const tarn_delta_dv *dv) {
     uint32_t i = (uint32_t)slot - 1;
@@ -156,8 +158,11 @@ static tarn_code keep_add(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_ac
     TRY(new_file(cx, r, &f));
     const tarn_delta_dv *dv = keep_dv(r, a);
     *f = (tarn_delta_file){
-        .file = {.path = tarn_delta_mem_str(r->mem, a->path), .size = a->size, .mtime_ms = a->mtime_ms,
-                 .rows = stats_rows(cx, a->stats), .deletes = dv ? &dv->deletes : NULL},
+        .file = {.path = tarn_delta_mem_str(r->mem, a->path),
+                 .size = a->size,
+                 .mtime_ms = a->mtime_ms,
+                 .rows = stats_rows(cx, a->stats),
+                 .deletes = dv ? &dv->deletes : NULL},
         .stats = tarn_delta_mem_str(r->mem, a->stats),
         .rest = a->rest.n ? tarn_arena_strndup(r->mem->arena, a->rest.p, a->rest.n) : NULL,
         .tuple = intern_tuple(r, a->partition),
@@ -223,7 +228,8 @@ tarn_code tarn_delta_replay_base_files(tarn_cx *cx, tarn_delta_replay *r, const 
     }
     for (size_t i = 0; i < n; i++) {
         const tarn_delta_dv *dv = file_dv(&files[i]);
-        if (!r->used || !seen(r, key_hash(files[i].file.path, dv), files[i].file.path, dv)) r->files[r->n_files++] = files[i];
+        if (!r->used || !seen(r, key_hash(files[i].file.path, dv), files[i].file.path, dv))
+            r->files[r->n_files++] = files[i];
     }
     return TARN_OK;
 }

@@ -6,10 +6,11 @@
 static const struct {
     const char *name;
     tarn_kind kind;
-} PRIMITIVES[] = {{"string", TARN_STRING}, {"long", TARN_INT64}, {"integer", TARN_INT32}, {"short", TARN_INT16}, {"byte", TARN_INT8},
-                  {"float", TARN_FLOAT32}, {"double", TARN_FLOAT64}, {"boolean", TARN_BOOL}, {"binary", TARN_BINARY}, {"date", TARN_DATE},
-                  {"timestamp", TARN_TIMESTAMP}, {"timestamp_ntz", TARN_TIMESTAMP_NTZ}, {"void", TARN_VOID}, {"null", TARN_VOID},
-                  {"variant", TARN_VARIANT}};
+} PRIMITIVES[] = {{"string", TARN_STRING},  {"long", TARN_INT64},          {"integer", TARN_INT32},
+                  {"short", TARN_INT16},    {"byte", TARN_INT8},           {"float", TARN_FLOAT32},
+                  {"double", TARN_FLOAT64}, {"boolean", TARN_BOOL},        {"binary", TARN_BINARY},
+                  {"date", TARN_DATE},      {"timestamp", TARN_TIMESTAMP}, {"timestamp_ntz", TARN_TIMESTAMP_NTZ},
+                  {"void", TARN_VOID},      {"null", TARN_VOID},           {"variant", TARN_VARIANT}};
 
 enum { N_PRIMITIVES = sizeof PRIMITIVES / sizeof PRIMITIVES[0], DECIMAL_TOP = 38 };
 
@@ -32,7 +33,8 @@ static tarn_code parse_primitive(parser *p, const char *where, tarn_str name, ta
         return TARN_OK;
     }
     char *text = own(p, name);
-    bool decimal = !strcmp(text, "decimal") || (sscanf(text, "decimal(%9d , %9d )%n", &precision, &scale, &used) == 2 && used && !text[used]);
+    bool decimal = !strcmp(text, "decimal") ||
+                   (sscanf(text, "decimal(%9d , %9d )%n", &precision, &scale, &used) == 2 && used && !text[used]);
     if (!decimal) return tarn_fail(p->cx, TARN_UNSUPPORTED, "column %s: type \"%s\" is not supported", where, text);
     if (precision < 1 || precision > DECIMAL_TOP || scale < 0 || scale > precision)
         return tarn_fail(p->cx, TARN_CORRUPT, "column %s: %s is not a type", where, text);
@@ -52,8 +54,7 @@ static void take_comment(parser *p, tarn_field *f, const tarn_json_value *metada
 static tarn_code take_metadata(parser *p, const char *where, tarn_field *f, const tarn_json_value *metadata) {
     size_t n = tarn_json_count(metadata);
     tarn_meta *meta = TARN_NEW_ARRAY(p->arena, tarn_meta, n);
-    for (size_t i = 0; i < n; i++)
-        meta[i] = (tarn_meta){own(p, metadata->keys[i]), own(p, metadata->items[i].raw)};
+    for (size_t i = 0; i < n; i++) meta[i] = (tarn_meta){own(p, metadata->keys[i]), own(p, metadata->items[i].raw)};
     f->meta = meta;
     f->n_meta = n;
     take_comment(p, f, metadata);
@@ -69,7 +70,8 @@ static tarn_code take_metadata(parser *p, const char *where, tarn_field *f, cons
 
 static tarn_code parse_fields(parser *p, const char *where, const tarn_json_value *v, tarn_type *type) {
     const tarn_json_value *fields = tarn_json_get(v, "fields");
-    if (!fields || fields->kind != TARN_JSON_ARRAY) return tarn_fail(p->cx, TARN_CORRUPT, "schema: struct %s has no fields", where);
+    if (!fields || fields->kind != TARN_JSON_ARRAY)
+        return tarn_fail(p->cx, TARN_CORRUPT, "schema: struct %s has no fields", where);
     size_t n = fields->n;
     if ((p->fields += (int64_t)n) > p->limit)
         return tarn_fail(p->cx, TARN_LIMIT, "more than %lld columns; raise limit.columns", (long long)p->limit);
@@ -79,8 +81,9 @@ static tarn_code parse_fields(parser *p, const char *where, const tarn_json_valu
         const tarn_json_value *in = &fields->items[i];
         tarn_field *f = &type->fields[i];
         tarn_str name = tarn_json_as_str(tarn_json_get(in, "name"));
-        if (!name.p || memchr(name.p, 0, name.n)) return tarn_fail(p->cx, TARN_CORRUPT, "schema: field %zu of %s has no name", i,
-                                                                   where[0] ? where : "the table");
+        if (!name.p || memchr(name.p, 0, name.n))
+            return tarn_fail(p->cx, TARN_CORRUPT, "schema: field %zu of %s has no name", i,
+                             where[0] ? where : "the table");
         f->name = own(p, name);
         f->nullable = tarn_json_as_bool(tarn_json_get(in, "nullable"), true);
         f->id = -1;
@@ -102,7 +105,8 @@ static tarn_code parse_type(parser *p, const char *where, const tarn_json_value 
         *out = type;
         return TARN_OK;
     }
-    if (++p->fields > p->limit) return tarn_fail(p->cx, TARN_LIMIT, "more than %lld columns; raise limit.columns", (long long)p->limit);
+    if (++p->fields > p->limit)
+        return tarn_fail(p->cx, TARN_LIMIT, "more than %lld columns; raise limit.columns", (long long)p->limit);
     if (tarn_str_is(kind, "array")) {
         tarn_type *element = NULL;
         TRY(parse_type(p, where, tarn_json_get(v, "elementType"), &element));
@@ -117,14 +121,17 @@ static tarn_code parse_type(parser *p, const char *where, const tarn_json_value 
         return TARN_OK;
     }
     if (tarn_str_is(kind, "udt")) return parse_type(p, where, tarn_json_get(v, "sqlType"), out);
-    return tarn_fail(p->cx, kind.p ? TARN_UNSUPPORTED : TARN_CORRUPT, "schema: %s has type \"%.*s\", which is not supported",
-                     where[0] ? where : "the table", (int)kind.n, kind.p ? kind.p : "");
+    return tarn_fail(p->cx, kind.p ? TARN_UNSUPPORTED : TARN_CORRUPT,
+                     "schema: %s has type \"%.*s\", which is not supported", where[0] ? where : "the table",
+                     (int)kind.n, kind.p ? kind.p : "");
 }
 
-tarn_code tarn_delta_schema_parse(tarn_cx *cx, tarn_arena *arena, const char *json, tarn_delta_mapping mapping, tarn_schema **out) {
+tarn_code tarn_delta_schema_parse(tarn_cx *cx, tarn_arena *arena, const char *json, tarn_delta_mapping mapping,
+                                  tarn_schema **out) {
     tarn_auto(tarn_arena *, tarn_arena_freep) scratch = tarn_arena_new();
     const tarn_json_value *tree = NULL;
-    tarn_code code = tarn_json_parse(cx, scratch, tarn_str_of(json), (int)tarn_conf_int(cx->conf, TARN_LIMIT_JSON_DEPTH), &tree);
+    tarn_code code =
+        tarn_json_parse(cx, scratch, tarn_str_of(json), (int)tarn_conf_int(cx->conf, TARN_LIMIT_JSON_DEPTH), &tree);
     TRY(tarn_prefix(cx, code, "schema"));
     parser p = {.cx = cx, .arena = arena, .mapping = mapping, .limit = tarn_conf_int(cx->conf, TARN_LIMIT_COLUMNS)};
     tarn_type *type = NULL;
@@ -163,7 +170,9 @@ static void print_metadata(tarn_jsonw *w, const tarn_field *f) {
         tarn_jsonw_key(w, f->meta[i].key);
         tarn_jsonw_raw(w, tarn_str_of(f->meta[i].json));
     }
-    const char *const texts[][2] = {{"comment", f->comment}, {"CURRENT_DEFAULT", f->default_sql}, {"delta.generationExpression", f->generated_sql},
+    const char *const texts[][2] = {{"comment", f->comment},
+                                    {"CURRENT_DEFAULT", f->default_sql},
+                                    {"delta.generationExpression", f->generated_sql},
                                     {"delta.columnMapping.physicalName", f->physical}};
     for (size_t i = 0; i < 4; i++) {
         if (!texts[i][1]) continue;

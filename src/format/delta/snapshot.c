@@ -1,4 +1,5 @@
-/* snapshot.c: opens versions of a Delta table, from its log, from an older snapshot, or from a commit not published yet. */
+/* snapshot.c: opens versions of a Delta table, from its log, from an older snapshot, or from a commit not published
+ * yet. */
 #include <stdlib.h>
 
 #include "base/pool.h"
@@ -95,7 +96,8 @@ static tarn_code take_window(tarn_cx *cx, walk *w, const tarn_delta_log *log, si
     tarn_code code = n == 1 ? fetch_one(cx, 0, &f) : tarn_pool_run(cx, n, fetch_one, &f);
     for (size_t i = n; i-- > 0;) {
         tarn_buf *text = &f.texts[i];
-        if (code == TARN_OK) code = take_commit(cx, w, log->commits.at[first + i].version, f.keys[i], (tarn_str){text->data, text->n});
+        if (code == TARN_OK)
+            code = take_commit(cx, w, log->commits.at[first + i].version, f.keys[i], (tarn_str){text->data, text->n});
         tarn_buf_free(text);
     }
     return code;
@@ -169,8 +171,11 @@ static tarn_code fill_partition(tarn_cx *cx, tarn_delta_snapshot *s) {
     tarn_partition_field *fields = TARN_NEW_ARRAY(b->arena, tarn_partition_field, n);
     for (size_t i = 0; i < n; i++) {
         int column = tarn_schema_find(b->schema, tarn_str_of(s->meta.partition_columns[i]));
-        if (column < 0) return tarn_fail(cx, TARN_CORRUPT, "partition column %s is not in the schema", s->meta.partition_columns[i]);
-        fields[i] = (tarn_partition_field){.name = b->schema->fields[column].name, .column = column, .transform = TARN_IDENTITY};
+        if (column < 0)
+            return tarn_fail(cx, TARN_CORRUPT, "partition column %s is not in the schema",
+                             s->meta.partition_columns[i]);
+        fields[i] = (tarn_partition_field){
+            .name = b->schema->fields[column].name, .column = column, .transform = TARN_IDENTITY};
     }
     b->partition = fields;
     b->n_partition = n;
@@ -227,7 +232,9 @@ static tarn_code finish_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_re
     tarn_snapshot *b = &s->base;
     for (size_t i = 0; i < r->tuples.n; i++) {
         tarn_delta_tuple *t = &r->tuples.at[i];
-        if (!t->values) TRY(tarn_delta_partition_values(cx, r->mem->arena, t->json, b->schema, b->partition, b->n_partition, &t->values));
+        if (!t->values)
+            TRY(tarn_delta_partition_values(cx, r->mem->arena, t->json, b->schema, b->partition, b->n_partition,
+                                            &t->values));
     }
     tarn_delta_replay_order(r);
     int64_t bytes = 0;
@@ -279,7 +286,8 @@ tarn_code tarn_delta_load(tarn_cx *cx, tarn_delta_snapshot *s) {
 static tarn_code find_metadata(tarn_cx *cx, tarn_delta_snapshot *s) {
     const tarn_delta_log *log = &s->log;
     walk w = {.s = s};
-    if (log->crc_version == s->base.version && tarn_delta_crc_read(cx, s, log->crc_version, &w.protocol, &w.meta)) return TARN_OK;
+    if (log->crc_version == s->base.version && tarn_delta_crc_read(cx, s, log->crc_version, &w.protocol, &w.meta))
+        return TARN_OK;
     w.replay = s->replay = tarn_delta_replay_new(cx);
     TRY(take_commits(cx, &w, log));
     if (w.protocol && w.meta) return TARN_OK;
@@ -321,15 +329,16 @@ static tarn_code build(tarn_cx *cx, tarn_delta_snapshot *s, walk *w, const tarn_
             *TARN_PUSH(s->base.arena, &s->mems) = prev->mems.at[i];
         }
     } else {
-        if (!w->protocol || !w->meta) return tarn_fail(cx, TARN_CORRUPT, "the first commit has no protocol or no metaData");
+        if (!w->protocol || !w->meta)
+            return tarn_fail(cx, TARN_CORRUPT, "the first commit has no protocol or no metaData");
         s->states_complete = true;
     }
     TRY(fill(cx, s));
     return finish_files(cx, s, w->replay);
 }
 
-tarn_code tarn_delta_append(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version, int64_t mtime_ms, tarn_str commit,
-                            tarn_snapshot **out) {
+tarn_code tarn_delta_append(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version,
+                            int64_t mtime_ms, tarn_str commit, tarn_snapshot **out) {
     if (prev) TRY(tarn_delta_load(cx, prev));
     tarn_delta_snapshot *s = new_snapshot(table, version);
     tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) held = &s->base;
@@ -353,13 +362,15 @@ static bool usable(tarn_delta_snapshot *prev, int64_t version) {
 }
 
 /* On top of an older snapshot; *done is false when that is not possible, as when the table was made anew meanwhile. */
-static tarn_code open_on(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version, tarn_snapshot **out, bool *done) {
+static tarn_code open_on(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version,
+                         tarn_snapshot **out, bool *done) {
     tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
     tarn_delta_log log = {0};
     *done = false;
     tarn_code code = tarn_delta_log_after(cx, table->store, arena, prev->base.version - 1, version, &log);
     if (code == TARN_CANCELLED || code == TARN_TIMEOUT) return code;
-    bool other = code == TARN_OK && (log.commits.n == 0 || (prev->log.mtime_ms >= 0 && log.commits.at[0].mtime_ms != prev->log.mtime_ms));
+    bool other = code == TARN_OK &&
+                 (log.commits.n == 0 || (prev->log.mtime_ms >= 0 && log.commits.at[0].mtime_ms != prev->log.mtime_ms));
     if (code != TARN_OK || other) {
         tarn_clear_error(cx);
         return TARN_OK;
@@ -384,7 +395,8 @@ static tarn_code open_on(tarn_cx *cx, const tarn_table *table, tarn_delta_snapsh
     return TARN_OK;
 }
 
-static tarn_code open_version(tarn_cx *cx, const tarn_table *table, int64_t version, tarn_snapshot *prev, tarn_snapshot **out) {
+static tarn_code open_version(tarn_cx *cx, const tarn_table *table, int64_t version, tarn_snapshot *prev,
+                              tarn_snapshot **out) {
     if (prev && usable(tarn_delta_of(prev), version)) {
         bool done;
         TRY(open_on(cx, table, tarn_delta_of(prev), version, out, &done));
@@ -393,7 +405,8 @@ static tarn_code open_version(tarn_cx *cx, const tarn_table *table, int64_t vers
     return open_log(cx, table, version, out);
 }
 
-tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out) {
+tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev,
+                          tarn_snapshot **out) {
     int64_t version = -1;
     switch (at->kind) {
     case TARN_AT_LATEST: return open_version(cx, table, -1, prev, out);
@@ -430,7 +443,8 @@ void tarn_delta_free(tarn_snapshot *snapshot) {
 static tarn_code detect(tarn_cx *cx, tarn_store *store, bool *found) {
     tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
     tarn_entry_list list = {0};
-    tarn_list_spec spec = {.prefix = TARN_DELTA_LOG "0", .limit = 1, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_LOG_FILES)};
+    tarn_list_spec spec = {
+        .prefix = TARN_DELTA_LOG "0", .limit = 1, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_LOG_FILES)};
     TRY(tarn_store_list(cx, store, &spec, arena, &list));
     *found = list.n > 0;
     return TARN_OK;

@@ -39,9 +39,11 @@ TARN_MUST tarn_code tarn_delta_replay_action(tarn_cx *cx, tarn_delta_replay *r, 
 TARN_MUST tarn_code tarn_delta_replay_base_add(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_action *action);
 /* A remove of the checkpoint, for the tombstones. */
 TARN_MUST tarn_code tarn_delta_replay_base_remove(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_action *action);
-/* All files of an older snapshot. Called before the first action, to know its tuples; and after the last, to take its files. */
+/* All files of an older snapshot. Called before the first action, to know its tuples; and after the last, to take its
+ * files. */
 void tarn_delta_replay_base_tuples(tarn_delta_replay *r, const tarn_delta_tuple *tuples, size_t n);
-TARN_MUST tarn_code tarn_delta_replay_base_files(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_file *files, size_t n);
+TARN_MUST tarn_code tarn_delta_replay_base_files(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_file *files,
+                                                 size_t n);
 /* Puts the files in the order they were added. */
 void tarn_delta_replay_order(tarn_delta_replay *r);
 
@@ -57,9 +59,9 @@ struct tarn_delta_snapshot {
     tarn_delta_log log;
     TARN_VEC(tarn_delta_txn) txns; /* the newest of each application, of what was read */
     TARN_VEC(tarn_delta_domain) domains;
-    bool states_complete; /* txns and domains are all there are */
+    bool states_complete;         /* txns and domains are all there are */
     int64_t crc_files, crc_bytes; /* what the checksum says; -1: nothing */
-    pthread_mutex_t lock; /* over all that follows, until loaded */
+    pthread_mutex_t lock;         /* over all that follows, until loaded */
     bool loaded;
     tarn_delta_replay *replay;
     tarn_delta_file *files;
@@ -74,11 +76,11 @@ struct tarn_delta_snapshot {
 static inline tarn_delta_snapshot *tarn_delta_of(tarn_snapshot *snapshot) { return (tarn_delta_snapshot *)snapshot; }
 
 TARN_MUST tarn_code tarn_delta_load(tarn_cx *cx, tarn_delta_snapshot *s);
-TARN_MUST tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev, tarn_snapshot **out);
+TARN_MUST tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev,
+                                    tarn_snapshot **out);
 /* `prev` (NULL: nothing) with the text of one more commit on it. mtime_ms -1: not known. */
 TARN_MUST tarn_code tarn_delta_append(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version,
-                                      int64_t mtime_ms, tarn_str commit,
-                                      tarn_snapshot **out);
+                                      int64_t mtime_ms, tarn_str commit, tarn_snapshot **out);
 void tarn_delta_free(tarn_snapshot *snapshot);
 /* Unless a newer one is there. */
 void tarn_delta_add_txn(tarn_delta_snapshot *s, const tarn_delta_txn *txn);
@@ -93,19 +95,22 @@ void tarn_delta_bounds(tarn_snapshot *snapshot, const tarn_file *file, int colum
 TARN_MUST tarn_code tarn_delta_groups(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n,
                                       tarn_file_group **out, size_t *n_out);
 /* For a file that is not of the snapshot: a winner's. */
-bool tarn_delta_file_may_match(tarn_cx *cx, const tarn_delta_snapshot *s, const tarn_delta_file *file, const tarn_expr *where);
+bool tarn_delta_file_may_match(tarn_cx *cx, const tarn_delta_snapshot *s, const tarn_delta_file *file,
+                               const tarn_expr *where);
 
 /* checkpoint_read.c */
 TARN_MUST tarn_code tarn_delta_checkpoint_states(tarn_cx *cx, tarn_delta_snapshot *s, bool *protocol, bool *meta);
 TARN_MUST tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_replay *r);
-TARN_MUST tarn_code tarn_delta_checkpoint_removes(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_action_fn *fn, void *state);
+TARN_MUST tarn_code tarn_delta_checkpoint_removes(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_action_fn *fn,
+                                                  void *state);
 
 /* crc.c. Reading sets what is not found yet; false when there is nothing to be had. */
 bool tarn_delta_crc_read(tarn_cx *cx, tarn_delta_snapshot *s, int64_t version, bool *protocol, bool *meta);
 TARN_MUST tarn_code tarn_delta_crc_write(tarn_cx *cx, tarn_delta_snapshot *s);
 
 /* dv.c */
-TARN_MUST tarn_code tarn_delta_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out);
+TARN_MUST tarn_code tarn_delta_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file,
+                                       tarn_roaring64 **out);
 TARN_MUST tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file,
                                              const tarn_roaring64 *rows, const void **descriptor);
 /* The key of the file it lies in; NULL for an inline one, absolute where it is so. */
@@ -113,7 +118,8 @@ TARN_MUST tarn_code tarn_delta_dv_key(tarn_cx *cx, tarn_arena *arena, const tarn
 
 /* history.c */
 TARN_MUST tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info, tarn_history_entry *out);
-TARN_MUST tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n);
+TARN_MUST tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out,
+                                       size_t *n);
 TARN_MUST tarn_code tarn_delta_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
 
 #endif

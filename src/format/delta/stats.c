@@ -91,8 +91,10 @@ static tarn_code take_value(tarn_cx *cx, reader *rd, tarn_json *r, leaf *l, what
     tarn_str text;
     if (r->kind == TARN_JSON_NULL) return TARN_OK;
     if (r->kind == TARN_JSON_OBJECT || r->kind == TARN_JSON_ARRAY) return tarn_json_skip(cx, r);
-    if (r->kind == TARN_JSON_STRING) TRY(tarn_json_text(cx, r, rd->arena, &text));
-    else TRY(tarn_json_raw(cx, r, &text));
+    if (r->kind == TARN_JSON_STRING)
+        TRY(tarn_json_text(cx, r, rd->arena, &text));
+    else
+        TRY(tarn_json_raw(cx, r, &text));
     if (w == NULLS) {
         int64_t n;
         if (tarn_parse_i64(text, &n) && n >= 0) l->nulls[rd->at] = n;
@@ -123,12 +125,17 @@ static tarn_code take_level(tarn_cx *cx, reader *rd, tarn_json *r, uint64_t mask
             int i = __builtin_ctzll(m);
             leaf *l = rd->wanted[i];
             if (l->n_parts <= level || !tarn_str_is(key, l->parts[level])) continue;
-            if (l->n_parts == level + 1) here = l;
-            else below |= 1ull << i;
+            if (l->n_parts == level + 1)
+                here = l;
+            else
+                below |= 1ull << i;
         }
-        if (here) TRY(take_value(cx, rd, r, here, w));
-        else if (below) TRY(take_level(cx, rd, r, below, level + 1, w));
-        else TRY(tarn_json_skip(cx, r));
+        if (here)
+            TRY(take_value(cx, rd, r, here, w));
+        else if (below)
+            TRY(take_level(cx, rd, r, below, level + 1, w));
+        else
+            TRY(tarn_json_skip(cx, r));
     }
 }
 
@@ -143,11 +150,16 @@ static tarn_code take_stats(tarn_cx *cx, reader *rd, const tarn_delta_file *f, s
         tarn_str key;
         TRY(tarn_json_field(cx, &r, &key, &more));
         if (!more) break;
-        if (tarn_str_is(key, "minValues")) TRY(take_level(cx, rd, &r, all, 0, MIN));
-        else if (tarn_str_is(key, "maxValues")) TRY(take_level(cx, rd, &r, all, 0, MAX));
-        else if (tarn_str_is(key, "nullCount")) TRY(take_level(cx, rd, &r, all, 0, NULLS));
-        else if (tarn_str_is(key, "tightBounds") && r.kind == TARN_JSON_FALSE) tight = false;
-        else TRY(tarn_json_skip(cx, &r));
+        if (tarn_str_is(key, "minValues"))
+            TRY(take_level(cx, rd, &r, all, 0, MIN));
+        else if (tarn_str_is(key, "maxValues"))
+            TRY(take_level(cx, rd, &r, all, 0, MAX));
+        else if (tarn_str_is(key, "nullCount"))
+            TRY(take_level(cx, rd, &r, all, 0, NULLS));
+        else if (tarn_str_is(key, "tightBounds") && r.kind == TARN_JSON_FALSE)
+            tight = false;
+        else
+            TRY(tarn_json_skip(cx, &r));
     }
     for (size_t i = 0; !tight && i < n_wanted; i++) {
         leaf *l = rd->wanted[i];
@@ -158,7 +170,8 @@ static tarn_code take_stats(tarn_cx *cx, reader *rd, const tarn_delta_file *f, s
     return TARN_OK;
 }
 
-static void build(tarn_cx *cx, tarn_arena *arena, const tarn_delta_file *files, size_t n, leaf **wanted, size_t n_wanted) {
+static void build(tarn_cx *cx, tarn_arena *arena, const tarn_delta_file *files, size_t n, leaf **wanted,
+                  size_t n_wanted) {
     for (size_t i = 0; i < n_wanted; i++) {
         wanted[i]->min = TARN_NEW_ARRAY(arena, cell, n);
         wanted[i]->max = TARN_NEW_ARRAY(arena, cell, n);
@@ -205,7 +218,8 @@ static int partition_of(const tarn_snapshot *b, int column) {
 }
 
 /* Leaves the predicate names that have no array yet, without repeats. */
-static void want(const tarn_snapshot *b, const tarn_delta_stats *stats, tarn_arena *arena, int column, const char *path, leaf **wanted, size_t *n) {
+static void want(const tarn_snapshot *b, const tarn_delta_stats *stats, tarn_arena *arena, int column, const char *path,
+                 leaf **wanted, size_t *n) {
     leaf l;
     if (*n == WANTED_MAX || partition_of(b, column) >= 0 || !describe(b->schema, column, path, &l)) return;
     for (size_t i = 0; i < stats->leaves.n; i++)
@@ -218,7 +232,8 @@ static void want(const tarn_snapshot *b, const tarn_delta_stats *stats, tarn_are
     (*n)++;
 }
 
-static void want_expr(const tarn_snapshot *b, const tarn_delta_stats *stats, tarn_arena *arena, const tarn_expr *e, leaf **wanted, size_t *n) {
+static void want_expr(const tarn_snapshot *b, const tarn_delta_stats *stats, tarn_arena *arena, const tarn_expr *e,
+                      leaf **wanted, size_t *n) {
     if (e->op >= TARN_EXPR_EQ) want(b, stats, arena, e->column, e->path, wanted, n);
     for (size_t i = 0; i < e->n_args; i++)
         if (e->args[i]) want_expr(b, stats, arena, e->args[i], wanted, n);
@@ -295,7 +310,8 @@ static void ready(tarn_cx *cx, tarn_delta_snapshot *s, const tarn_expr *where, l
     pthread_mutex_unlock(&s->lock);
 }
 
-bool tarn_delta_file_may_match(tarn_cx *cx, const tarn_delta_snapshot *s, const tarn_delta_file *file, const tarn_expr *where) {
+bool tarn_delta_file_may_match(tarn_cx *cx, const tarn_delta_snapshot *s, const tarn_delta_file *file,
+                               const tarn_expr *where) {
     tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
     tarn_delta_stats none = {0};
     leaf *wanted[WANTED_MAX];
@@ -335,9 +351,12 @@ tarn_code tarn_delta_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr
         p.partitions_only = true;
         if (*tuple == UNTRIED) *tuple = tarn_may_match(where, probe_bounds, &p) ? YES : NO;
         p.partitions_only = false;
-        if (*tuple == NO) list.pruned_by_partition++;
-        else if (p.file->stats.p && !tarn_may_match(where, probe_bounds, &p)) list.pruned_by_stats++;
-        else keep(&list, p.file);
+        if (*tuple == NO)
+            list.pruned_by_partition++;
+        else if (p.file->stats.p && !tarn_may_match(where, probe_bounds, &p))
+            list.pruned_by_stats++;
+        else
+            keep(&list, p.file);
     }
     *out = list;
     return TARN_OK;
@@ -378,7 +397,8 @@ void tarn_delta_bounds(tarn_snapshot *snapshot, const tarn_file *file, int colum
     if (l) leaf_bounds(l, file->ordinal, out);
 }
 
-tarn_code tarn_delta_groups(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, tarn_file_group **out, size_t *n_out) {
+tarn_code tarn_delta_groups(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n,
+                            tarn_file_group **out, size_t *n_out) {
     const tarn_schema *schema = snapshot->schema;
     tarn_column_map *columns = TARN_NEW_ARRAY(cx->arena, tarn_column_map, schema->n_fields);
     for (size_t i = 0; i < schema->n_fields; i++)

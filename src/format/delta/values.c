@@ -81,7 +81,10 @@ bool tarn_delta_partition_print(tarn_buf *out, const tarn_value *value) {
 }
 
 static int hex_digit(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 static bool climbs_out(tarn_str path) {
@@ -109,7 +112,8 @@ tarn_code tarn_delta_path_decode(tarn_cx *cx, tarn_arena *arena, tarn_str uri, t
     if (path.n == 0) return tarn_fail(cx, TARN_CORRUPT, "a file's path is empty");
     if (memchr(path.p, 0, path.n)) return tarn_fail(cx, TARN_CORRUPT, "a file's path has a zero byte");
     if (climbs_out(path))
-        return tarn_fail(cx, TARN_CORRUPT, "path \"%.*s\" leads out of the table", (int)(path.n > 200 ? 200 : path.n), path.p);
+        return tarn_fail(cx, TARN_CORRUPT, "path \"%.*s\" leads out of the table", (int)(path.n > 200 ? 200 : path.n),
+                         path.p);
     if (tarn_str_starts(path, "file:")) { /* file:/x, file:///x and /x are the same file (1.2) */
         path.p += 5, path.n -= 5;
         while (path.n > 1 && path.p[0] == '/' && path.p[1] == '/') path.p++, path.n--;
@@ -120,7 +124,8 @@ tarn_code tarn_delta_path_decode(tarn_cx *cx, tarn_arena *arena, tarn_str uri, t
 
 /* What java.net.URI leaves as it is in a path; ':' could be taken for a scheme. */
 static bool uri_safe(unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-_.!~'()*/@&=+$,;", c));
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("-_.!~'()*/@&=+$,;", c));
 }
 
 void tarn_delta_path_encode(tarn_buf *out, tarn_str path) {
@@ -136,7 +141,8 @@ void tarn_delta_path_encode(tarn_buf *out, tarn_str path) {
 tarn_code tarn_delta_partition_values(tarn_cx *cx, tarn_arena *arena, tarn_str json, const tarn_schema *schema,
                                       const tarn_partition_field *fields, size_t n, const tarn_value **out) {
     tarn_value *values = TARN_NEW_ARRAY(arena, tarn_value, n);
-    for (size_t i = 0; i < n; i++) values[i] = (tarn_value){.kind = schema->fields[fields[i].column].type->kind, .null = true};
+    for (size_t i = 0; i < n; i++)
+        values[i] = (tarn_value){.kind = schema->fields[fields[i].column].type->kind, .null = true};
     *out = values;
     if (!json.p || n == 0) return TARN_OK;
     tarn_json r;
@@ -153,10 +159,12 @@ tarn_code tarn_delta_partition_values(tarn_cx *cx, tarn_arena *arena, tarn_str j
             TRY(tarn_json_skip(cx, &r));
             continue;
         }
-        if (r.kind == TARN_JSON_STRING) TRY(tarn_json_text(cx, &r, arena, &text));
-        else TRY(tarn_json_raw(cx, &r, &text));
+        if (r.kind == TARN_JSON_STRING)
+            TRY(tarn_json_text(cx, &r, arena, &text));
+        else
+            TRY(tarn_json_raw(cx, &r, &text));
         if (!tarn_delta_partition_parse(text, schema->fields[fields[at].column].type, arena, &values[at]))
-            return tarn_fail(cx, TARN_CORRUPT, "partition column %s: \"%.*s\" is no %s", fields[at].name, (int)(text.n > 100 ? 100 : text.n), text.p,
-                             tarn_kind_name(values[at].kind));
+            return tarn_fail(cx, TARN_CORRUPT, "partition column %s: \"%.*s\" is no %s", fields[at].name,
+                             (int)(text.n > 100 ? 100 : text.n), text.p, tarn_kind_name(values[at].kind));
     }
 }

@@ -1,4 +1,5 @@
-/* write.h: the writing side of the Delta format: what a change becomes, whether it is still true, and what follows it. */
+/* write.h: the writing side of the Delta format: what a change becomes, whether it is still true, and what follows it.
+ */
 #ifndef TARN_FORMAT_DELTA_WRITE_H
 #define TARN_FORMAT_DELTA_WRITE_H
 
@@ -20,7 +21,8 @@ void tarn_delta_plan_set(tarn_arena *arena, tarn_delta_plan *plan, const char *n
 TARN_MUST tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change);
 
 /* rebase.c */
-TARN_MUST tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, tarn_snapshot **fresh);
+TARN_MUST tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base,
+                                      const tarn_change *change, tarn_snapshot **fresh);
 
 /* commit_write.c */
 void tarn_delta_write_protocol(tarn_jsonw *w, const tarn_delta_protocol *p);
@@ -28,8 +30,10 @@ void tarn_delta_write_meta(tarn_jsonw *w, const tarn_delta_meta *m);
 void tarn_delta_write_txn(tarn_jsonw *w, const tarn_delta_txn *t);
 void tarn_delta_write_domain(tarn_jsonw *w, const tarn_delta_domain *d);
 void tarn_delta_write_dv(tarn_jsonw *w, const tarn_delta_dv *dv);
-TARN_MUST tarn_code tarn_delta_commit_publish(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, int64_t *version);
-TARN_MUST tarn_code tarn_delta_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version, tarn_snapshot **out);
+TARN_MUST tarn_code tarn_delta_commit_publish(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base,
+                                              const tarn_change *change, int64_t *version);
+TARN_MUST tarn_code tarn_delta_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
+                                     tarn_snapshot **out);
 
 /* maintain.c */
 void tarn_delta_maintain(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot);
