@@ -1,5 +1,5 @@
 -- events_silver.sql: what is valid of a batch goes into silver.events, the newest word on an event wins; the rest goes into quarantine.
--- Restated events are at most some days late, so that older partitions need not be looked at.
+-- Euros are counted at 1.08 dollars. Restated events are at most some days late, so that older partitions need not be looked at.
 MERGE INTO silver.events AS t
 USING (
     SELECT event_id, user_id, event_type, category, region, CAST(price AS DECIMAL(12,2)) AS amount, currency,

@@ -1,8 +1,8 @@
 -- gold_features.sql: the features of all users as of one day: the 90 days up to its end, nothing after it.
 INSERT INTO gold.user_features REPLACE WHERE feature_date = DATE '{{day}}'
 SELECT DATE '{{day}}', user_id,
-    sum(events),
-    sum(orders),
+    CAST(sum(events) AS BIGINT),
+    CAST(sum(orders) AS BIGINT),
     coalesce(sum(spend), 0),
     round(CAST(sum(spend) AS DOUBLE) / nullif(sum(orders), 0), 4),
     count(*),

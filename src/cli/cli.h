@@ -27,10 +27,10 @@ int cmd_sql(const cli_globals *g, int argc, char **argv);
 int cmd_demo(const cli_globals *g, int argc, char **argv);
 int cmd_doctor(const cli_globals *g, int argc, char **argv);
 
-extern const char cmd_init_usage[], cmd_sql_usage[], cmd_doctor_usage[];
+extern const char cmd_init_usage[], cmd_sql_usage[], cmd_demo_usage[], cmd_doctor_usage[];
 
-/* At argv[*i]: 1 when it is the option "-x V", "--long V" or "--long=V" (*value set, *i moved to its last word), 0 when it is something else, -1 when
- * the value is missing (said on stderr). Either name may be NULL. */
+/* At argv[*i]: 1 when it is the option "-x V", "--long V" or "--long=V" (*value set, *i moved to its last word), 0 when
+ * it is something else, -1 when the value is missing (said on stderr). Either name may be NULL. */
 int cli_option(int argc, char **argv, int *i, const char *short_name, const char *long_name, const char **value);
 /* Says what is wrong with the command line and where to read on; returns CLI_USAGE. */
 int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -43,7 +43,8 @@ tarn_code cli_error(tarn_error *error, tarn_code code, const char *format, ...) 
 int cli_fail(const tarn_error *error);
 tarn_code cli_open(const cli_globals *g, tarn_lake **out, tarn_error *error);
 
-/* From here on SIGINT cancels what this session runs (NULL: it ends the program at once); a second one ends the program. */
+/* From here on SIGINT cancels what this session runs (NULL: it ends the program at once); a second one ends the
+ * program. */
 void cli_watch(tarn_session *session);
 /* While a line is read at the shell's prompt SIGINT only interrupts that. */
 void cli_prompt(bool on);

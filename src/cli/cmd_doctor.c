@@ -9,9 +9,10 @@
 
 #include "run.h"
 
-const char cmd_doctor_usage[] = "tarn doctor\n"
-                                "Tries the parts of this installation: the library, DuckDB, a table written and read in a throw-away warehouse,\n"
-                                "and the warehouse itself if it is there (nothing in it is changed). Exit code 1 when something does not work.\n";
+const char cmd_doctor_usage[] =
+    "tarn doctor\n"
+    "Tries the parts of this installation: the library, DuckDB, a table written and read in a throw-away warehouse,\n"
+    "and the warehouse itself if it is there (nothing in it is changed). Exit code 1 when something does not work.\n";
 
 typedef struct visit {
     const cli_globals *g;
@@ -42,7 +43,8 @@ static void check_library(visit *v) {
     begin(v);
     cli_printf(&text, "%s, ABI %d", TARN_VERSION, abi);
     if (abi == TARN_ABI) return report(v, "tarn", cli_text(&text), NULL);
-    cli_error(&error, TARN_UNSUPPORTED, "libtarn has ABI %d, this binary needs %d; install both from one build", abi, TARN_ABI);
+    cli_error(&error, TARN_UNSUPPORTED, "libtarn has ABI %d, this binary needs %d; install both from one build", abi,
+              TARN_ABI);
     report(v, "tarn", cli_text(&text), &error);
 }
 
@@ -96,7 +98,8 @@ static void close_lake(visit *v) {
 
 static void check_engine(visit *v) {
     static const char *const duckdb[] = {"SELECT 'DuckDB ' || version()", NULL};
-    static const char *const table[] = {"CREATE TABLE doctor AS SELECT i FROM range(1000) t(i)", "SELECT count(*) || ' rows written and read' FROM doctor", NULL};
+    static const char *const table[] = {"CREATE TABLE doctor AS SELECT i FROM range(1000) t(i)",
+                                        "SELECT count(*) || ' rows written and read' FROM doctor", NULL};
     if (open_lake(v, "catalog", v->folder) && check_sql(v, "engine", duckdb)) check_sql(v, "table", table);
     close_lake(v);
 }
@@ -109,7 +112,8 @@ static void check_warehouse(visit *v) {
     tarn_error error;
     begin(v);
     bool folder = !strstr(warehouse, "://");
-    if (folder && stat(warehouse, &st) != 0) return report(v, "warehouse", "not there yet; the first command creates it", NULL);
+    if (folder && stat(warehouse, &st) != 0)
+        return report(v, "warehouse", "not there yet; the first command creates it", NULL);
     if (folder && access(warehouse, W_OK | X_OK) != 0) {
         cli_error(&error, TARN_DENIED, "warehouse %s: %s", warehouse, strerrordesc_np(errno));
         return report(v, "warehouse", warehouse, &error);
@@ -132,7 +136,9 @@ int cmd_doctor(const cli_globals *g, int argc, char **argv) {
         nftw(v.folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
     check_warehouse(&v);
-    if (v.failures) printf("%d problem%s\n", v.failures, v.failures == 1 ? "" : "s");
-    else puts("sound");
+    if (v.failures)
+        printf("%d problem%s\n", v.failures, v.failures == 1 ? "" : "s");
+    else
+        puts("sound");
     return v.failures ? CLI_FAILED : CLI_DONE;
 }

@@ -1,9 +1,10 @@
 /* cmd_init.c: tarn init: creates a warehouse. */
 #include "cli.h"
 
-const char cmd_init_usage[] = "tarn init [URI]\n"
-                              "Creates the warehouse URI (else -w, $TARN_WAREHOUSE, ./lake); one that is there is left as it is.\n"
-                              "Every other command does this, too, when it is needed.\n";
+const char cmd_init_usage[] =
+    "tarn init [URI]\n"
+    "Creates the warehouse URI (else -w, $TARN_WAREHOUSE, ./lake); one that is there is left as it is.\n"
+    "Every other command does this, too, when it is needed.\n";
 
 int cmd_init(const cli_globals *g, int argc, char **argv) {
     cli_globals at = *g;

@@ -12,16 +12,25 @@ static const struct {
     cli_kind kind;
     int width, digits;
 } plain[] = {
-    {"n", CLI_K_NULL, 0, 0},       {"b", CLI_K_BOOL, 0, 0},       {"c", CLI_K_INT, 1, 0},        {"C", CLI_K_UINT, 1, 0},
-    {"s", CLI_K_INT, 2, 0},        {"S", CLI_K_UINT, 2, 0},       {"i", CLI_K_INT, 4, 0},        {"I", CLI_K_UINT, 4, 0},
-    {"l", CLI_K_INT, 8, 0},        {"L", CLI_K_UINT, 8, 0},       {"e", CLI_K_FLOAT, 2, 0},      {"f", CLI_K_FLOAT, 4, 0},
-    {"g", CLI_K_FLOAT, 8, 0},      {"z", CLI_K_BINARY, 4, 0},     {"Z", CLI_K_BINARY, 8, 0},     {"vz", CLI_K_BINARY, 16, 0},
-    {"u", CLI_K_TEXT, 4, 0},       {"U", CLI_K_TEXT, 8, 0},       {"vu", CLI_K_TEXT, 16, 0},     {"tdD", CLI_K_DATE, 4, 0},
-    {"tdm", CLI_K_DATE, 8, 0},     {"tts", CLI_K_TIME, 4, 0},     {"ttm", CLI_K_TIME, 4, 3},     {"ttu", CLI_K_TIME, 8, 6},
-    {"ttn", CLI_K_TIME, 8, 9},     {"tDs", CLI_K_DURATION, 8, 0}, {"tDm", CLI_K_DURATION, 8, 3}, {"tDu", CLI_K_DURATION, 8, 6},
-    {"tDn", CLI_K_DURATION, 8, 9}, {"tiM", CLI_K_MONTHS, 4, 0},   {"tiD", CLI_K_DAY_MS, 8, 3},   {"tin", CLI_K_MONTH_DAY_NS, 16, 9},
-    {"+l", CLI_K_LIST, 4, 0},      {"+L", CLI_K_LIST, 8, 0},      {"+vl", CLI_K_LIST_VIEW, 4, 0}, {"+vL", CLI_K_LIST_VIEW, 8, 0},
-    {"+s", CLI_K_STRUCT, 0, 0},    {"+m", CLI_K_MAP, 4, 0},
+    {"n", CLI_K_NULL, 0, 0},        {"b", CLI_K_BOOL, 0, 0},
+    {"c", CLI_K_INT, 1, 0},         {"C", CLI_K_UINT, 1, 0},
+    {"s", CLI_K_INT, 2, 0},         {"S", CLI_K_UINT, 2, 0},
+    {"i", CLI_K_INT, 4, 0},         {"I", CLI_K_UINT, 4, 0},
+    {"l", CLI_K_INT, 8, 0},         {"L", CLI_K_UINT, 8, 0},
+    {"e", CLI_K_FLOAT, 2, 0},       {"f", CLI_K_FLOAT, 4, 0},
+    {"g", CLI_K_FLOAT, 8, 0},       {"z", CLI_K_BINARY, 4, 0},
+    {"Z", CLI_K_BINARY, 8, 0},      {"vz", CLI_K_BINARY, 16, 0},
+    {"u", CLI_K_TEXT, 4, 0},        {"U", CLI_K_TEXT, 8, 0},
+    {"vu", CLI_K_TEXT, 16, 0},      {"tdD", CLI_K_DATE, 4, 0},
+    {"tdm", CLI_K_DATE, 8, 0},      {"tts", CLI_K_TIME, 4, 0},
+    {"ttm", CLI_K_TIME, 4, 3},      {"ttu", CLI_K_TIME, 8, 6},
+    {"ttn", CLI_K_TIME, 8, 9},      {"tDs", CLI_K_DURATION, 8, 0},
+    {"tDm", CLI_K_DURATION, 8, 3},  {"tDu", CLI_K_DURATION, 8, 6},
+    {"tDn", CLI_K_DURATION, 8, 9},  {"tiM", CLI_K_MONTHS, 4, 0},
+    {"tiD", CLI_K_DAY_MS, 8, 3},    {"tin", CLI_K_MONTH_DAY_NS, 16, 9},
+    {"+l", CLI_K_LIST, 4, 0},       {"+L", CLI_K_LIST, 8, 0},
+    {"+vl", CLI_K_LIST_VIEW, 4, 0}, {"+vL", CLI_K_LIST_VIEW, 8, 0},
+    {"+s", CLI_K_STRUCT, 0, 0},     {"+m", CLI_K_MAP, 4, 0},
 };
 
 static bool parse_decimal(const char *s, cli_type *t) {
@@ -128,10 +137,12 @@ static tarn_code fill_type(const struct ArrowSchema *schema, cli_type *t, int de
     const char *format = schema->format ? schema->format : "", *name = schema->name ? schema->name : "";
     t->name = strdup(name);
     if (!t->name) return cli_error(error, TARN_NOMEM, "out of memory for a column");
-    if (depth > NESTING_MAX) return cli_error(error, TARN_LIMIT, "column \"%s\" is nested deeper than %d levels", name, NESTING_MAX);
+    if (depth > NESTING_MAX)
+        return cli_error(error, TARN_LIMIT, "column \"%s\" is nested deeper than %d levels", name, NESTING_MAX);
     size_t n = (size_t)schema->n_children;
     if (!parse_format(format, t) || children_wanted(t->kind, n) != n)
-        return cli_error(error, TARN_UNSUPPORTED, "column \"%s\": the Arrow type \"%s\" cannot be shown; cast it to VARCHAR", name, format);
+        return cli_error(error, TARN_UNSUPPORTED,
+                         "column \"%s\": the Arrow type \"%s\" cannot be shown; cast it to VARCHAR", name, format);
     if (schema->dictionary) {
         if (t->kind != CLI_K_INT && t->kind != CLI_K_UINT)
             return cli_error(error, TARN_CORRUPT, "column \"%s\": a dictionary's index must be an integer", name);
@@ -147,9 +158,12 @@ static tarn_code fill_type(const struct ArrowSchema *schema, cli_type *t, int de
 tarn_code cli_type_of(const struct ArrowSchema *schema, cli_type *out, tarn_error *error) {
     cli_type t = {0};
     tarn_code code = fill_type(schema, &t, 0, error);
-    if (code == TARN_OK && t.kind != CLI_K_STRUCT) code = cli_error(error, TARN_CORRUPT, "the rows of an Arrow stream must be structs");
-    if (code == TARN_OK) *out = t;
-    else cli_type_free(&t);
+    if (code == TARN_OK && t.kind != CLI_K_STRUCT)
+        code = cli_error(error, TARN_CORRUPT, "the rows of an Arrow stream must be structs");
+    if (code == TARN_OK)
+        *out = t;
+    else
+        cli_type_free(&t);
     return code;
 }
 

@@ -8,28 +8,28 @@
 typedef enum cli_kind {
     CLI_K_NULL,
     CLI_K_BOOL,
-    CLI_K_INT,      /* `width` bytes */
+    CLI_K_INT, /* `width` bytes */
     CLI_K_UINT,
     CLI_K_FLOAT,
-    CLI_K_DECIMAL,  /* `width` bytes, `scale` */
-    CLI_K_TEXT,     /* offsets of `width` bytes; 16: views */
-    CLI_K_BINARY,   /* the same */
-    CLI_K_FIXED,    /* `width` bytes */
+    CLI_K_DECIMAL, /* `width` bytes, `scale` */
+    CLI_K_TEXT,    /* offsets of `width` bytes; 16: views */
+    CLI_K_BINARY,  /* the same */
+    CLI_K_FIXED,   /* `width` bytes */
     CLI_K_UUID,
-    CLI_K_DATE,     /* width 4: days, 8: milliseconds */
-    CLI_K_TIME,     /* `digits` after the second */
+    CLI_K_DATE, /* width 4: days, 8: milliseconds */
+    CLI_K_TIME, /* `digits` after the second */
     CLI_K_TIMESTAMP,
     CLI_K_DURATION,
-    CLI_K_MONTHS,   /* intervals of three kinds */
+    CLI_K_MONTHS, /* intervals of three kinds */
     CLI_K_DAY_MS,
     CLI_K_MONTH_DAY_NS,
-    CLI_K_LIST,     /* offsets of `width` bytes */
+    CLI_K_LIST, /* offsets of `width` bytes */
     CLI_K_LIST_VIEW,
     CLI_K_FIXED_LIST, /* `width` items */
     CLI_K_STRUCT,
     CLI_K_MAP,
-    CLI_K_UNION,    /* `dense` or sparse */
-    CLI_K_ENUM      /* `width`, `is_signed`: index into child 0 */
+    CLI_K_UNION, /* `dense` or sparse */
+    CLI_K_ENUM   /* `width`, `is_signed`: index into child 0 */
 } cli_kind;
 
 typedef struct cli_type cli_type;

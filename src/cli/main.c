@@ -11,7 +11,6 @@
 
 static const char help_usage[] = "tarn help [COMMAND]\nSays what there is, or how a command is used.\n";
 static const char version_usage[] = "tarn version\nPrints the version.\n";
-static const char demo_usage[] = "tarn demo [OPTION …]\nRuns the main job on an embedded lakehouse.\n";
 
 static int cmd_help(const cli_globals *g, int argc, char **argv);
 static int cmd_version(const cli_globals *g, int argc, char **argv);
@@ -19,7 +18,7 @@ static int cmd_version(const cli_globals *g, int argc, char **argv);
 static const cli_command commands[] = {
     {"init", "create a warehouse", cmd_init_usage, cmd_init},
     {"sql", "run SQL; on a terminal without SQL: a shell", cmd_sql_usage, cmd_sql},
-    {"demo", "the main job on an embedded lakehouse", demo_usage, cmd_demo},
+    {"demo", "the main job on an embedded lakehouse", cmd_demo_usage, cmd_demo},
     {"doctor", "is this installation sound?", cmd_doctor_usage, cmd_doctor},
     {"help", "this, or how a command is used", help_usage, cmd_help},
     {"version", "print the version", version_usage, cmd_version},
@@ -33,7 +32,8 @@ static const cli_command *find_command(const char *name) {
 
 static void put_help(FILE *to) {
     fputs("tarn [-w WAREHOUSE] [--set NAME=VALUE …] [-q] COMMAND …\n\nCommands:\n", to);
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fputs("\nOptions of every command:\n"
           "  -w, --warehouse URI  the warehouse: a folder; else $TARN_WAREHOUSE, else ./lake\n"
           "  --set NAME=VALUE     a setting, before all other places (SHOW SETTINGS lists them)\n"
@@ -178,11 +178,16 @@ static int parse(int argc, char **argv, arguments *a) {
         if (!found) found = set = cli_option(argc, argv, &i, NULL, "--set", &value);
         if (found < 0 || (set && add_setting(a, value) != CLI_DONE)) return CLI_USAGE;
         if (found) continue;
-        if (strcmp(word, "-q") == 0 || strcmp(word, "--quiet") == 0) a->g.quiet = true;
-        else if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) a->help = true;
-        else if (strcmp(word, "--version") == 0) a->version = true;
-        else if (word[0] == '-' && word[1] && !a->n_rest) return cli_unknown(NULL, word);
-        else a->rest[a->n_rest++] = argv[i];
+        if (strcmp(word, "-q") == 0 || strcmp(word, "--quiet") == 0)
+            a->g.quiet = true;
+        else if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0)
+            a->help = true;
+        else if (strcmp(word, "--version") == 0)
+            a->version = true;
+        else if (word[0] == '-' && word[1] && !a->n_rest)
+            return cli_unknown(NULL, word);
+        else
+            a->rest[a->n_rest++] = argv[i];
     }
     return CLI_DONE;
 }
@@ -209,7 +214,8 @@ int main(int argc, char **argv) {
     /* No SA_RESTART: a read from the terminal is to end, too. */
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
-    arguments a = {.settings = calloc(2 * (size_t)argc + 1, sizeof(char *)), .rest = calloc((size_t)argc + 1, sizeof(char *))};
+    arguments a = {.settings = calloc(2 * (size_t)argc + 1, sizeof(char *)),
+                   .rest = calloc((size_t)argc + 1, sizeof(char *))};
     if (!a.settings || !a.rest) return CLI_FAILED;
     int code = parse(argc, argv, &a);
     if (code == CLI_DONE) code = dispatch(&a);

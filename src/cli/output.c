@@ -1,4 +1,5 @@
-/* output.c: writes results; a file is written beside its place and renamed, so that a failure never leaves half of one. */
+/* output.c: writes results; a file is written beside its place and renamed, so that a failure never leaves half of one.
+ */
 #include "output.h"
 
 #include <errno.h>
@@ -12,8 +13,11 @@ enum { BUFFER_BYTES = 1 << 16 };
 
 static tarn_code fail_errno(tarn_error *error, const cli_output *out, const char *what) {
     int err = errno;
-    tarn_code code = err == ENOENT ? TARN_NOTFOUND : err == EACCES || err == EROFS || err == EPERM ? TARN_DENIED : TARN_IO;
-    return cli_error(error, code, "cannot %s %s: %s", what, out->path ? out->path : "standard output", strerrordesc_np(err));
+    tarn_code code = err == ENOENT                                   ? TARN_NOTFOUND
+                     : err == EACCES || err == EROFS || err == EPERM ? TARN_DENIED
+                                                                     : TARN_IO;
+    return cli_error(error, code, "cannot %s %s: %s", what, out->path ? out->path : "standard output",
+                     strerrordesc_np(err));
 }
 
 tarn_code cli_output_open(const char *path, cli_output *out, tarn_error *error) {
@@ -29,8 +33,10 @@ tarn_code cli_output_open(const char *path, cli_output *out, tarn_error *error) 
         cli_buf_free(&name);
         return code;
     }
-    if (in_place) cli_buf_free(&name);
-    else out->part = name.p;
+    if (in_place)
+        cli_buf_free(&name);
+    else
+        out->part = name.p;
     return TARN_OK;
 }
 

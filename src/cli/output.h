@@ -16,7 +16,8 @@ typedef struct cli_output {
 tarn_code cli_output_open(const char *path, cli_output *out, tarn_error *error);
 /* Writes what is buffered; without `all` only when it is worth a call. */
 tarn_code cli_output_flush(cli_output *out, bool all, tarn_error *error);
-/* After a success the file takes its name, after a failure it is removed. Returns `code`, or why the file could not be finished. */
+/* After a success the file takes its name, after a failure it is removed. Returns `code`, or why the file could not be
+ * finished. */
 tarn_code cli_output_close(cli_output *out, tarn_code code, tarn_error *error);
 
 #endif

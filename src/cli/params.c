@@ -76,7 +76,8 @@ static size_t skip_quoted(const char *sql, size_t n, size_t i) {
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80; }
 
-/* The parameter that begins at sql[i]: bytes of its name after the sign; 0: none. A colon after a colon or a word is a cast or a slice. */
+/* The parameter that begins at sql[i]: bytes of its name after the sign; 0: none. A colon after a colon or a word is a
+ * cast or a slice. */
 static size_t name_at(const char *sql, size_t n, size_t i) {
     bool dollar = sql[i] == '$', colon = sql[i] == ':' && !(i && (sql[i - 1] == ':' || is_word(sql[i - 1])));
     size_t end = i + 1;
@@ -86,15 +87,18 @@ static size_t name_at(const char *sql, size_t n, size_t i) {
 }
 
 /* Calls see() for each $name, :name, $1; "?" for each ?. */
-static void each_param(const char *sql, size_t n, void (*see)(void *state, const char *name, size_t length), void *state) {
+static void each_param(const char *sql, size_t n, void (*see)(void *state, const char *name, size_t length),
+                       void *state) {
     for (size_t i = 0; i < n;) {
         size_t past = skip_quoted(sql, n, i), length = past > i ? 0 : name_at(sql, n, i);
         if (past > i) {
             i = past;
             continue;
         }
-        if (length) see(state, sql + i + 1, length);
-        else if (sql[i] == '?') see(state, "?", 1);
+        if (length)
+            see(state, sql + i + 1, length);
+        else if (sql[i] == '?')
+            see(state, "?", 1);
         i += length + 1;
     }
 }
@@ -111,7 +115,8 @@ static void see_param(void *state, const char *name, size_t length) {
     long number = isdigit((unsigned char)*name) ? strtol(name, NULL, 10) : 0;
     if (number > w->highest) w->highest = number;
     for (size_t i = 0; i < w->params->n; i++)
-        if (strlen(w->params->at[i].name) == length && strncasecmp(w->params->at[i].name, name, length) == 0) w->named[i] = true;
+        if (strlen(w->params->at[i].name) == length && strncasecmp(w->params->at[i].name, name, length) == 0)
+            w->named[i] = true;
 }
 
 static const tarn_param *numbered(const cli_params *params, long number) {
@@ -122,7 +127,8 @@ static const tarn_param *numbered(const cli_params *params, long number) {
     return NULL;
 }
 
-tarn_code cli_params_for(const cli_params *params, const char *sql, size_t n, tarn_param *out, size_t *n_out, tarn_error *error) {
+tarn_code cli_params_for(const cli_params *params, const char *sql, size_t n, tarn_param *out, size_t *n_out,
+                         tarn_error *error) {
     wanted w = {params, calloc(params->n + 1, sizeof(bool)), 0, 0};
     *n_out = 0;
     if (!w.named) return cli_error(error, TARN_NOMEM, "out of memory");

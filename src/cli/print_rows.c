@@ -5,8 +5,8 @@
 
 static void end_nothing(cli_print *p) { (void)p; }
 
-/* RFC 4180: what has a comma, a quote, a line end or blanks at its ends stands in quotes; so does the empty text, as NULL is nothing.
- * Lines end in LF alone: every reader of CSV takes it, and so do the tools of a shell. */
+/* RFC 4180: what has a comma, a quote, a line end or blanks at its ends stands in quotes; so does the empty text, as
+ * NULL is nothing. Lines end in LF alone: every reader of CSV takes it, and so do the tools of a shell. */
 static void put_csv(cli_buf *b, const char *p, size_t n) {
     bool plain = n > 0 && p[0] != ' ' && p[n - 1] != ' ';
     for (size_t i = 0; plain && i < n; i++) plain = p[i] != ',' && p[i] != '"' && p[i] != '\n' && p[i] != '\r';
@@ -44,7 +44,8 @@ static void csv_batch(cli_print *p, const struct ArrowArray *a) {
 }
 
 /* "{"name":" of each column, made once. */
-static void put_object(cli_buf *b, const cli_print *p, const cli_buf *keys, const size_t *ends, const struct ArrowArray *a, int64_t i) {
+static void put_object(cli_buf *b, const cli_print *p, const cli_buf *keys, const size_t *ends,
+                       const struct ArrowArray *a, int64_t i) {
     size_t from = 0;
     for (size_t c = 0; c < p->rows->n_children; c++) {
         cli_add(b, keys->p + from, ends[c] - from);
@@ -88,9 +89,11 @@ static void put_markdown(cli_buf *b, const char *p, size_t n) {
 
 static void markdown_begin(cli_print *p) {
     cli_putc(p->out, '|');
-    for (size_t c = 0; c < p->rows->n_children; c++) put_markdown(p->out, p->rows->children[c].name, strlen(p->rows->children[c].name));
+    for (size_t c = 0; c < p->rows->n_children; c++)
+        put_markdown(p->out, p->rows->children[c].name, strlen(p->rows->children[c].name));
     cli_puts(p->out, "\n|");
-    for (size_t c = 0; c < p->rows->n_children; c++) cli_puts(p->out, cli_is_number(&p->rows->children[c]) ? " ---: |" : " --- |");
+    for (size_t c = 0; c < p->rows->n_children; c++)
+        cli_puts(p->out, cli_is_number(&p->rows->children[c]) ? " ---: |" : " --- |");
     cli_putc(p->out, '\n');
 }
 
@@ -101,8 +104,10 @@ static void markdown_batch(cli_print *p, const struct ArrowArray *a) {
         for (size_t c = 0; c < p->rows->n_children; c++) {
             int64_t row = cli_child_row(a, i);
             cell.n = 0;
-            if (cli_is_null(&p->rows->children[c], a->children[c], row)) cli_puts(&cell, "NULL");
-            else cli_put_text(&cell, &p->rows->children[c], a->children[c], row);
+            if (cli_is_null(&p->rows->children[c], a->children[c], row))
+                cli_puts(&cell, "NULL");
+            else
+                cli_put_text(&cell, &p->rows->children[c], a->children[c], row);
             put_markdown(p->out, cli_text(&cell), cell.n);
         }
         cli_putc(p->out, '\n');

@@ -61,7 +61,8 @@ static void table_begin(cli_print *p) {
         fputs("tarn: NOMEM: out of memory\n", stderr);
         exit(CLI_FAILED);
     }
-    for (size_t c = 0; c < p->rows->n_children; c++) add_cell(p->table, p->rows->children[c].name, strlen(p->rows->children[c].name));
+    for (size_t c = 0; c < p->rows->n_children; c++)
+        add_cell(p->table, p->rows->children[c].name, strlen(p->rows->children[c].name));
 }
 
 /* "status" alone says it all; other reports name their numbers. */
@@ -73,8 +74,10 @@ static void put_report(cli_print *p, const struct ArrowArray *a) {
             if (c) cli_puts(p->out, ", ");
             if (p->rows->n_children > 1 || strcmp(t->name, "status") != 0) cli_printf(p->out, "%s: ", t->name);
             text.n = 0;
-            if (cli_is_null(t, a->children[c], cli_child_row(a, i))) cli_puts(&text, "NULL");
-            else cli_put_text(&text, t, a->children[c], cli_child_row(a, i));
+            if (cli_is_null(t, a->children[c], cli_child_row(a, i)))
+                cli_puts(&text, "NULL");
+            else
+                cli_put_text(&text, t, a->children[c], cli_child_row(a, i));
             cli_add_visible(p->out, cli_text(&text), text.n);
         }
         cli_putc(p->out, '\n');
@@ -92,8 +95,10 @@ static void table_batch(cli_print *p, const struct ArrowArray *a) {
         for (size_t c = 0; c < p->rows->n_children; c++) {
             int64_t row = cli_child_row(a, i);
             text.n = 0;
-            if (cli_is_null(&p->rows->children[c], a->children[c], row)) cli_puts(&text, "NULL");
-            else cli_put_text(&text, &p->rows->children[c], a->children[c], row);
+            if (cli_is_null(&p->rows->children[c], a->children[c], row))
+                cli_puts(&text, "NULL");
+            else
+                cli_put_text(&text, &p->rows->children[c], a->children[c], row);
             add_cell(t, cli_text(&text), text.n);
         }
     }

@@ -34,8 +34,10 @@ static void draw(double percent, double seconds) {
     memset(bar, '.', BAR);
     memset(bar, '#', (size_t)full);
     bar[BAR] = 0;
-    if (percent < 0) fprintf(stderr, "\r\x1b[Krunning, %.0f s", seconds);
-    else fprintf(stderr, "\r\x1b[K[%s] %3.0f %%  %.0f s", bar, percent, seconds);
+    if (percent < 0)
+        fprintf(stderr, "\r\x1b[Krunning, %.0f s", seconds);
+    else
+        fprintf(stderr, "\r\x1b[K[%s] %3.0f %%  %.0f s", bar, percent, seconds);
     fflush(stderr);
 }
 

@@ -11,7 +11,8 @@
 #include "output.h"
 
 bool cli_run_format(cli_run *run, const char *name) {
-    static const cli_format *const formats[] = {&cli_format_table, &cli_format_csv, &cli_format_json, &cli_format_jsonl, &cli_format_markdown};
+    static const cli_format *const formats[] = {&cli_format_table, &cli_format_csv, &cli_format_json, &cli_format_jsonl,
+                                                &cli_format_markdown};
     run->way = strcmp(name, "parquet") == 0 ? CLI_PARQUET : strcmp(name, "arrow") == 0 ? CLI_ARROW : CLI_PRINT;
     for (size_t i = 0; run->way == CLI_PRINT && i < sizeof formats / sizeof *formats; i++) {
         if (strcmp(formats[i]->name, name) != 0) continue;
@@ -30,8 +31,10 @@ static size_t skip_comment(const char *sql, size_t n) {
     if (sql[0] != '/' || sql[1] != '*') return 0;
     size_t i = 2, depth = 1;
     for (; i + 1 < n && depth; i++) {
-        if (sql[i] == '*' && sql[i + 1] == '/') depth--, i++;
-        else if (sql[i] == '/' && sql[i + 1] == '*') depth++, i++;
+        if (sql[i] == '*' && sql[i + 1] == '/')
+            depth--, i++;
+        else if (sql[i] == '/' && sql[i + 1] == '*')
+            depth++, i++;
     }
     return depth ? 0 : i;
 }
@@ -39,20 +42,26 @@ static size_t skip_comment(const char *sql, size_t n) {
 size_t cli_skip_blank(const char *sql, size_t n) {
     for (size_t i = 0;;) {
         size_t comment = i < n ? skip_comment(sql + i, n - i) : 0;
-        if (comment) i += comment;
-        else if (i < n && isspace((unsigned char)sql[i])) i++;
-        else return i;
+        if (comment)
+            i += comment;
+        else if (i < n && isspace((unsigned char)sql[i]))
+            i++;
+        else
+            return i;
     }
 }
 
 /* The stream's errors are text only, "CODE: message". */
 static tarn_code fail_stream(struct ArrowArrayStream *stream, int err, tarn_error *error) {
     const char *text = stream->get_last_error(stream);
-    if (!text || !*text) return cli_error(error, err == ECANCELED ? TARN_CANCELLED : TARN_IO, "reading the rows failed: %s", strerrordesc_np(err));
+    if (!text || !*text)
+        return cli_error(error, err == ECANCELED ? TARN_CANCELLED : TARN_IO, "reading the rows failed: %s",
+                         strerrordesc_np(err));
     for (int code = TARN_OK + 1; code <= TARN_INTERNAL; code++) {
         const char *name = tarn_code_name((tarn_code)code);
         size_t n = strlen(name);
-        if (strncmp(text, name, n) == 0 && text[n] == ':') return cli_error(error, (tarn_code)code, "%s", text + n + 1 + (text[n + 1] == ' '));
+        if (strncmp(text, name, n) == 0 && text[n] == ':')
+            return cli_error(error, (tarn_code)code, "%s", text + n + 1 + (text[n + 1] == ' '));
     }
     return cli_error(error, err == ECANCELED ? TARN_CANCELLED : TARN_IO, "%s", text);
 }
@@ -100,14 +109,18 @@ static tarn_code print_batch(void *state, const struct ArrowArray *batch, tarn_e
     return cli_output_flush(p->output, false, error);
 }
 
-static tarn_code print_stream(cli_run *run, struct ArrowArrayStream *stream, bool report, const char *path, cli_progress **progress, tarn_error *error) {
+static tarn_code print_stream(cli_run *run, struct ArrowArrayStream *stream, bool report, const char *path,
+                              cli_progress **progress, tarn_error *error) {
     cli_type rows = {0};
     cli_output output;
     tarn_code code = stream_type(stream, &rows, error);
     if (code != TARN_OK) return code;
     code = cli_output_open(path, &output, error);
     if (code == TARN_OK) {
-        printing p = {run->format, {.out = &output.buf, .rows = &rows, .report = report, .quiet = run->globals->quiet}, &output, progress};
+        printing p = {run->format,
+                      {.out = &output.buf, .rows = &rows, .report = report, .quiet = run->globals->quiet},
+                      &output,
+                      progress};
         bool reports = report && run->was_report && run->format == &cli_format_table;
         if (!path && run->printed && run->format->gap && !reports) cli_putc(&output.buf, '\n');
         p.format->begin(&p.print);
@@ -130,7 +143,8 @@ static tarn_code write_arrow(struct ArrowArrayStream *stream, const char *path, 
     return cli_output_close(&output, tarn_stream_to_ipc(stream, output.fd, error), error);
 }
 
-/* The statement's rows to where they belong. Only the last statement's leave the terminal; in the binary formats the others' are not shown. */
+/* The statement's rows to where they belong. Only the last statement's leave the terminal; in the binary formats the
+ * others' are not shown. */
 static tarn_code show(cli_run *run, tarn_result *result, bool last, cli_progress **progress, tarn_error *error) {
     struct ArrowArrayStream stream = {0};
     bool report = !tarn_result_is_query(result);
@@ -138,7 +152,8 @@ static tarn_code show(cli_run *run, tarn_result *result, bool last, cli_progress
     tarn_code code = tarn_result_stream(result, &stream, error);
     if (code != TARN_OK) return code;
     const char *path = last ? run->output : NULL;
-    code = run->way == CLI_ARROW ? write_arrow(&stream, path, error) : print_stream(run, &stream, report, path, progress, error);
+    code = run->way == CLI_ARROW ? write_arrow(&stream, path, error)
+                                 : print_stream(run, &stream, report, path, progress, error);
     stream.release(&stream);
     return code;
 }
@@ -152,8 +167,10 @@ static tarn_code run_statement(cli_run *run, const char *sql, size_t n, bool las
     if (code == TARN_OK) code = cli_params_for(&run->params, sql, n, params, &n_params, error);
     if (code == TARN_OK) {
         cli_progress *progress = cli_progress_start(run->globals, run->session);
-        if (run->way == CLI_PARQUET && last) code = tarn_query_to_parquet(run->session, text, params, n_params, run->output, error);
-        else code = tarn_query(run->session, text, params, n_params, &result, error);
+        if (run->way == CLI_PARQUET && last)
+            code = tarn_query_to_parquet(run->session, text, params, n_params, run->output, error);
+        else
+            code = tarn_query(run->session, text, params, n_params, &result, error);
         if (code == TARN_OK && result) code = show(run, result, last, &progress, error);
         cli_progress_stop(progress);
     }
@@ -167,8 +184,10 @@ static tarn_code run_statement(cli_run *run, const char *sql, size_t n, bool las
 static void place_of(const char *sql, size_t at, int *line, int *column) {
     *line = *column = 1;
     for (size_t i = 0; i < at; i++) {
-        if (sql[i] == '\n') (*line)++, *column = 1;
-        else if (((unsigned char)sql[i] & 0xc0) != 0x80) (*column)++;
+        if (sql[i] == '\n')
+            (*line)++, *column = 1;
+        else if (((unsigned char)sql[i] & 0xc0) != 0x80)
+            (*column)++;
     }
 }
 
@@ -177,12 +196,15 @@ static void locate(const cli_run *run, const char *sql, size_t n, size_t at, tar
     cli_auto_buf text = {0};
     int line, column;
     place_of(sql, at, &line, &column);
-    if (error->line > 1) column = error->column;
-    else if (error->line == 1) column += error->column - 1;
+    if (error->line > 1)
+        column = error->column;
+    else if (error->line == 1)
+        column += error->column - 1;
     if (error->line > 0) line += error->line - 1;
     if (run->source) cli_printf(&text, "%s:%d:", run->source, line);
     if (run->source && error->line > 0) cli_printf(&text, "%d:", column);
-    if (!run->source && (error->line > 0 || memchr(sql, '\n', n))) cli_printf(&text, error->line > 0 ? "line %d, column %d:" : "line %d:", line, column);
+    if (!run->source && (error->line > 0 || memchr(sql, '\n', n)))
+        cli_printf(&text, error->line > 0 ? "line %d, column %d:" : "line %d:", line, column);
     if (!text.n) return;
     cli_printf(&text, " %s", error->message);
     snprintf(error->message, sizeof error->message, "%s", cli_text(&text));

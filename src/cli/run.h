@@ -13,8 +13,10 @@ typedef struct cli_params {
 /* One "name=value" or "1=value". False: it has no name or no '='. The text stays the caller's. */
 bool cli_params_add(cli_params *params, const char *text);
 void cli_params_free(cli_params *params);
-/* Those of the statement: the named ones it mentions, the numbered ones up to its last. `out` has room for all. INVALID when a number is left out. */
-tarn_code cli_params_for(const cli_params *params, const char *sql, size_t n, tarn_param *out, size_t *n_out, tarn_error *error);
+/* Those of the statement: the named ones it mentions, the numbered ones up to its last. `out` has room for all. INVALID
+ * when a number is left out. */
+tarn_code cli_params_for(const cli_params *params, const char *sql, size_t n, tarn_param *out, size_t *n_out,
+                         tarn_error *error);
 
 typedef enum cli_way { CLI_PRINT, CLI_PARQUET, CLI_ARROW } cli_way;
 

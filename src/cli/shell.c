@@ -111,7 +111,9 @@ static void show_help(shell *s, const char *name) {
     int count = 0;
     tarn_error error = {.size = sizeof error};
     cli_printf(&sql, "HELP %s", name);
-    if (cli_each_row(s->run->session, cli_text(&sql), *name ? print_syntax : print_statement, &count, &error) != TARN_OK) cli_fail(&error);
+    if (cli_each_row(s->run->session, cli_text(&sql), *name ? print_syntax : print_statement, &count, &error) !=
+        TARN_OK)
+        cli_fail(&error);
 }
 
 static void run_text(shell *s, const char *sql, size_t n) {
@@ -153,14 +155,22 @@ static void run_command(shell *s, char *line) {
     rest += strspn(rest, " \t");
     cli_auto_buf sql = {0};
     cli_printf(&sql, *rest ? "DESCRIBE %s" : "SHOW TABLES", rest);
-    if (strcmp(line, "\\d") == 0) run_text(s, cli_text(&sql), sql.n);
-    else if (strcmp(line, "\\q") == 0) s->quit = true;
-    else if (strcmp(line, "\\h") == 0) show_help(s, rest);
-    else if (strcmp(line, "\\i") == 0) run_file(s, rest);
-    else if (strcmp(line, "\\format") == 0) set_format(s, rest);
-    else if (strcmp(line, "\\timing") == 0) printf("timing is %s\n", (s->run->timing = !s->run->timing) ? "on" : "off");
-    else if (strcmp(line, "\\?") == 0) fputs(help_text, stdout);
-    else fprintf(stderr, "tarn: there is no command %s; \\? lists them\n", line);
+    if (strcmp(line, "\\d") == 0)
+        run_text(s, cli_text(&sql), sql.n);
+    else if (strcmp(line, "\\q") == 0)
+        s->quit = true;
+    else if (strcmp(line, "\\h") == 0)
+        show_help(s, rest);
+    else if (strcmp(line, "\\i") == 0)
+        run_file(s, rest);
+    else if (strcmp(line, "\\format") == 0)
+        set_format(s, rest);
+    else if (strcmp(line, "\\timing") == 0)
+        printf("timing is %s\n", (s->run->timing = !s->run->timing) ? "on" : "off");
+    else if (strcmp(line, "\\?") == 0)
+        fputs(help_text, stdout);
+    else
+        fprintf(stderr, "tarn: there is no command %s; \\? lists them\n", line);
     fflush(stdout);
 }
 
@@ -176,7 +186,8 @@ static void remember(shell *s, const char *text, size_t n) {
 /* Runs the whole statements of what was typed and keeps the rest. */
 static void take_statements(shell *s) {
     size_t done = 0;
-    for (size_t n; done < s->text.n && (n = tarn_statement_length(s->text.p + done, s->text.n - done, 0)) > 0;) done += n;
+    for (size_t n; done < s->text.n && (n = tarn_statement_length(s->text.p + done, s->text.n - done, 0)) > 0;)
+        done += n;
     if (!done) {
         if (cli_skip_blank(s->text.p, s->text.n) == s->text.n) s->text.n = 0;
         return;
@@ -239,7 +250,8 @@ static void load_history(shell *s) {
     history(s->history, &event, H_SETSIZE, HISTORY_LINES);
     history(s->history, &event, H_SETUNIQUE, 1);
     find_history_file(&s->history_file);
-    bool sane = s->history_file.n && stat(s->history_file.p, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= HISTORY_FILE_BYTES;
+    bool sane = s->history_file.n && stat(s->history_file.p, &st) == 0 && S_ISREG(st.st_mode) &&
+                st.st_size <= HISTORY_FILE_BYTES;
     if (sane) history(s->history, &event, H_LOAD, s->history_file.p);
 }
 
@@ -287,7 +299,8 @@ int cli_shell(cli_run *run) {
     locale_t utf8 = use_utf8();
     int code = CLI_DONE;
     if (start(&s)) {
-        if (!run->globals->quiet) printf("tarn %s, warehouse %s. \\? for help.\n", TARN_VERSION, run->globals->warehouse);
+        if (!run->globals->quiet)
+            printf("tarn %s, warehouse %s. \\? for help.\n", TARN_VERSION, run->globals->warehouse);
         while (take_line(&s)) el_resize(s.el);
         save_history(&s);
     } else {

@@ -16,8 +16,8 @@ typedef struct cli_names {
 
 /* Forgets them: a statement may have changed them. */
 void cli_names_forget(cli_names *names);
-/* The candidates for `word` (n bytes), each ended by a NUL, into `out`; the length of what they all begin with, and their number. A statement runs for
- * it when the names are not known yet. */
+/* The candidates for `word` (n bytes), each ended by a NUL, into `out`; the length of what they all begin with, and
+ * their number. A statement runs for it when the names are not known yet. */
 size_t cli_complete(tarn_session *session, cli_names *names, const char *word, size_t n, cli_buf *out, size_t *count);
 
 #endif

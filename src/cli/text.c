@@ -85,18 +85,21 @@ typedef struct range {
     uint32_t first, last;
 } range;
 
-/* Unicode 15: marks that stand on the character before them, and East Asian Wide and Fullwidth with emoji; blocks rather than single characters. */
+/* Unicode 15: marks that stand on the character before them, and East Asian Wide and Fullwidth with emoji; blocks
+ * rather than single characters. */
 static const range narrowest[] = {
-    {0x0300, 0x036f},   {0x0483, 0x0489},   {0x0591, 0x05bd}, {0x05bf, 0x05bf}, {0x05c1, 0x05c2}, {0x05c4, 0x05c5}, {0x0610, 0x061a},
-    {0x064b, 0x065f},   {0x0670, 0x0670},   {0x06d6, 0x06dc}, {0x06df, 0x06e4}, {0x06e7, 0x06e8}, {0x06ea, 0x06ed}, {0x093a, 0x093a},
-    {0x093c, 0x093c},   {0x0941, 0x0948},   {0x094d, 0x094d}, {0x0e31, 0x0e31}, {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1ab0, 0x1ace},
-    {0x1dc0, 0x1dff},   {0x200b, 0x200f},   {0x202a, 0x202e}, {0x2060, 0x2064}, {0x20d0, 0x20f0}, {0x302a, 0x302d}, {0x3099, 0x309a},
-    {0xfe00, 0xfe0f},   {0xfe20, 0xfe2f},   {0xfeff, 0xfeff}, {0x1f3fb, 0x1f3ff}, {0xe0000, 0xe01ef},
+    {0x0300, 0x036f}, {0x0483, 0x0489},   {0x0591, 0x05bd},   {0x05bf, 0x05bf}, {0x05c1, 0x05c2}, {0x05c4, 0x05c5},
+    {0x0610, 0x061a}, {0x064b, 0x065f},   {0x0670, 0x0670},   {0x06d6, 0x06dc}, {0x06df, 0x06e4}, {0x06e7, 0x06e8},
+    {0x06ea, 0x06ed}, {0x093a, 0x093a},   {0x093c, 0x093c},   {0x0941, 0x0948}, {0x094d, 0x094d}, {0x0e31, 0x0e31},
+    {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e},   {0x1ab0, 0x1ace},   {0x1dc0, 0x1dff}, {0x200b, 0x200f}, {0x202a, 0x202e},
+    {0x2060, 0x2064}, {0x20d0, 0x20f0},   {0x302a, 0x302d},   {0x3099, 0x309a}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f},
+    {0xfeff, 0xfeff}, {0x1f3fb, 0x1f3ff}, {0xe0000, 0xe01ef},
 };
 static const range wide[] = {
-    {0x1100, 0x115f},   {0x231a, 0x231b},   {0x23e9, 0x23ec},   {0x2614, 0x2615},   {0x26a1, 0x26a1},   {0x2705, 0x2705},   {0x274c, 0x274c},
-    {0x2b50, 0x2b50},   {0x2e80, 0x303e},   {0x3041, 0x4dbf},   {0x4e00, 0xa4cf},   {0xa960, 0xa97c},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},
-    {0xfe30, 0xfe6f},   {0xff01, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff}, {0x20000, 0x3fffd},
+    {0x1100, 0x115f},   {0x231a, 0x231b},   {0x23e9, 0x23ec},   {0x2614, 0x2615}, {0x26a1, 0x26a1}, {0x2705, 0x2705},
+    {0x274c, 0x274c},   {0x2b50, 0x2b50},   {0x2e80, 0x303e},   {0x3041, 0x4dbf}, {0x4e00, 0xa4cf}, {0xa960, 0xa97c},
+    {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff01, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1f64f},
+    {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff}, {0x20000, 0x3fffd},
 };
 
 static bool is_in(const range *ranges, size_t n, uint32_t c) {
@@ -133,12 +136,18 @@ size_t cli_add_visible(cli_buf *b, const char *p, size_t n) {
         if ((i += run) == n) break;
         size_t length = cli_decode(p + i, n - i, &c);
         before = b->n;
-        if (c == '\n') cli_puts(b, "\\n");
-        else if (c == '\t') cli_puts(b, "\\t");
-        else if (c == '\r') cli_puts(b, "\\r");
-        else if (is_hostile(c)) cli_printf(b, "\\u%04x", c);
-        else if (c == 0xfffd) cli_puts(b, "\xef\xbf\xbd");
-        else cli_add(b, p + i, length);
+        if (c == '\n')
+            cli_puts(b, "\\n");
+        else if (c == '\t')
+            cli_puts(b, "\\t");
+        else if (c == '\r')
+            cli_puts(b, "\\r");
+        else if (is_hostile(c))
+            cli_printf(b, "\\u%04x", c);
+        else if (c == 0xfffd)
+            cli_puts(b, "\xef\xbf\xbd");
+        else
+            cli_add(b, p + i, length);
         columns += is_hostile(c) ? b->n - before : (size_t)cli_width(c);
         i += length;
     }
@@ -146,7 +155,8 @@ size_t cli_add_visible(cli_buf *b, const char *p, size_t n) {
 }
 
 void cli_add_json_string(cli_buf *b, const char *p, size_t n) {
-    static const char letters[] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['"'] = '"', ['\\'] = '\\'};
+    static const char letters[] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['"'] = '"', ['\\'] = '\\'};
     cli_putc(b, '"');
     for (size_t i = 0; i < n;) {
         size_t run = 0;
@@ -155,10 +165,14 @@ void cli_add_json_string(cli_buf *b, const char *p, size_t n) {
         if ((i += run) == n) break;
         uint32_t c;
         size_t length = cli_decode(p + i, n - i, &c);
-        if (c < sizeof letters && letters[c]) cli_add(b, (char[]){'\\', letters[c]}, 2);
-        else if (c < 0x20 || c == 0x7f) cli_printf(b, "\\u%04x", c);
-        else if (c == 0xfffd) cli_puts(b, "\xef\xbf\xbd");
-        else cli_add(b, p + i, length);
+        if (c < sizeof letters && letters[c])
+            cli_add(b, (char[]){'\\', letters[c]}, 2);
+        else if (c < 0x20 || c == 0x7f)
+            cli_printf(b, "\\u%04x", c);
+        else if (c == 0xfffd)
+            cli_puts(b, "\xef\xbf\xbd");
+        else
+            cli_add(b, p + i, length);
         i += length;
     }
     cli_putc(b, '"');

@@ -1,4 +1,5 @@
-/* value.c: reads values where they lie in Arrow arrays (Arrow Columnar Format 1.4, "Physical Memory Layout") and writes them as text or JSON. */
+/* value.c: reads values where they lie in Arrow arrays (Arrow Columnar Format 1.4, "Physical Memory Layout") and writes
+ * them as text or JSON. */
 #include <string.h>
 
 #include "column.h"
@@ -26,7 +27,9 @@ static double half_at(const void *p, int64_t k) {
 }
 
 static void put_float(cli_buf *b, const cli_type *t, const struct ArrowArray *a, int64_t k, bool json) {
-    double v = t->width == 8 ? ((const double *)a->buffers[1])[k] : t->width == 4 ? ((const float *)a->buffers[1])[k] : half_at(a->buffers[1], k);
+    double v = t->width == 8   ? ((const double *)a->buffers[1])[k]
+               : t->width == 4 ? ((const float *)a->buffers[1])[k]
+                               : half_at(a->buffers[1], k);
     bool quote = json && v - v != 0; /* NaN and the infinities are no JSON numbers */
     if (quote) cli_putc(b, '"');
     cli_put_double(b, v, t->width < 8);
@@ -39,10 +42,12 @@ bool cli_is_null(const cli_type *t, const struct ArrowArray *a, int64_t i) {
     if (t->kind == CLI_K_UNION) {
         signed char member = t->members[((const signed char *)a->buffers[0])[k] & 127];
         if (member < 0 || (size_t)member >= t->n_children) return true;
-        return cli_is_null(&t->children[member], a->children[member], t->dense ? ((const int32_t *)a->buffers[1])[k] : k);
+        return cli_is_null(&t->children[member], a->children[member],
+                           t->dense ? ((const int32_t *)a->buffers[1])[k] : k);
     }
     if (a->null_count != 0 && a->n_buffers > 0 && a->buffers[0] && !bit_at(a->buffers[0], k)) return true;
-    return t->kind == CLI_K_ENUM && cli_is_null(&t->children[0], a->dictionary, int_at(a->buffers[1], t->width, t->is_signed, k));
+    return t->kind == CLI_K_ENUM &&
+           cli_is_null(&t->children[0], a->dictionary, int_at(a->buffers[1], t->width, t->is_signed, k));
 }
 
 /* "Variable-size Binary View Layout": up to 12 bytes lie in the view itself. */
@@ -78,7 +83,8 @@ static void list_range(const cli_type *t, const struct ArrowArray *a, int64_t i,
         return;
     }
     *from = int_at(a->buffers[1], t->width, true, k);
-    *to = t->kind == CLI_K_LIST_VIEW ? *from + int_at(a->buffers[2], t->width, true, k) : int_at(a->buffers[1], t->width, true, k + 1);
+    *to = t->kind == CLI_K_LIST_VIEW ? *from + int_at(a->buffers[2], t->width, true, k)
+                                     : int_at(a->buffers[1], t->width, true, k + 1);
 }
 
 static void put_list(cli_buf *b, const cli_type *t, const struct ArrowArray *a, int64_t i) {
@@ -171,8 +177,10 @@ static void put_int(cli_buf *b, const cli_type *t, const struct ArrowArray *a, i
     int64_t v = int_at(a->buffers[1], t->width, t->kind == CLI_K_INT, k);
     bool quote = json && !is_exact(t, v);
     if (quote) cli_putc(b, '"');
-    if (t->kind == CLI_K_UINT) cli_printf(b, "%llu", (unsigned long long)v);
-    else cli_printf(b, "%lld", (long long)v);
+    if (t->kind == CLI_K_UINT)
+        cli_printf(b, "%llu", (unsigned long long)v);
+    else
+        cli_printf(b, "%lld", (long long)v);
     if (quote) cli_putc(b, '"');
 }
 
@@ -193,7 +201,9 @@ static void put_decimal(cli_buf *b, const cli_type *t, const struct ArrowArray *
 static bool put_simple(cli_buf *b, const cli_type *t, const struct ArrowArray *a, int64_t i, bool json) {
     int64_t k = a->offset + i;
     switch (t->kind) {
-    case CLI_K_BOOL: cli_puts(b, (t->width ? int_at(a->buffers[1], 1, true, k) != 0 : bit_at(a->buffers[1], k)) ? "true" : "false"); return true;
+    case CLI_K_BOOL:
+        cli_puts(b, (t->width ? int_at(a->buffers[1], 1, true, k) != 0 : bit_at(a->buffers[1], k)) ? "true" : "false");
+        return true;
     case CLI_K_INT:
     case CLI_K_UINT: put_int(b, t, a, k, json); return true;
     case CLI_K_FLOAT: put_float(b, t, a, k, json); return true;
@@ -223,8 +233,10 @@ static bool put_other(cli_buf *b, const cli_type *t, const struct ArrowArray *a,
 }
 
 static void put_bytes(cli_buf *b, const cli_type *t, const char *p, size_t n) {
-    if (t->kind == CLI_K_UUID) cli_put_uuid(b, (const unsigned char *)p);
-    else cli_put_hex(b, (const unsigned char *)p, n);
+    if (t->kind == CLI_K_UUID)
+        cli_put_uuid(b, (const unsigned char *)p);
+    else
+        cli_put_hex(b, (const unsigned char *)p, n);
 }
 
 void cli_put_json(cli_buf *b, const cli_type *t, const struct ArrowArray *a, int64_t i) {
@@ -250,8 +262,10 @@ void cli_put_text(cli_buf *b, const cli_type *t, const struct ArrowArray *a, int
     if (cli_is_null(t, a, i) || put_simple(b, t, a, i, false) || put_other(b, t, a, i, cli_put_text)) return;
     if (t->kind == CLI_K_TEXT || t->kind == CLI_K_BINARY || t->kind == CLI_K_FIXED || t->kind == CLI_K_UUID) {
         const char *p = cli_bytes(t, a, i, &n);
-        if (t->kind == CLI_K_TEXT) cli_add(b, p, n);
-        else put_bytes(b, t, p, n);
+        if (t->kind == CLI_K_TEXT)
+            cli_add(b, p, n);
+        else
+            put_bytes(b, t, p, n);
     } else {
         put_temporal(b, t, a, i, false);
     }

@@ -13,7 +13,8 @@ static duckdb_decimal decimal_of(const tarn_value *v) {
     int digits = 1;
     for (__int128 rest = v->dec / 10; rest; rest /= 10) digits++;
     if (digits <= v->scale) digits = v->scale < 38 ? v->scale + 1 : 38;
-    return (duckdb_decimal){.width = (uint8_t)digits, .scale = (uint8_t)v->scale,
+    return (duckdb_decimal){.width = (uint8_t)digits,
+                            .scale = (uint8_t)v->scale,
                             .value = {.lower = (uint64_t)v->dec, .upper = (int64_t)(v->dec >> 64)}};
 }
 
@@ -60,21 +61,24 @@ static duckdb_state bind_one(const tarn_duckdb *api, duckdb_prepared_statement s
     }
 }
 
-tarn_code tarn_bind_all(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement, const tarn_bind *binds, size_t n) {
+tarn_code tarn_bind_all(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement, const tarn_bind *binds,
+                        size_t n) {
     const tarn_duckdb *api = conn->api;
     idx_t wanted = api->nparams(statement);
     if (wanted != n)
-        return tarn_fail(cx, TARN_INVALID, "the statement has %llu parameter%s, but %zu value%s given", (unsigned long long)wanted,
-                         wanted == 1 ? "" : "s", n, n == 1 ? " was" : "s were");
+        return tarn_fail(cx, TARN_INVALID, "the statement has %llu parameter%s, but %zu value%s given",
+                         (unsigned long long)wanted, wanted == 1 ? "" : "s", n, n == 1 ? " was" : "s were");
     for (size_t i = 0; i < n; i++) {
         const tarn_value *v = &binds[i].value;
         idx_t at = i + 1;
         if (binds[i].name && api->bind_parameter_index(statement, &at, binds[i].name) != DuckDBSuccess)
             return tarn_fail(cx, TARN_INVALID, "the statement has no parameter $%s", binds[i].name);
         if (v->kind == TARN_STRING && !v->null && !is_utf8(v->s))
-            return tarn_fail(cx, TARN_INVALID, "parameter $%llu is not valid UTF-8; bind it as a blob", (unsigned long long)at);
+            return tarn_fail(cx, TARN_INVALID, "parameter $%llu is not valid UTF-8; bind it as a blob",
+                             (unsigned long long)at);
         if (bind_one(api, statement, at, v) != DuckDBSuccess)
-            return tarn_fail(cx, TARN_INVALID, "cannot bind parameter $%llu as %s", (unsigned long long)at, tarn_kind_name(v->kind));
+            return tarn_fail(cx, TARN_INVALID, "cannot bind parameter $%llu as %s", (unsigned long long)at,
+                             tarn_kind_name(v->kind));
     }
     return TARN_OK;
 }

@@ -10,7 +10,8 @@
 #define TARN_DUCKDB_PATH "libduckdb.so"
 #endif
 
-/* The ABI of the C API is stable within a minor version; Tarn relies on details beyond it that were checked with this one. */
+/* The ABI of the C API is stable within a minor version; Tarn relies on details beyond it that were checked with this
+ * one. */
 static const char version_wanted[] = "v1.5.";
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -40,11 +41,13 @@ static const char *choose_path(tarn_cx *cx) {
 static tarn_code resolve(tarn_cx *cx, const char *path, void *library, tarn_duckdb *out) {
     const char *missing = NULL;
 /* POSIX lets a data pointer from dlsym be stored into a function pointer through its address. */
-#define F(name) \
+#define F(name)                                                                                                        \
     if (!(*(void **)&out->name = dlsym(library, "duckdb_" #name)) && !missing) missing = "duckdb_" #name;
     TARN_DUCKDB_FUNCTIONS(F)
 #undef F
-    if (missing) return tarn_fail(cx, TARN_UNSUPPORTED, "%s has no function %s; set duckdb.library to a libduckdb 1.5.x", path, missing);
+    if (missing)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "%s has no function %s; set duckdb.library to a libduckdb 1.5.x", path,
+                         missing);
     return TARN_OK;
 }
 
@@ -52,7 +55,8 @@ static tarn_code load(tarn_cx *cx) {
     const char *path = choose_path(cx);
     tarn_auto(void *, close_library) library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library)
-        return tarn_fail(cx, TARN_NOTFOUND, "cannot load DuckDB: %s; set duckdb.library to the path of libduckdb.so 1.5.x", dlerror());
+        return tarn_fail(cx, TARN_NOTFOUND,
+                         "cannot load DuckDB: %s; set duckdb.library to the path of libduckdb.so 1.5.x", dlerror());
     const char *(*version)(void) = NULL;
     *(void **)&version = dlsym(library, "duckdb_library_version");
     const char *is = version ? version() : "no version";

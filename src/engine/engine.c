@@ -4,10 +4,12 @@
 #include "engine/internal.h"
 
 /* The optimizers that would hide filters from json_serialize_plan or make it fail (duckdb.md, "The chain"). */
-static const char plan_settings[] =
-    "SET disabled_optimizers='statistics_propagation,late_materialization,build_side_probe_side,unused_columns,column_lifetime,"
-    "top_n_window_elimination,compressed_materialization,join_filter_pushdown,common_subexpressions,common_subplan,materialized_cte,"
-    "top_n,duplicate_groups,window_self_join'";
+static const char plan_settings[] = "SET "
+                                    "disabled_optimizers='statistics_propagation,late_materialization,build_side_probe_"
+                                    "side,unused_columns,column_lifetime,"
+                                    "top_n_window_elimination,compressed_materialization,join_filter_pushdown,common_"
+                                    "subexpressions,common_subplan,materialized_cte,"
+                                    "top_n,duplicate_groups,window_self_join'";
 
 static const char default_timezone[] = "UTC";
 
@@ -53,14 +55,16 @@ void tarn_engine_free(tarn_engine *engine) {
 
 bool tarn_engine_loaded(const tarn_engine *engine) { return atomic_load(&engine->api) != NULL; }
 
-static tarn_code set_option(tarn_cx *cx, const tarn_duckdb *api, duckdb_config config, const char *name, const char *value) {
+static tarn_code set_option(tarn_cx *cx, const tarn_duckdb *api, duckdb_config config, const char *name,
+                            const char *value) {
     if (api->set_config(config, name, value) == DuckDBSuccess) return TARN_OK;
     return tarn_fail(cx, TARN_INTERNAL, "DuckDB refuses the setting %s = '%s'", name, value);
 }
 
 static tarn_code set_options(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, duckdb_config config) {
     const tarn_duckdb *api = engine->api;
-    int64_t memory = tarn_conf_int(cx->conf, TARN_MEMORY_LIMIT), threads = db == TARN_DB_PLAN ? 1 : tarn_conf_int(cx->conf, TARN_THREADS);
+    int64_t memory = tarn_conf_int(cx->conf, TARN_MEMORY_LIMIT),
+            threads = db == TARN_DB_PLAN ? 1 : tarn_conf_int(cx->conf, TARN_THREADS);
     /* What is linked in (parquet, json, icu) is all there is: nothing is fetched behind the user's back. */
     TRY(set_option(cx, api, config, "autoinstall_known_extensions", "false"));
     TRY(set_option(cx, api, config, "autoload_known_extensions", "false"));
@@ -74,7 +78,8 @@ static tarn_code set_options(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db
 
 static tarn_code prepare_database(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, duckdb_database database) {
     tarn_conn conn = {.engine = engine, .api = engine->api, .db = db, .opened = -1};
-    if (conn.api->connect(database, &conn.handle) != DuckDBSuccess) return tarn_fail(cx, TARN_INTERNAL, "cannot connect to DuckDB");
+    if (conn.api->connect(database, &conn.handle) != DuckDBSuccess)
+        return tarn_fail(cx, TARN_INTERNAL, "cannot connect to DuckDB");
     tarn_code code = tarn_conn_run(cx, &conn, tarn_printf(cx, "SET GLOBAL TimeZone='%s'", default_timezone));
     if (code == TARN_OK && db == TARN_DB_PLAN) code = tarn_conn_run(cx, &conn, plan_settings);
     if (code == TARN_OK) code = tarn_live_register(cx, engine, conn.handle);
@@ -93,7 +98,8 @@ static tarn_code open_database(tarn_cx *cx, tarn_engine *engine, tarn_engine_db 
     duckdb_config config;
     duckdb_database database = NULL;
     char *message = NULL;
-    if (api->create_config(&config) != DuckDBSuccess) return tarn_fail(cx, TARN_NOMEM, "cannot make a configuration for DuckDB");
+    if (api->create_config(&config) != DuckDBSuccess)
+        return tarn_fail(cx, TARN_NOMEM, "cannot make a configuration for DuckDB");
     tarn_code code = set_options(cx, engine, db, config);
     if (code == TARN_OK && api->open_ext(":memory:", &database, config, &message) != DuckDBSuccess) {
         code = tarn_prefix(cx, tarn_duckdb_fail(cx, NULL, message, 0), "cannot start DuckDB");
@@ -139,7 +145,12 @@ static tarn_conn *new_conn(tarn_engine *engine, tarn_engine_db db) {
     tarn_conn *conn = calloc(1, sizeof *conn);
     char *timezone = strdup(default_timezone);
     if (!conn || !timezone) abort();
-    *conn = (tarn_conn){.engine = engine, .api = engine->api, .db = db, .opened = engine->opened[db], .timezone = timezone, .error_at = -1};
+    *conn = (tarn_conn){.engine = engine,
+                        .api = engine->api,
+                        .db = db,
+                        .opened = engine->opened[db],
+                        .timezone = timezone,
+                        .error_at = -1};
     atomic_fetch_add(&engine->refs, 1);
     return conn;
 }
@@ -169,8 +180,10 @@ tarn_code tarn_engine_conn(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, 
     pthread_mutex_unlock(&engine->lock);
     if (code == TARN_OK && fresh) code = prepare_conn(cx, conn);
     if (code == TARN_OK) code = set_timezone(cx, conn);
-    if (code == TARN_OK) *out = conn;
-    else if (conn) free_conn(conn);
+    if (code == TARN_OK)
+        *out = conn;
+    else if (conn)
+        free_conn(conn);
     return code;
 }
 
@@ -180,7 +193,8 @@ void tarn_conn_close(tarn_conn *conn) {
     tarn_engine *engine = conn->engine;
     bool keep = false;
     pthread_mutex_lock(&engine->lock);
-    bool good = !conn->used && conn->opened == engine->opened[conn->db] && atomic_load(&engine->broken[conn->db]) != conn->opened;
+    bool good = !conn->used && conn->opened == engine->opened[conn->db] &&
+                atomic_load(&engine->broken[conn->db]) != conn->opened;
     if (good && conn->db == TARN_DB_EXECUTE && engine->n_idle < TARN_IDLE_CONNS) {
         conn->error_at = -1;
         engine->idle[engine->n_idle++] = conn;

@@ -4,18 +4,26 @@
 #include "codec/json_tree.h"
 #include "engine/internal.h"
 
-/* By the names of duckdb's exception types; what is not here is INVALID: the statement asked for something that cannot be. */
+/* By the names of duckdb's exception types; what is not here is INVALID: the statement asked for something that cannot
+ * be. */
 static const struct {
     const char *type;
     tarn_code code;
 } types[] = {
-    {"Constraint", TARN_CONSTRAINT},       {"IO", TARN_IO},
-    {"HTTP", TARN_IO},                     {"Network", TARN_IO},
-    {"INTERRUPT", TARN_CANCELLED},         {"INTERNAL", TARN_INTERNAL},
-    {"FATAL", TARN_INTERNAL},              {"Out of Memory", TARN_LIMIT},
-    {"Not implemented", TARN_UNSUPPORTED}, {"Permission", TARN_DENIED},
-    {"Missing Extension", TARN_UNSUPPORTED}, {"Extension Autoloading", TARN_UNSUPPORTED},
-    {"NullPointer", TARN_INTERNAL},        {"Serialization", TARN_UNSUPPORTED},
+    {"Constraint", TARN_CONSTRAINT},
+    {"IO", TARN_IO},
+    {"HTTP", TARN_IO},
+    {"Network", TARN_IO},
+    {"INTERRUPT", TARN_CANCELLED},
+    {"INTERNAL", TARN_INTERNAL},
+    {"FATAL", TARN_INTERNAL},
+    {"Out of Memory", TARN_LIMIT},
+    {"Not implemented", TARN_UNSUPPORTED},
+    {"Permission", TARN_DENIED},
+    {"Missing Extension", TARN_UNSUPPORTED},
+    {"Extension Autoloading", TARN_UNSUPPORTED},
+    {"NullPointer", TARN_INTERNAL},
+    {"Serialization", TARN_UNSUPPORTED},
 };
 
 /* What the message adds to the type, for errors of reading files. */
@@ -23,13 +31,20 @@ static const struct {
     const char *text;
     tarn_code code;
 } phrases[] = {
-    {"No files found that match", TARN_NOTFOUND}, {"No such file or directory", TARN_NOTFOUND},
-    {"Permission denied", TARN_DENIED},           {"No magic bytes found", TARN_CORRUPT},
-    {"too small to be a Parquet", TARN_CORRUPT},  {"Footer length", TARN_CORRUPT},
-    {"footer length", TARN_CORRUPT},              {"TProtocolException", TARN_CORRUPT},
-    {"ecompression fail", TARN_CORRUPT},          {"corrupt", TARN_CORRUPT},
-    {"Corrupt", TARN_CORRUPT},                    {"Out of buffer", TARN_CORRUPT},
-    {"Failed to read Parquet", TARN_CORRUPT},     {"Failed to read file", TARN_CORRUPT},
+    {"No files found that match", TARN_NOTFOUND},
+    {"No such file or directory", TARN_NOTFOUND},
+    {"Permission denied", TARN_DENIED},
+    {"No magic bytes found", TARN_CORRUPT},
+    {"too small to be a Parquet", TARN_CORRUPT},
+    {"Footer length", TARN_CORRUPT},
+    {"footer length", TARN_CORRUPT},
+    {"TProtocolException", TARN_CORRUPT},
+    {"ecompression fail", TARN_CORRUPT},
+    {"corrupt", TARN_CORRUPT},
+    {"Corrupt", TARN_CORRUPT},
+    {"Out of buffer", TARN_CORRUPT},
+    {"Failed to read Parquet", TARN_CORRUPT},
+    {"Failed to read file", TARN_CORRUPT},
 };
 
 static bool mentions(tarn_str s, const char *phrase) { return memmem(s.p, s.n, phrase, strlen(phrase)) != NULL; }
@@ -53,7 +68,8 @@ static tarn_code catalog_code(const tarn_json_value *json, tarn_code code) {
     return tarn_str_is(subtype, "MISSING_ENTRY") && relation ? TARN_NOTFOUND : code;
 }
 
-/* "Binder Error: text" to its two parts; texts from outside errors_as_json (older results, nested errors) have this form. */
+/* "Binder Error: text" to its two parts; texts from outside errors_as_json (older results, nested errors) have this
+ * form. */
 static tarn_str split_type(tarn_str *message) {
     const char *mark = memmem(message->p, message->n, " Error: ", 8);
     if (!mark || mark - message->p > 30) return (tarn_str){0};
@@ -103,8 +119,10 @@ tarn_code tarn_duckdb_fail(tarn_cx *cx, tarn_conn *conn, const char *message, si
         type = tarn_json_as_str(tarn_json_get(json, "exception_type"));
         text = tarn_json_as_str(tarn_json_get(json, "exception_message"));
         tarn_str position = tarn_json_as_str(tarn_json_get(json, "position"));
-        if (!tarn_parse_i64(position, &at) || at < (int64_t)skip) at = -1;
-        else at -= (int64_t)skip;
+        if (!tarn_parse_i64(position, &at) || at < (int64_t)skip)
+            at = -1;
+        else
+            at -= (int64_t)skip;
     } else {
         type = split_type(&text);
     }

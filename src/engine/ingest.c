@@ -1,4 +1,5 @@
-/* ingest.c: an Arrow stream into a temp table, through a table function that hands its batches to DuckDB without copying them. */
+/* ingest.c: an Arrow stream into a temp table, through a table function that hands its batches to DuckDB without
+ * copying them. */
 #include <stdlib.h>
 
 #include "engine/internal.h"
@@ -16,7 +17,7 @@ typedef struct feed {
     duckdb_arrow_converted_schema types;
     struct shared_batch *batch; /* NULL: fetch the next */
     int64_t at;
-    tarn_code failed;  /* of a callback, with its error: DuckDB's own says less */
+    tarn_code failed; /* of a callback, with its error: DuckDB's own says less */
     tarn_error error;
 } feed;
 
@@ -90,14 +91,20 @@ static bool make_slice(shared_batch *batch, int64_t at, int64_t rows, struct Arr
     }
     atomic_fetch_add(&batch->refs, 1);
     *s = (slice){.batch = batch, .children = children, .pointers = pointers};
-    *out = (struct ArrowArray){.length = rows, .n_buffers = 1, .buffers = s->buffers, .n_children = (int64_t)n,
-                               .children = pointers, .release = release_slice, .private_data = s};
+    *out = (struct ArrowArray){.length = rows,
+                               .n_buffers = 1,
+                               .buffers = s->buffers,
+                               .n_children = (int64_t)n,
+                               .children = pointers,
+                               .release = release_slice,
+                               .private_data = s};
     return true;
 }
 
 static tarn_code fail_stream(tarn_cx *cx, struct ArrowArrayStream *stream, const char *what, int code) {
     const char *text = stream->get_last_error(stream);
-    return tarn_fail(cx, TARN_INVALID, "the rows handed in cannot be read (%s): %s", what, text && *text ? text : tarn_errno_text(cx, code));
+    return tarn_fail(cx, TARN_INVALID, "the rows handed in cannot be read (%s): %s", what,
+                     text && *text ? text : tarn_errno_text(cx, code));
 }
 
 static tarn_code next_batch(feed *f) {
@@ -132,7 +139,8 @@ static tarn_code next_chunk(feed *f, duckdb_data_chunk *out) {
     if (rows > SLICE_ROWS) rows = SLICE_ROWS;
     struct ArrowArray part;
     if (!make_slice(f->batch, f->at, rows, &part)) return tarn_fail(&f->cx, TARN_NOMEM, "no memory for a batch");
-    tarn_code code = tarn_duckdb_check(&f->cx, f->conn, f->conn->api->data_chunk_from_arrow(f->conn->handle, &part, f->types, out));
+    tarn_code code =
+        tarn_duckdb_check(&f->cx, f->conn, f->conn->api->data_chunk_from_arrow(f->conn->handle, &part, f->types, out));
     if (part.release) part.release(&part);
     if (code == TARN_OK) f->at += rows;
     return code;
@@ -244,7 +252,8 @@ static void remove_feed(tarn_feeds *feeds, feed *f) {
 static tarn_code check_schema(tarn_cx *cx, const struct ArrowSchema *schema, int depth) {
     if (depth > 64) return tarn_fail(cx, TARN_LIMIT, "the rows handed in are nested deeper than 64 levels");
     if (depth == 0 && (!schema->format || strcmp(schema->format, "+s") != 0 || schema->n_children < 1))
-        return tarn_fail(cx, TARN_INVALID, "the rows handed in are no table: a struct of at least one column is wanted");
+        return tarn_fail(cx, TARN_INVALID,
+                         "the rows handed in are no table: a struct of at least one column is wanted");
     if (schema->n_children > tarn_conf_int(cx->conf, TARN_LIMIT_COLUMNS))
         return tarn_fail(cx, TARN_LIMIT, "the rows handed in have more than limit.columns columns");
     for (int64_t i = 0; i < schema->n_children; i++) TRY(check_schema(cx, schema->children[i], depth + 1));
@@ -257,10 +266,12 @@ static tarn_code make_table(tarn_cx *cx, feed *f, const char *name) {
     TRY(check_schema(&f->cx, &f->schema, 0));
     TRY(tarn_duckdb_check(&f->cx, conn, conn->api->schema_from_arrow(conn->handle, &f->schema, &f->types)));
     const char *table = tarn_sql_name(cx->arena, tarn_printf(cx, "%s$rows", name));
-    TRY(tarn_conn_run(&f->cx, conn, tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS SELECT * FROM tarn_feed(%llu::UBIGINT)", table,
-                                                (unsigned long long)f->id)));
-    return tarn_conn_run(&f->cx, conn, tarn_printf(cx, "CREATE OR REPLACE TEMP VIEW %s AS FROM temp.%s",
-                                                   tarn_sql_name(cx->arena, name), table));
+    TRY(tarn_conn_run(&f->cx, conn,
+                      tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS SELECT * FROM tarn_feed(%llu::UBIGINT)",
+                                  table, (unsigned long long)f->id)));
+    return tarn_conn_run(
+        &f->cx, conn,
+        tarn_printf(cx, "CREATE OR REPLACE TEMP VIEW %s AS FROM temp.%s", tarn_sql_name(cx->arena, name), table));
 }
 
 tarn_code tarn_conn_ingest(tarn_cx *cx, tarn_conn *conn, const char *name, struct ArrowArrayStream *stream) {

@@ -19,7 +19,8 @@ struct tarn_engine {
     char *temp_directory;
     _Atomic(const tarn_duckdb *) api; /* NULL until the library is loaded */
     duckdb_database databases[2];
-    atomic_int broken[2]; /* an internal error of DuckDB made the database refuse everything: the next connection opens another */
+    atomic_int broken[2]; /* an internal error of DuckDB made the database refuse everything: the next connection opens
+                             another */
     int opened[2];        /* how many have been opened: a connection of an older one is not kept */
     tarn_conn *idle[TARN_IDLE_CONNS]; /* of X, without temp objects */
     size_t n_idle;
@@ -33,9 +34,9 @@ struct tarn_conn {
     const tarn_duckdb *api;
     duckdb_connection handle;
     tarn_engine_db db;
-    int opened;      /* which of the engine's databases of that kind it is connected to */
-    bool used;       /* has run something that may have left temp objects or settings behind */
-    char *timezone;  /* in force */
+    int opened;     /* which of the engine's databases of that kind it is connected to */
+    bool used;      /* has run something that may have left temp objects or settings behind */
+    char *timezone; /* in force */
     int64_t error_at;
 };
 
@@ -44,7 +45,8 @@ tarn_code tarn_duckdb_fail(tarn_cx *cx, tarn_conn *conn, const char *message, si
 /* The same for an error_data, which is destroyed; OK when it holds no error. */
 TARN_MUST tarn_code tarn_duckdb_check(tarn_cx *cx, tarn_conn *conn, duckdb_error_data error);
 
-/* watch.c: one thread per engine interrupts the connections whose statement is to stop: a blocked call of DuckDB looks at no flag of ours. */
+/* watch.c: one thread per engine interrupts the connections whose statement is to stop: a blocked call of DuckDB looks
+ * at no flag of ours. */
 typedef struct tarn_watch {
     struct tarn_watch *prev, *next;
     tarn_conn *conn;
@@ -62,7 +64,8 @@ void tarn_watch_end(tarn_watch *watch);
 TARN_MUST tarn_code tarn_rows_copy_schema(tarn_cx *cx, tarn_rows *rows, struct ArrowSchema *out);
 
 /* bind.c */
-TARN_MUST tarn_code tarn_bind_all(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement, const tarn_bind *binds, size_t n);
+TARN_MUST tarn_code tarn_bind_all(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement,
+                                  const tarn_bind *binds, size_t n);
 
 /* live.c, zorder.c, ingest.c: their SQL functions, registered with the database of `handle`. */
 tarn_live *tarn_live_new(void);

@@ -1,4 +1,5 @@
-/* live.c: the SQL function tarn_live, which leaves out the deleted rows of a scan, and the registry of scans behind it. */
+/* live.c: the SQL function tarn_live, which leaves out the deleted rows of a scan, and the registry of scans behind it.
+ */
 #include <stdlib.h>
 
 #include "engine/internal.h"
@@ -8,7 +9,8 @@ typedef struct scan {
     tarn_scan_deletes deletes;
 } scan;
 
-/* Sorted by id, as ids only grow. A vector is answered under the read lock, so that a scan cannot go while it is asked. */
+/* Sorted by id, as ids only grow. A vector is answered under the read lock, so that a scan cannot go while it is asked.
+ */
 struct tarn_live {
     pthread_rwlock_t lock;
     scan *scans;
@@ -36,8 +38,10 @@ static scan *find_scan(const tarn_live *live, uint64_t id) {
     size_t low = 0, high = live->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (live->scans[middle].id < id) low = middle + 1;
-        else high = middle;
+        if (live->scans[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < live->n && live->scans[low].id == id ? &live->scans[low] : NULL;
 }
@@ -104,7 +108,8 @@ static bool is_null(const arguments *a, idx_t i) {
     return false;
 }
 
-/* Null arguments are of no row of a file, which is then none that counts. What lies in a vector under a null is not to be looked at. */
+/* Null arguments are of no row of a file, which is then none that counts. What lies in a vector under a null is not to
+ * be looked at. */
 static bool answer(const tarn_live *live, const arguments *a, bool *out) {
     bool nulls = a->valid[0] || a->valid[1] || a->valid[2];
     const scan *at = NULL;
@@ -114,7 +119,9 @@ static bool answer(const tarn_live *live, const arguments *a, bool *out) {
         if (nulls && is_null(a, i)) continue;
         if (!at || at->id != a->scans[i]) at = find_scan(live, a->scans[i]);
         if (!at) return false;
-        while (end < a->n && a->files[end] == a->files[i] && a->scans[end] == a->scans[i] && !(nulls && is_null(a, end))) end++;
+        while (end < a->n && a->files[end] == a->files[i] && a->scans[end] == a->scans[i] &&
+               !(nulls && is_null(a, end)))
+            end++;
         answer_run(&at->deletes, a->files[i], a->rows + i, end - i, out + i);
     }
     return true;
@@ -125,7 +132,11 @@ static void run_live(duckdb_function_info info, duckdb_data_chunk input, duckdb_
     tarn_live *live = api->scalar_function_get_extra_info(info);
     duckdb_vector in[3];
     for (idx_t i = 0; i < 3; i++) in[i] = api->data_chunk_get_vector(input, i);
-    arguments a = {api->vector_get_data(in[0]), api->vector_get_data(in[1]), api->vector_get_data(in[2]), {0}, api->data_chunk_get_size(input)};
+    arguments a = {api->vector_get_data(in[0]),
+                   api->vector_get_data(in[1]),
+                   api->vector_get_data(in[2]),
+                   {0},
+                   api->data_chunk_get_size(input)};
     for (int i = 0; i < 3; i++) a.valid[i] = api->vector_get_validity(in[i]);
     pthread_rwlock_rdlock(&live->lock);
     bool known = answer(live, &a, api->vector_get_data(output));

@@ -13,24 +13,15 @@ struct tarn_rows {
     bool done;
 };
 
-static tarn_code prepare(tarn_cx *cx, tarn_conn *conn, const char *sql, size_t skip, duckdb_prepared_statement *out) {
-    duckdb_prepared_statement statement = NULL;
-    if (conn->api->prepare(conn->handle, sql, &statement) != DuckDBSuccess) {
-        tarn_code code = tarn_duckdb_fail(cx, conn, conn->api->prepare_error(statement), skip);
-        conn->api->destroy_prepare(&statement);
-        return code;
-    }
-    *out = statement;
-    return TARN_OK;
-}
-
 /* Runs what is prepared and bound: to its first rows when it streams, else to its end. */
-static tarn_code execute(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement, bool stream, size_t skip, duckdb_result *out) {
+static tarn_code execute(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement, bool stream, size_t skip,
+                         duckdb_result *out) {
     const tarn_duckdb *api = conn->api;
     duckdb_pending_result pending = NULL;
     duckdb_result result = {0};
     TRY(tarn_check(cx));
-    duckdb_state state = stream ? api->pending_prepared_streaming(statement, &pending) : api->pending_prepared(statement, &pending);
+    duckdb_state state =
+        stream ? api->pending_prepared_streaming(statement, &pending) : api->pending_prepared(statement, &pending);
     if (state != DuckDBSuccess) {
         tarn_code code = tarn_duckdb_fail(cx, conn, api->pending_error(pending), skip);
         api->destroy_pending(&pending);
@@ -54,9 +45,50 @@ static tarn_code run_extracted(tarn_cx *cx, tarn_conn *conn, duckdb_extracted_st
     tarn_code code;
     if (api->prepare_extracted_statement(conn->handle, all, i, &statement) != DuckDBSuccess)
         code = tarn_duckdb_fail(cx, conn, api->prepare_error(statement), 0);
-    else code = execute(cx, conn, statement, false, 0, &result);
+    else
+        code = execute(cx, conn, statement, false, 0, &result);
     if (code == TARN_OK) api->destroy_result(&result);
     api->destroy_prepare(&statement);
+    return code;
+}
+
+/* Nothing but blanks after the first semicolon. */
+static bool is_single(const char *sql) {
+    const char *semicolon = strchr(sql, ';');
+    return !semicolon || semicolon[1 + strspn(semicolon + 1, " \t\r\n;")] == 0;
+}
+
+/* DuckDB makes several statements of one PIVOT without IN: types with the values found, then the query. */
+static tarn_code prepare_last(tarn_cx *cx, tarn_conn *conn, const char *sql, size_t skip,
+                              duckdb_prepared_statement *out) {
+    const tarn_duckdb *api = conn->api;
+    duckdb_extracted_statements all = NULL;
+    duckdb_prepared_statement last = NULL;
+    tarn_code code = TARN_OK;
+    conn->used = true;
+    idx_t n = api->extract_statements(conn->handle, sql, &all);
+    for (idx_t i = 0; code == TARN_OK && i + 1 < n; i++) code = run_extracted(cx, conn, all, i);
+    if (code == TARN_OK &&
+        (n == 0 || api->prepare_extracted_statement(conn->handle, all, n - 1, &last) != DuckDBSuccess))
+        code = tarn_duckdb_fail(cx, conn, n ? api->prepare_error(last) : api->extract_statements_error(all), skip);
+    api->destroy_extracted(&all);
+    if (code == TARN_OK)
+        *out = last;
+    else
+        api->destroy_prepare(&last);
+    return code;
+}
+
+static tarn_code prepare(tarn_cx *cx, tarn_conn *conn, const char *sql, size_t skip, duckdb_prepared_statement *out) {
+    duckdb_prepared_statement statement = NULL;
+    if (conn->api->prepare(conn->handle, sql, &statement) == DuckDBSuccess) {
+        *out = statement;
+        return TARN_OK;
+    }
+    const char *message = conn->api->prepare_error(statement);
+    bool several = message && strstr(message, "Cannot prepare multiple statements") && is_single(sql);
+    tarn_code code = several ? prepare_last(cx, conn, sql, skip, out) : tarn_duckdb_fail(cx, conn, message, skip);
+    conn->api->destroy_prepare(&statement);
     return code;
 }
 
@@ -83,13 +115,16 @@ tarn_code tarn_rows_copy_schema(tarn_cx *cx, tarn_rows *rows, struct ArrowSchema
     idx_t n = api->column_count(&rows->result);
     duckdb_logical_type *types = calloc(n + 1, sizeof *types);
     const char **names = calloc(n + 1, sizeof *names);
-    tarn_code code = types && names ? TARN_OK : tarn_fail(cx, TARN_NOMEM, "no memory for the schema of %llu columns", (unsigned long long)n);
+    tarn_code code = types && names
+                         ? TARN_OK
+                         : tarn_fail(cx, TARN_NOMEM, "no memory for the schema of %llu columns", (unsigned long long)n);
     for (idx_t i = 0; code == TARN_OK && i < n; i++) {
         types[i] = api->column_logical_type(&rows->result, i);
         names[i] = api->column_name(&rows->result, i);
     }
     struct ArrowSchema schema = {0};
-    if (code == TARN_OK) code = tarn_duckdb_check(cx, rows->conn, api->to_arrow_schema(rows->options, types, names, n, &schema));
+    if (code == TARN_OK)
+        code = tarn_duckdb_check(cx, rows->conn, api->to_arrow_schema(rows->options, types, names, n, &schema));
     for (idx_t i = 0; types && i < n; i++)
         if (types[i]) api->destroy_logical_type(&types[i]);
     free(types);
@@ -110,7 +145,8 @@ typedef struct statement {
 static tarn_code bind_statement(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement prepared, const statement *s) {
     if (!s->nulls) return tarn_bind_all(cx, conn, prepared, s->binds, s->n_binds);
     for (idx_t i = 1; i <= conn->api->nparams(prepared); i++)
-        if (conn->api->bind_null(prepared, i) != DuckDBSuccess) return tarn_fail(cx, TARN_INTERNAL, "cannot bind a null");
+        if (conn->api->bind_null(prepared, i) != DuckDBSuccess)
+            return tarn_fail(cx, TARN_INTERNAL, "cannot bind a null");
     return TARN_OK;
 }
 
@@ -139,12 +175,15 @@ static tarn_code open_rows(tarn_cx *cx, tarn_conn *conn, const statement *s, tar
     conn->error_at = -1;
     tarn_watch_begin(cx, conn, &rows->watch);
     tarn_code code = start(cx, rows, s);
-    if (code == TARN_OK) *out = rows;
-    else tarn_rows_close(rows);
+    if (code == TARN_OK)
+        *out = rows;
+    else
+        tarn_rows_close(rows);
     return code;
 }
 
-tarn_code tarn_conn_query(tarn_cx *cx, tarn_conn *conn, const char *sql, const tarn_bind *binds, size_t n_binds, tarn_rows **out) {
+tarn_code tarn_conn_query(tarn_cx *cx, tarn_conn *conn, const char *sql, const tarn_bind *binds, size_t n_binds,
+                          tarn_rows **out) {
     return open_rows(cx, conn, &(statement){.sql = sql, .binds = binds, .n_binds = n_binds}, out);
 }
 
@@ -216,6 +255,19 @@ tarn_code tarn_conn_text(tarn_cx *cx, tarn_conn *conn, const char *sql, char **o
     return TARN_OK;
 }
 
+/* A type no table can hold still describes a query; it is refused when a table is to be made of it. */
+static tarn_code read_type(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out) {
+    tarn_code code = tarn_type_from_duckdb(cx, arena, text, out);
+    if (code != TARN_UNSUPPORTED) return code;
+    tarn_type *type = tarn_type_new(arena, TARN_FOREIGN);
+    type->fields = TARN_NEW(arena, tarn_field);
+    type->fields[0].name = tarn_arena_strndup(arena, text.p, text.n);
+    type->fields[0].comment = tarn_arena_strdup(arena, cx->error.message);
+    tarn_clear_error(cx);
+    *out = type;
+    return TARN_OK;
+}
+
 static tarn_code read_columns(tarn_cx *cx, tarn_rows *rows, tarn_arena *arena, tarn_schema **out) {
     TARN_VEC(tarn_field) fields = {0};
     for (;;) {
@@ -227,9 +279,10 @@ static tarn_code read_columns(tarn_cx *cx, tarn_rows *rows, tarn_arena *arena, t
         for (int64_t i = 0; i < batch.length; i++) {
             tarn_type *type;
             tarn_str name = tarn_column_str(names, i);
-            TRY(tarn_prefix(cx, tarn_type_from_duckdb(cx, arena, tarn_column_str(types, i), &type), "column %.*s", (int)name.n, name.p));
-            *TARN_PUSH(arena, &fields) =
-                (tarn_field){.name = tarn_arena_strndup(arena, name.p, name.n), .type = type, .nullable = true, .id = -1};
+            TRY(tarn_prefix(cx, read_type(cx, arena, tarn_column_str(types, i), &type), "column %.*s", (int)name.n,
+                            name.p));
+            *TARN_PUSH(arena, &fields) = (tarn_field){
+                .name = tarn_arena_strndup(arena, name.p, name.n), .type = type, .nullable = true, .id = -1};
         }
     }
     tarn_schema *schema = tarn_type_new(arena, TARN_STRUCT);
@@ -242,6 +295,8 @@ static tarn_code read_columns(tarn_cx *cx, tarn_rows *rows, tarn_arena *arena, t
 tarn_code tarn_conn_describe(tarn_cx *cx, tarn_conn *conn, const char *sql, tarn_arena *arena, tarn_schema **out) {
     static const char verb[] = "DESCRIBE ";
     tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
-    TRY(open_rows(cx, conn, &(statement){.sql = tarn_printf(cx, "%s%s", verb, sql), .skip = sizeof verb - 1, .nulls = true}, &rows));
+    TRY(open_rows(cx, conn,
+                  &(statement){.sql = tarn_printf(cx, "%s%s", verb, sql), .skip = sizeof verb - 1, .nulls = true},
+                  &rows));
     return read_columns(cx, rows, arena, out);
 }

@@ -93,20 +93,24 @@ static void test_text(void **state) {
     assert_null(text(f, "SELECT 1 WHERE false"));
     assert_string_equal(text(f, "SELECT [1,2]::VARCHAR"), "[1, 2]");
     assert_string_equal(text(f, "SELECT current_setting('TimeZone')"), "UTC");
-    assert_string_equal(text(f, "SELECT string_agg(extension_name, ',' ORDER BY 1) FROM duckdb_extensions() WHERE loaded "
-                                "AND extension_name IN ('icu','json','parquet')"), "icu,json,parquet");
+    assert_string_equal(text(f,
+                             "SELECT string_agg(extension_name, ',' ORDER BY 1) FROM duckdb_extensions() WHERE loaded "
+                             "AND extension_name IN ('icu','json','parquet')"),
+                        "icu,json,parquet");
 }
 
 static void test_types(void **state) {
     fixture *f = *state;
     tarn_rows *rows;
-    ok(f, tarn_conn_query(&f->cx, f->conn,
-                          "SELECT true b, -5::TINYINT i1, 65535::USMALLINT u2, 9007199254740993 i8, 1.5::FLOAT f4, 2.25::DOUBLE f8, "
-                          "DATE '1970-01-02' d, TIMESTAMPTZ '1970-01-01 00:00:01+00' tz, 'naïve \"q\"' s, '\\x01\\xFF'::BLOB z, "
-                          "[1,NULL,3] l, {'a': 1, 'b': 'x'} st, MAP{'k': 7} m, 'lo'::ENUM('hi','lo') e, NULL n, "
-                          "'00112233-4455-6677-8899-aabbccddeeff'::UUID u, 12.50::DECIMAL(9,2) \"dec\", "
-                              "170141183460469231731687303715884105727::HUGEINT h",
-                          NULL, 0, &rows));
+    ok(f,
+       tarn_conn_query(
+           &f->cx, f->conn,
+           "SELECT true b, -5::TINYINT i1, 65535::USMALLINT u2, 9007199254740993 i8, 1.5::FLOAT f4, 2.25::DOUBLE f8, "
+           "DATE '1970-01-02' d, TIMESTAMPTZ '1970-01-01 00:00:01+00' tz, 'naïve \"q\"' s, '\\x01\\xFF'::BLOB z, "
+           "[1,NULL,3] l, {'a': 1, 'b': 'x'} st, MAP{'k': 7} m, 'lo'::ENUM('hi','lo') e, NULL n, "
+           "'00112233-4455-6677-8899-aabbccddeeff'::UUID u, 12.50::DECIMAL(9,2) \"dec\", "
+           "170141183460469231731687303715884105727::HUGEINT h",
+           NULL, 0, &rows));
     struct ArrowArray batch;
     ok(f, tarn_rows_next(&f->cx, rows, &batch));
     assert_int_equal(batch.length, 1);
@@ -167,18 +171,23 @@ static void test_bind_kinds(void **state) {
     check_bind(f, (tarn_value){.kind = TARN_DECIMAL, .scale = 2, .dec = -1234}, "DECIMAL(4,2) -12.34");
     check_bind(f, (tarn_value){.kind = TARN_DECIMAL, .scale = 5, .dec = 7}, "DECIMAL(6,5) 0.00007");
     __int128 huge = (__int128)1000000000000000000 * 1000000000000000000 * 10;
-    check_bind(f, (tarn_value){.kind = TARN_DECIMAL, .scale = 0, .dec = -huge}, "DECIMAL(38,0) -10000000000000000000000000000000000000");
+    check_bind(f, (tarn_value){.kind = TARN_DECIMAL, .scale = 0, .dec = -huge},
+               "DECIMAL(38,0) -10000000000000000000000000000000000000");
     check_bind(f, (tarn_value){.kind = TARN_DATE, .i = -1}, "DATE 1969-12-31");
     check_bind(f, (tarn_value){.kind = TARN_TIME, .i = 1500000}, "TIME 00:00:01.5");
-    check_bind(f, (tarn_value){.kind = TARN_TIMESTAMP, .i = 1}, "TIMESTAMP WITH TIME ZONE 1970-01-01 00:00:00.000001+00");
-    check_bind(f, (tarn_value){.kind = TARN_TIMESTAMP_NS, .i = -1}, "TIMESTAMP WITH TIME ZONE 1969-12-31 23:59:59.999999+00");
+    check_bind(f, (tarn_value){.kind = TARN_TIMESTAMP, .i = 1},
+               "TIMESTAMP WITH TIME ZONE 1970-01-01 00:00:00.000001+00");
+    check_bind(f, (tarn_value){.kind = TARN_TIMESTAMP_NS, .i = -1},
+               "TIMESTAMP WITH TIME ZONE 1969-12-31 23:59:59.999999+00");
     check_bind(f, (tarn_value){.kind = TARN_TIMESTAMP_NTZ, .i = 0}, "TIMESTAMP 1970-01-01 00:00:00");
     check_bind(f, (tarn_value){.kind = TARN_TIMESTAMP_NTZ_NS, .i = 7}, "TIMESTAMP_NS 1970-01-01 00:00:00.000000007");
     check_bind(f, text_value("x'; DROP"), "VARCHAR x'; DROP");
     check_bind(f, text_value(""), "VARCHAR ");
     check_bind(f, (tarn_value){.kind = TARN_BINARY, .s = {"a\0b", 3}}, "BLOB a\\x00b");
-    check_bind(f, (tarn_value){.kind = TARN_UUID, .s = {"\x80\x11\x22\x33\x44\x55\x66\x77\x08\x99\xaa\xbb\xcc\xdd\xee\xff", 16}},
-               "UUID 80112233-4455-6677-0899-aabbccddeeff");
+    check_bind(
+        f,
+        (tarn_value){.kind = TARN_UUID, .s = {"\x80\x11\x22\x33\x44\x55\x66\x77\x08\x99\xaa\xbb\xcc\xdd\xee\xff", 16}},
+        "UUID 80112233-4455-6677-0899-aabbccddeeff");
 }
 
 static void test_bind_wrong(void **state) {
@@ -188,7 +197,8 @@ static void test_bind_wrong(void **state) {
     ok(f, tarn_conn_query(&f->cx, f->conn, "SELECT $a * 10 + $b AS x", named, 2, &rows));
     struct ArrowArray batch;
     ok(f, tarn_rows_next(&f->cx, rows, &batch));
-    assert_int_equal(tarn_column_int(tarn_column_child((tarn_column){.schema = tarn_rows_schema(rows), .array = &batch}, 0), 0), 12);
+    assert_int_equal(
+        tarn_column_int(tarn_column_child((tarn_column){.schema = tarn_rows_schema(rows), .array = &batch}, 0), 0), 12);
     batch.release(&batch);
     tarn_rows_close(rows);
     rows = NULL;
@@ -210,7 +220,8 @@ static void check_error(fixture *f, const char *sql, tarn_code code, int64_t at,
         if (is == TARN_OK && !batch.release) break;
         if (batch.release) batch.release(&batch);
     }
-    if (is != code || !strstr(f->cx.error.message, part) || strchr(f->cx.error.message, '\n') || strstr(f->cx.error.message, "LINE 1"))
+    if (is != code || !strstr(f->cx.error.message, part) || strchr(f->cx.error.message, '\n') ||
+        strstr(f->cx.error.message, "LINE 1"))
         fail_msg("%s: %s: %s", sql, tarn_code_name(is), f->cx.error.message);
     if (tarn_conn_error_at(f->conn) != at) fail_msg("%s: at %lld", sql, (long long)tarn_conn_error_at(f->conn));
     tarn_rows_close(rows);
@@ -243,8 +254,9 @@ static void test_errors(void **state) {
 static void test_changed(void **state) {
     fixture *f = *state;
     tarn_rows *rows;
-    ok(f, tarn_conn_run(&f->cx, f->conn, "CREATE TEMP TABLE \"a \"\"b\"\" é\" AS SELECT range i FROM range(10); "
-        "DELETE FROM \"a \"\"b\"\" é\" WHERE i = 0;"));
+    ok(f, tarn_conn_run(&f->cx, f->conn,
+                        "CREATE TEMP TABLE \"a \"\"b\"\" é\" AS SELECT range i FROM range(10); "
+                        "DELETE FROM \"a \"\"b\"\" é\" WHERE i = 0;"));
     ok(f, tarn_conn_query(&f->cx, f->conn, "UPDATE \"a \"\"b\"\" é\" SET i = i + 1 WHERE i > 4", NULL, 0, &rows));
     assert_int_equal(tarn_rows_changed(rows), 5);
     tarn_rows_close(rows);
@@ -252,6 +264,23 @@ static void test_changed(void **state) {
     assert_int_equal(tarn_rows_changed(rows), -1);
     assert_int_equal(count_rows(f, rows), 9);
     tarn_rows_close(rows);
+}
+
+static void test_pivot(void **state) {
+    fixture *f = *state;
+    tarn_rows *rows;
+    tarn_schema *schema;
+    static const char pivot[] = "PIVOT cities ON year USING max(n)";
+    ok(f, tarn_conn_run(&f->cx, f->conn,
+                        "CREATE TEMP TABLE cities AS SELECT * FROM (VALUES ('a', 2000, 1), ('a', "
+                        "2010, 2), ('b', 2010, 3)) t(c, year, n)"));
+    ok(f, tarn_conn_query(&f->cx, f->conn, pivot, NULL, 0, &rows));
+    assert_int_equal(tarn_rows_schema(rows)->n_children, 3);
+    assert_string_equal(tarn_rows_schema(rows)->children[2]->name, "2010");
+    assert_int_equal(count_rows(f, rows), 2);
+    tarn_rows_close(rows);
+    ok(f, tarn_conn_describe(&f->cx, f->conn, pivot, f->cx.arena, &schema));
+    assert_int_equal(schema->n_fields, 3);
 }
 
 static void test_two_open(void **state) {
@@ -272,7 +301,8 @@ static void test_two_open(void **state) {
     ok(f, tarn_conn_query(&f->cx, f->conn, "SELECT range FROM range(300000)", NULL, 0, &a));
     assert_string_equal(text(f, "SELECT 1"), "1");
     tarn_code code = TARN_OK;
-    for (bool more = true; more && code == TARN_OK;) { /* a second statement ends the first's rows: an error, never a short result */
+    for (bool more = true;
+         more && code == TARN_OK;) { /* a second statement ends the first's rows: an error, never a short result */
         code = tarn_rows_next(&f->cx, a, &batch);
         more = code == TARN_OK && batch.release;
         if (more) batch.release(&batch);
@@ -325,7 +355,8 @@ static void check_cancel(fixture *f, const char *sql) {
     pthread_create(&thread, NULL, cancel_later, f);
     int64_t start = tarn_monotonic_us();
     tarn_code code = tarn_conn_query(&f->cx, f->conn, sql, NULL, 0, &rows);
-    while (code == TARN_OK && (code = tarn_rows_next(&f->cx, rows, &batch)) == TARN_OK && batch.release) batch.release(&batch);
+    while (code == TARN_OK && (code = tarn_rows_next(&f->cx, rows, &batch)) == TARN_OK && batch.release)
+        batch.release(&batch);
     assert_true(tarn_monotonic_us() - start < 3000000);
     assert_int_equal(code, TARN_CANCELLED);
     pthread_join(thread, NULL);
@@ -339,7 +370,7 @@ static void test_cancel(void **state) {
     check_cancel(f, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b");
     /* its first rows come at once, then none for ever: nothing of ours runs between two batches */
     check_cancel(f, "SELECT a.range FROM range(10000000) a, range(1000000) b WHERE (a.range * b.range + a.range) % "
-        "1000000007 = 0 AND a.range < 3000");
+                    "1000000007 = 0 AND a.range < 3000");
 }
 
 static void *interrupt_later(void *state) {
@@ -363,8 +394,11 @@ static void test_deadline(void **state) {
     fixture *f = *state;
     tarn_rows *rows = NULL;
     f->cx.deadline_us = tarn_monotonic_us() + 100000;
-    assert_int_equal(tarn_conn_query(&f->cx, f->conn, "SELECT sum(a.range * b.range) FROM range(1000000) a, "
-        "range(1000000) b", NULL, 0, &rows), TARN_TIMEOUT);
+    assert_int_equal(tarn_conn_query(&f->cx, f->conn,
+                                     "SELECT sum(a.range * b.range) FROM range(1000000) a, "
+                                     "range(1000000) b",
+                                     NULL, 0, &rows),
+                     TARN_TIMEOUT);
     assert_int_equal(tarn_conn_run(&f->cx, f->conn, "SELECT 1"), TARN_TIMEOUT);
     f->cx.deadline_us = 0;
     assert_string_equal(text(f, "SELECT 7"), "7");
@@ -384,13 +418,16 @@ static void test_memory(void **state) {
     ok(f, tarn_engine_conn(&f->cx, engine, TARN_DB_EXECUTE, &conn));
     assert_int_not_equal(stat(tarn_printf(&f->cx, "%s/tmp", dir), &st), 0);
     /* a sort spills */
-    ok(f, tarn_conn_query(&f->cx, conn, "SELECT sum(r) FROM (SELECT hash(range) r, repeat('x', 40) || range s FROM "
-        "range(3000000) ORDER BY r, s LIMIT 2900000)", NULL, 0, &rows));
+    ok(f, tarn_conn_query(&f->cx, conn,
+                          "SELECT sum(r) FROM (SELECT hash(range) r, repeat('x', 40) || range s FROM "
+                          "range(3000000) ORDER BY r, s LIMIT 2900000)",
+                          NULL, 0, &rows));
     assert_int_equal(count_rows(f, rows), 1);
     tarn_rows_close(rows);
     rows = NULL;
     /* one value cannot */
-    tarn_code code = tarn_conn_query(&f->cx, conn, "SELECT length(string_agg(repeat('x', 1000), '')) FROM range(1000000)", NULL, 0, &rows);
+    tarn_code code = tarn_conn_query(
+        &f->cx, conn, "SELECT length(string_agg(repeat('x', 1000), '')) FROM range(1000000)", NULL, 0, &rows);
     if (code != TARN_LIMIT) fail_msg("%s: %s", tarn_code_name(code), f->cx.error.message);
     assert_non_null(strstr(f->cx.error.message, "memory_limit"));
     tarn_conn_close(conn);
@@ -402,8 +439,10 @@ static void test_memory(void **state) {
 static void test_describe(void **state) {
     fixture *f = *state;
     tarn_schema *schema;
-    ok(f, tarn_conn_describe(&f->cx, f->conn, "SELECT 1 AS \"a b\", [DATE '2020-01-01'] AS l, $1 AS p, {'x': "
-        "1.5::DECIMAL(9,2)} AS st, now() AS ts", f->cx.arena, &schema));
+    ok(f, tarn_conn_describe(&f->cx, f->conn,
+                             "SELECT 1 AS \"a b\", [DATE '2020-01-01'] AS l, $1 AS p, {'x': "
+                             "1.5::DECIMAL(9,2)} AS st, now() AS ts",
+                             f->cx.arena, &schema));
     assert_int_equal(schema->n_fields, 5);
     assert_string_equal(schema->fields[0].name, "a b");
     assert_int_equal(schema->fields[0].type->kind, TARN_INT32);
@@ -414,9 +453,11 @@ static void test_describe(void **state) {
     assert_int_equal(schema->n_fields, 2);
     ok(f, tarn_conn_describe(&f->cx, f->conn, "-- c\nWITH q AS (SELECT 1::BIGINT i) FROM q", f->cx.arena, &schema));
     assert_int_equal(schema->fields[0].type->kind, TARN_INT64);
-    assert_int_equal(tarn_conn_describe(&f->cx, f->conn, "SELECT nope FROM range(3)", f->cx.arena, &schema), TARN_INVALID);
+    assert_int_equal(tarn_conn_describe(&f->cx, f->conn, "SELECT nope FROM range(3)", f->cx.arena, &schema),
+                     TARN_INVALID);
     assert_int_equal(tarn_conn_error_at(f->conn), 7);
-    assert_int_equal(tarn_conn_describe(&f->cx, f->conn, "SELECT 1::UBIGINT AS big", f->cx.arena, &schema), TARN_UNSUPPORTED);
+    assert_int_equal(tarn_conn_describe(&f->cx, f->conn, "SELECT 1::UBIGINT AS big", f->cx.arena, &schema),
+                     TARN_UNSUPPORTED);
     assert_non_null(strstr(f->cx.error.message, "big"));
 }
 
@@ -428,8 +469,10 @@ static void test_stream(void **state) {
     struct ArrowSchema schema;
     struct ArrowArray batch;
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &conn));
-    ok(f, tarn_conn_query(&f->cx, conn, "SELECT range AS i, CASE WHEN range = 2000000 THEN error('late') END AS e "
-        "FROM range(3000000)", NULL, 0, &rows));
+    ok(f, tarn_conn_query(&f->cx, conn,
+                          "SELECT range AS i, CASE WHEN range = 2000000 THEN error('late') END AS e "
+                          "FROM range(3000000)",
+                          NULL, 0, &rows));
     ok(f, tarn_rows_stream(&f->cx, rows, conn, &stream));
     assert_int_equal(stream.get_schema(&stream, &schema), 0);
     assert_int_equal(schema.n_children, 2);
@@ -455,8 +498,11 @@ static void test_internal_error(void **state) {
     tarn_bind bind = {.value = text_value("x")};
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &idle));
     tarn_conn_close(idle);
-    assert_int_equal(tarn_conn_query(&f->cx, f->conn, "SELECT typeof($1) || ' ' || coalesce($1::VARCHAR, 'null') AS "
-        "x", &bind, 1, &rows), TARN_INTERNAL);
+    assert_int_equal(tarn_conn_query(&f->cx, f->conn,
+                                     "SELECT typeof($1) || ' ' || coalesce($1::VARCHAR, 'null') AS "
+                                     "x",
+                                     &bind, 1, &rows),
+                     TARN_INTERNAL);
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &conn));
     ok(f, tarn_conn_text(&f->cx, conn, "SELECT 7 WHERE tarn_z(1) IS NOT NULL", &seven));
     assert_string_equal(seven, "7");
@@ -469,8 +515,10 @@ static void test_plan_database(void **state) {
     char *json;
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_PLAN, &plan));
     ok(f, tarn_conn_run(&f->cx, plan, "CREATE TEMP TABLE r0 (day DATE, k BIGINT)"));
-    ok(f, tarn_conn_text(&f->cx, plan, "SELECT json_serialize_plan('SELECT k FROM temp.r0 WHERE day = DATE "
-        "''2026-01-01'' AND tarn_z(k::UBIGINT) IS NOT NULL', optimize:=true)", &json));
+    ok(f, tarn_conn_text(&f->cx, plan,
+                         "SELECT json_serialize_plan('SELECT k FROM temp.r0 WHERE day = DATE "
+                         "''2026-01-01'' AND tarn_z(k::UBIGINT) IS NOT NULL', optimize:=true)",
+                         &json));
     assert_non_null(strstr(json, "CONSTANT_COMPARISON"));
     ok(f, tarn_conn_text(&f->cx, plan, "SELECT current_setting('threads')", &json));
     assert_string_equal(json, "1");
@@ -480,9 +528,24 @@ static void test_plan_database(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        cmocka_unit_test(test_library), T(test_text), T(test_types), T(test_bind_kinds), T(test_bind_wrong), T(test_errors),
-        T(test_changed), T(test_two_open), T(test_pool), T(test_cancel), T(test_interrupt), T(test_deadline), T(test_memory), T(test_describe),
-        T(test_stream), T(test_internal_error), T(test_plan_database),
+        cmocka_unit_test(test_library),
+        T(test_text),
+        T(test_types),
+        T(test_bind_kinds),
+        T(test_bind_wrong),
+        T(test_errors),
+        T(test_changed),
+        T(test_pivot),
+        T(test_two_open),
+        T(test_pool),
+        T(test_cancel),
+        T(test_interrupt),
+        T(test_deadline),
+        T(test_memory),
+        T(test_describe),
+        T(test_stream),
+        T(test_internal_error),
+        T(test_plan_database),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,8 @@ static void *watch_loop(void *state) {
             wait_tick(watcher);
             continue;
         }
-        wait_tick(watcher); /* short statements follow each other closely: waking the thread for each would cost more than a tick */
+        wait_tick(watcher); /* short statements follow each other closely: waking the thread for each would cost more
+                               than a tick */
         watcher->asleep = !watcher->first;
         while (watcher->asleep && !watcher->stop) pthread_cond_wait(&watcher->wake, &watcher->lock);
     }
@@ -75,7 +76,8 @@ void tarn_watcher_free(tarn_watcher *watcher) {
     free(watcher);
 }
 
-/* The host's signals are not for this thread. Where no thread can be had, statements still stop between their batches. */
+/* The host's signals are not for this thread. Where no thread can be had, statements still stop between their batches.
+ */
 static bool start_thread(tarn_watcher *watcher) {
     sigset_t all, before;
     pthread_attr_t attributes;
@@ -109,8 +111,10 @@ void tarn_watch_end(tarn_watch *watch) {
     if (!watch->conn) return;
     tarn_watcher *watcher = watch->conn->engine->watcher;
     pthread_mutex_lock(&watcher->lock);
-    if (watch->prev) watch->prev->next = watch->next;
-    else watcher->first = watch->next;
+    if (watch->prev)
+        watch->prev->next = watch->next;
+    else
+        watcher->first = watch->next;
     if (watch->next) watch->next->prev = watch->prev;
     pthread_mutex_unlock(&watcher->lock);
     watch->conn = NULL;

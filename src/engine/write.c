@@ -9,7 +9,8 @@
 #include "base/crypto.h"
 #include "engine/internal.h"
 
-/* FILE_SIZE_BYTES is also what makes COPY choose names in a folder: without a limit it is given one that nothing reaches. */
+/* FILE_SIZE_BYTES is also what makes COPY choose names in a folder: without a limit it is given one that nothing
+ * reaches. */
 static const int64_t no_limit = INT64_C(1) << 50;
 
 enum { SQL_MAX = 64 << 20 };
@@ -73,8 +74,10 @@ static tarn_code copy_sql(tarn_cx *cx, const tarn_write_spec *spec, const char *
         tarn_buf_puts(&sql, i ? ", " : ", PARTITION_BY (");
         tarn_buf_sql_name(&sql, spec->partition_by[i]);
     }
-    if (spec->n_partition_by) tarn_buf_putc(&sql, ')');
-    else tarn_buf_printf(&sql, ", FILE_SIZE_BYTES %lld", (long long)(spec->file_size > 0 ? spec->file_size : no_limit));
+    if (spec->n_partition_by)
+        tarn_buf_putc(&sql, ')');
+    else
+        tarn_buf_printf(&sql, ", FILE_SIZE_BYTES %lld", (long long)(spec->file_size > 0 ? spec->file_size : no_limit));
     put_field_ids(&sql, spec);
     tarn_buf_putc(&sql, ')');
     char *text = tarn_buf_take(&sql, cx->arena);
@@ -89,7 +92,8 @@ static char *plain_path(tarn_arena *arena, tarn_str quoted) {
     size_t n = 0;
     bool inside = false;
     for (size_t i = 0; i < quoted.n; i++) {
-        if (quoted.p[i] == '"' && inside && i + 1 < quoted.n && quoted.p[i + 1] == '"') i++;
+        if (quoted.p[i] == '"' && inside && i + 1 < quoted.n && quoted.p[i + 1] == '"')
+            i++;
         else if (quoted.p[i] == '"') {
             inside = !inside;
             continue;
@@ -110,9 +114,12 @@ static void read_leaf(tarn_arena *arena, tarn_column pairs, int64_t begin, int64
     tarn_column keys = tarn_column_child(pairs, 0), values = tarn_column_child(pairs, 1);
     for (int64_t i = begin; i < end; i++) {
         tarn_str key = tarn_column_str(keys, i), value = tarn_column_str(values, i);
-        if (tarn_str_is(key, "min")) leaf->min = copy_str(arena, values, i);
-        else if (tarn_str_is(key, "max")) leaf->max = copy_str(arena, values, i);
-        else if (tarn_str_is(key, "null_count") && !tarn_parse_i64(value, &leaf->nulls)) leaf->nulls = -1;
+        if (tarn_str_is(key, "min"))
+            leaf->min = copy_str(arena, values, i);
+        else if (tarn_str_is(key, "max"))
+            leaf->max = copy_str(arena, values, i);
+        else if (tarn_str_is(key, "null_count") && !tarn_parse_i64(value, &leaf->nulls))
+            leaf->nulls = -1;
         else if (tarn_str_is(key, "has_nan")) {
             leaf->has_nan_known = true;
             leaf->has_nan = !tarn_str_is(value, "false");
@@ -137,7 +144,8 @@ static void read_leaves(tarn_arena *arena, tarn_column stats, int64_t row, tarn_
     file->n_leaves = (size_t)(end - begin);
 }
 
-static void read_partition(tarn_arena *arena, tarn_column all, int64_t row, const tarn_write_spec *spec, tarn_written_file *file) {
+static void read_partition(tarn_arena *arena, tarn_column all, int64_t row, const tarn_write_spec *spec,
+                           tarn_written_file *file) {
     int64_t begin, end;
     tarn_column entries = tarn_column_list(all, row, &begin, &end);
     tarn_column keys = tarn_column_child(entries, 0), values = tarn_column_child(entries, 1);
@@ -152,21 +160,23 @@ static void read_partition(tarn_arena *arena, tarn_column all, int64_t row, cons
 
 typedef TARN_VEC(tarn_written_file) written_files;
 
-static tarn_code read_file(tarn_cx *cx, tarn_column all, int64_t row, const tarn_write_spec *spec, written_files *files) {
+static tarn_code read_file(tarn_cx *cx, tarn_column all, int64_t row, const tarn_write_spec *spec,
+                           written_files *files) {
     const char *name = copy_str(cx->arena, tarn_column_named(all, "filename"), row);
     size_t n = strlen(spec->directory);
-    if (!name || strncmp(name, spec->directory, n) != 0) return tarn_fail(cx, TARN_INTERNAL,
-        "COPY wrote %s, which is not in %s", name ? name : "?", spec->directory);
+    if (!name || strncmp(name, spec->directory, n) != 0)
+        return tarn_fail(cx, TARN_INTERNAL, "COPY wrote %s, which is not in %s", name ? name : "?", spec->directory);
     int64_t rows = tarn_column_int(tarn_column_named(all, "count"), row);
     if (rows == 0) {
-        if (unlink(name) != 0 && errno != ENOENT) return tarn_fail(cx, tarn_errno_code(errno), "cannot remove %s: %s",
-            name, tarn_errno_text(cx, errno));
+        if (unlink(name) != 0 && errno != ENOENT)
+            return tarn_fail(cx, tarn_errno_code(errno), "cannot remove %s: %s", name, tarn_errno_text(cx, errno));
         return TARN_OK;
     }
     tarn_written_file *file = TARN_PUSH(cx->arena, files);
     const char *path = name + n;
     while (*path == '/') path++;
-    *file = (tarn_written_file){.path = path, .rows = rows, .size = tarn_column_int(tarn_column_named(all, "file_size_bytes"), row)};
+    *file = (tarn_written_file){
+        .path = path, .rows = rows, .size = tarn_column_int(tarn_column_named(all, "file_size_bytes"), row)};
     read_leaves(cx->arena, tarn_column_named(all, "column_statistics"), row, file);
     if (spec->n_partition_by) read_partition(cx->arena, tarn_column_named(all, "partition_keys"), row, spec, file);
     return TARN_OK;
@@ -192,13 +202,16 @@ static void remove_written(int parent, const char *path, const char *prefix, siz
         return;
     }
     for (struct dirent *entry; (entry = readdir(dir));) {
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) unlinkat(fd, entry->d_name, 0);
-        else if (depth && entry->d_name[0] != '.') remove_written(fd, entry->d_name, prefix, depth - 1);
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            unlinkat(fd, entry->d_name, 0);
+        else if (depth && entry->d_name[0] != '.')
+            remove_written(fd, entry->d_name, prefix, depth - 1);
     }
     closedir(dir);
 }
 
-static tarn_code run_copy(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *spec, const char *prefix, written_files *files) {
+static tarn_code run_copy(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *spec, const char *prefix,
+                          written_files *files) {
     char *sql;
     tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
     TRY(copy_sql(cx, spec, prefix, &sql));
@@ -209,7 +222,8 @@ static tarn_code run_copy(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *s
     return read_report(cx, rows, spec, files);
 }
 
-tarn_code tarn_engine_write(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *spec, tarn_written_file **out, size_t *n) {
+tarn_code tarn_engine_write(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *spec, tarn_written_file **out,
+                            size_t *n) {
     unsigned char bytes[4];
     char hex[2 * sizeof bytes + 1];
     written_files files = {0};

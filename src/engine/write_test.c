@@ -57,8 +57,8 @@ static void check(fixture *f, const char *sql, const char *expected) {
     if (!got || strcmp(got, expected) != 0) fail_msg("%s: got %s, expected %s", sql, got ? got : "null", expected);
 }
 
-static const tarn_rowset_column columns[] = {{"t x", "u"}, {"l", "l"}, {"i", "i"}, {"g", "g"}, {"b", "b"}, {"ts",
-    "tsu:UTC"}, {"d", "tdD"}, {"z", "z"}};
+static const tarn_rowset_column columns[] = {{"t x", "u"}, {"l", "l"},        {"i", "i"},   {"g", "g"},
+                                             {"b", "b"},   {"ts", "tsu:UTC"}, {"d", "tdD"}, {"z", "z"}};
 
 static tarn_rowset *make_rows(int n) {
     tarn_rowset *rows = tarn_rowset_new(columns, 8);
@@ -92,10 +92,13 @@ static void ingest(fixture *f, const char *name, int n) {
 static void test_ingest(void **state) {
     fixture *f = *state;
     ingest(f, "in \"put\" é", 10000);
-    check(f, "SELECT count(*) || ' ' || count(\"t x\") || ' ' || max(l) || ' ' || min(i) || ' ' || max(g) || ' ' || "
-        "count(*) FILTER (b) FROM \"in \"\"put\"\" é\"",
+    check(f,
+          "SELECT count(*) || ' ' || count(\"t x\") || ' ' || max(l) || ' ' || min(i) || ' ' || max(g) || ' ' || "
+          "count(*) FILTER (b) FROM \"in \"\"put\"\" é\"",
           "10000 6667 99990000000000 -9999 4999.5 3334");
-    check(f, "SELECT typeof(ts) || typeof(d) || typeof(z) || ts || d || z || \"t x\" FROM \"in \"\"put\"\" é\" WHERE i = -9999",
+    check(f,
+          "SELECT typeof(ts) || typeof(d) || typeof(z) || ts || d || z || \"t x\" FROM \"in \"\"put\"\" é\" WHERE i = "
+          "-9999",
           "TIMESTAMP WITH TIME ZONEDATEBLOB1970-01-01 02:46:39+001997-05-18\\x00\\xFFrow é 9999");
     ingest(f, "in \"put\" é", 0);
     check(f, "SELECT count(*) FROM \"in \"\"put\"\" é\"", "0");
@@ -110,15 +113,19 @@ static void test_ingest_nested(void **state) {
     tarn_rows *rows;
     struct ArrowArrayStream stream;
     static const char source[] = "SELECT i, [i, NULL, i + 1] l, {'a': i, 'b': [{'c': i::VARCHAR}]} st, MAP{'k' || i: "
-        "i} m, CASE i % 4 WHEN 1 THEN 'x' ELSE 'y' END::ENUM('x','y') e, "
+                                 "i} m, CASE i % 4 WHEN 1 THEN 'x' ELSE 'y' END::ENUM('x','y') e, "
                                  "CASE i % 3 WHEN 0 THEN i::DECIMAL(30,5) END de FROM range(9000) r(i)";
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &other));
     ok(f, tarn_conn_query(&f->cx, other, source, NULL, 0, &rows));
     ok(f, tarn_rows_stream(&f->cx, rows, other, &stream));
     ok(f, tarn_conn_ingest(&f->cx, f->conn, "nested", &stream));
     stream.release(&stream);
-    check(f, tarn_printf(&f->cx, "SELECT count(*) FROM (SELECT i, l, st, m, e::VARCHAR, de FROM nested EXCEPT ALL "
-        "SELECT i, l, st, m, e::VARCHAR, de FROM (%s))", source), "0");
+    check(f,
+          tarn_printf(&f->cx,
+                      "SELECT count(*) FROM (SELECT i, l, st, m, e::VARCHAR, de FROM nested EXCEPT ALL "
+                      "SELECT i, l, st, m, e::VARCHAR, de FROM (%s))",
+                      source),
+          "0");
     check(f, "SELECT count(*) || ' ' || sum(st.b[1].c::INT) FROM nested", "9000 40495500");
 }
 
@@ -129,8 +136,10 @@ static void test_ingest_error(void **state) {
     struct ArrowArrayStream stream;
     char *out;
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &other));
-    ok(f, tarn_conn_query(&f->cx, other, "SELECT CASE WHEN range = 2000000 THEN error('late') ELSE range::VARCHAR END "
-        "x FROM range(3000000)", NULL, 0, &rows));
+    ok(f, tarn_conn_query(&f->cx, other,
+                          "SELECT CASE WHEN range = 2000000 THEN error('late') ELSE range::VARCHAR END "
+                          "x FROM range(3000000)",
+                          NULL, 0, &rows));
     ok(f, tarn_rows_stream(&f->cx, rows, other, &stream));
     assert_int_equal(tarn_conn_ingest(&f->cx, f->conn, "broken", &stream), TARN_INVALID);
     assert_non_null(strstr(f->cx.error.message, "late"));
@@ -146,7 +155,8 @@ static void test_zorder(void **state) {
     check(f, "SELECT hex(tarn_z(0, 1::UBIGINT << 63))", "40000000000000000000000000000000");
     check(f, "SELECT hex(tarn_z(3, 1))", "0000000000000000000000000000000B");
     check(f, "SELECT hex(tarn_z(NULL, 1))", "00000000000000000000000000000001");
-    check(f, "SELECT string_agg(x || y, ' ' ORDER BY tarn_z(x::UBIGINT, y::UBIGINT)) FROM range(2) a(x), range(2) b(y)", "00 01 10 11");
+    check(f, "SELECT string_agg(x || y, ' ' ORDER BY tarn_z(x::UBIGINT, y::UBIGINT)) FROM range(2) a(x), range(2) b(y)",
+          "00 01 10 11");
     check(f, "SELECT count(DISTINCT tarn_z(x, x % 7, x % 11)) FROM (SELECT range::UBIGINT x FROM range(5000))", "5000");
     char *out;
     assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT tarn_z()", &out), TARN_INVALID);
@@ -178,26 +188,41 @@ static void test_live(void **state) {
     for (int i = 0; i < 2; i++) {
         tarn_written_file *files;
         size_t n;
-        tarn_write_spec spec = {.select = "SELECT range AS k FROM range(5000)", .directory = f->dir,
-            .file_prefix = i ? "b-" : "a-", .compression = "snappy"};
+        tarn_write_spec spec = {.select = "SELECT range AS k FROM range(5000)",
+                                .directory = f->dir,
+                                .file_prefix = i ? "b-" : "a-",
+                                .compression = "snappy"};
         ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
         assert_int_equal(n, 1);
     }
     char *path = tarn_sql_string(f->cx.arena, tarn_printf(&f->cx, "%s/*.parquet", f->dir));
-    check(f, tarn_printf(&f->cx, "SELECT count(*) || ' ' || sum(k) FROM read_parquet(%s) WHERE tarn_live(%llu, "
-        "file_index, file_row_number)", path, (unsigned long long)scan),
+    check(f,
+          tarn_printf(&f->cx,
+                      "SELECT count(*) || ' ' || sum(k) FROM read_parquet(%s) WHERE tarn_live(%llu, "
+                      "file_index, file_row_number)",
+                      path, (unsigned long long)scan),
           tarn_printf(&f->cx, "9500 %d", 4999 * 5000 - 10 * 499 * 500 / 2));
     assert_true(d.calls > 0);
-    check(f, tarn_printf(&f->cx, "SELECT count(*) FROM read_parquet(%s) WHERE tarn_live(%llu, file_index, "
-        "file_row_number) AND k = 20", path, (unsigned long long)scan), "1");
-    check(f, tarn_printf(&f->cx, "SELECT count(*) || ' ' || count(*) FILTER (x) FROM (SELECT tarn_live(%llu, CASE "
-        "WHEN range %% 2 = 0 THEN range %% 3 END::UBIGINT, range) x FROM range(10))",
-                         (unsigned long long)scan), "10 5");
+    check(f,
+          tarn_printf(&f->cx,
+                      "SELECT count(*) FROM read_parquet(%s) WHERE tarn_live(%llu, file_index, "
+                      "file_row_number) AND k = 20",
+                      path, (unsigned long long)scan),
+          "1");
+    check(f,
+          tarn_printf(&f->cx,
+                      "SELECT count(*) || ' ' || count(*) FILTER (x) FROM (SELECT tarn_live(%llu, CASE "
+                      "WHEN range %% 2 = 0 THEN range %% 3 END::UBIGINT, range) x FROM range(10))",
+                      (unsigned long long)scan),
+          "10 5");
     tarn_engine_drop_deletes(f->engine, scan);
     assert_int_equal(d.freed, 1);
     char *out;
-    assert_int_equal(tarn_conn_text(&f->cx, f->conn, tarn_printf(&f->cx,
-        "SELECT tarn_live(%llu, 0, range) FROM range(3)", (unsigned long long)scan), &out), TARN_INVALID);
+    assert_int_equal(
+        tarn_conn_text(&f->cx, f->conn,
+                       tarn_printf(&f->cx, "SELECT tarn_live(%llu, 0, range) FROM range(3)", (unsigned long long)scan),
+                       &out),
+        TARN_INVALID);
     assert_non_null(strstr(f->cx.error.message, "tarn_live"));
     tarn_engine_drop_deletes(f->engine, scan);
     assert_int_equal(d.freed, 1);
@@ -215,24 +240,34 @@ static const tarn_written_leaf *leaf(const tarn_written_file *file, const char *
 static void test_write_nested(void **state) {
     fixture *f = *state;
     tarn_arena *a = f->cx.arena;
-    tarn_type *integer = tarn_type_new(a, TARN_INT32), *st = tarn_type_new(a, TARN_STRUCT), *schema = tarn_type_new(a, TARN_STRUCT);
-    tarn_type *list = tarn_type_list(a, integer, true), *map = tarn_type_map(a, tarn_type_new(a, TARN_STRING), integer, true);
+    tarn_type *integer = tarn_type_new(a, TARN_INT32), *st = tarn_type_new(a, TARN_STRUCT),
+              *schema = tarn_type_new(a, TARN_STRUCT);
+    tarn_type *list = tarn_type_list(a, integer, true),
+              *map = tarn_type_map(a, tarn_type_new(a, TARN_STRING), integer, true);
     list->fields[0].id = 7;
     map->fields[0].id = 13;
     map->fields[1].id = 14;
-    tarn_field members[] = {{.name = "p q", .type = integer, .id = 5}, {.name = "r", .type = tarn_type_new(a, TARN_FLOAT64), .id = -1}};
+    tarn_field members[] = {{.name = "p q", .type = integer, .id = 5},
+                            {.name = "r", .type = tarn_type_new(a, TARN_FLOAT64), .id = -1}};
     st->fields = members;
     st->n_fields = 2;
-    tarn_field fields[] = {{.name = "logical", .physical = "a \"b\" é", .type = integer, .id = 1}, {.name = "st", .type = st, .id = 4},
-                           {.name = "l", .type = list, .id = 6}, {.name = "m", .type = map, .id = 12}};
+    tarn_field fields[] = {{.name = "logical", .physical = "a \"b\" é", .type = integer, .id = 1},
+                           {.name = "st", .type = st, .id = 4},
+                           {.name = "l", .type = list, .id = 6},
+                           {.name = "m", .type = map, .id = 12}};
     schema->fields = fields;
     schema->n_fields = 4;
     tarn_value one = {.kind = TARN_INT32, .i = 1};
     tarn_bind bind = {.value = one};
     tarn_write_spec spec = {.select = "SELECT i::INT + $1 AS \"a \"\"b\"\" é\", {'p q': i::INT, 'r': CASE i WHEN 2 "
-        "THEN 'nan'::DOUBLE ELSE i END} AS st, [i::INT, NULL] AS l, "
+                                      "THEN 'nan'::DOUBLE ELSE i END} AS st, [i::INT, NULL] AS l, "
                                       "MAP{'k': i::INT} AS m FROM range(3) t(i) -- c",
-                            .directory = f->dir, .file_prefix = "part-", .schema = schema, .compression = "zstd", .binds = &bind, .n_binds = 1};
+                            .directory = f->dir,
+                            .file_prefix = "part-",
+                            .schema = schema,
+                            .compression = "zstd",
+                            .binds = &bind,
+                            .n_binds = 1};
     tarn_written_file *files;
     size_t n;
     ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
@@ -248,8 +283,11 @@ static void test_write_nested(void **state) {
     assert_true(leaf(files, "st.r")->has_nan_known && leaf(files, "st.r")->has_nan);
     assert_string_equal(leaf(files, "st.r")->max, "1.0");
     assert_int_equal(leaf(files, "l.element")->nulls, 3);
-    check(f, tarn_printf(&f->cx, "SELECT string_agg(name || ':' || field_id, ',') FROM parquet_schema(%s) WHERE field_id IS NOT NULL",
-                         tarn_sql_string(a, tarn_printf(&f->cx, "%s/%s", f->dir, files[0].path))),
+    check(f,
+          tarn_printf(
+              &f->cx,
+              "SELECT string_agg(name || ':' || field_id, ',') FROM parquet_schema(%s) WHERE field_id IS NOT NULL",
+              tarn_sql_string(a, tarn_printf(&f->cx, "%s/%s", f->dir, files[0].path))),
           "a \"b\" é:1,st:4,p q:5,l:6,element:7,m:12,key:13,value:14");
 }
 
@@ -259,16 +297,21 @@ static void test_write_partitioned(void **state) {
     tarn_written_file *files;
     size_t n;
     tarn_write_spec spec = {.select = "SELECT i, CASE i % 3 WHEN 0 THEN 'a/b c=é' WHEN 1 THEN NULL ELSE '' END AS c, "
-        "DATE '2026-01-01' + (i % 2)::INT AS \"day of\" FROM range(600) t(i)",
-                            .directory = f->dir, .file_prefix = "part-", .partition_by = by, .n_partition_by = 2,
-                                .compression = "zstd", .file_size = 1 << 20};
+                                      "DATE '2026-01-01' + (i % 2)::INT AS \"day of\" FROM range(600) t(i)",
+                            .directory = f->dir,
+                            .file_prefix = "part-",
+                            .partition_by = by,
+                            .n_partition_by = 2,
+                            .compression = "zstd",
+                            .file_size = 1 << 20};
     ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
     assert_int_equal(n, 6);
     int nulls = 0, empty = 0, odd = 0;
     int64_t rows = 0;
     for (size_t i = 0; i < n; i++) {
         const char *c = files[i].partition[1];
-        assert_true(strcmp(files[i].partition[0], "2026-01-01") == 0 || strcmp(files[i].partition[0], "2026-01-02") == 0);
+        assert_true(strcmp(files[i].partition[0], "2026-01-01") == 0 ||
+                    strcmp(files[i].partition[0], "2026-01-02") == 0);
         nulls += c == NULL;
         empty += c && !*c;
         odd += c && strcmp(c, "a/b c=é") == 0;
@@ -286,8 +329,11 @@ static void test_write_cut(void **state) {
     fixture *f = *state;
     tarn_written_file *files = NULL;
     size_t n;
-    tarn_write_spec spec = {.select = "SELECT i, hash(i) h FROM range(800000) t(i)", .directory = f->dir,
-        .file_prefix = "p-", .compression = "snappy", .file_size = 1 << 20};
+    tarn_write_spec spec = {.select = "SELECT i, hash(i) h FROM range(800000) t(i)",
+                            .directory = f->dir,
+                            .file_prefix = "p-",
+                            .compression = "snappy",
+                            .file_size = 1 << 20};
     ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
     assert_true(n > 2);
     int64_t rows = 0;
@@ -300,8 +346,8 @@ static void test_write_cut(void **state) {
 
 static int count_files(fixture *f) {
     check(f, "SELECT 1", "1");
-    return atoi(text(f, tarn_printf(&f->cx, "SELECT count(*) FROM glob(%s)", tarn_sql_string(f->cx.arena,
-        tarn_printf(&f->cx, "%s/**", f->dir)))));
+    return atoi(text(f, tarn_printf(&f->cx, "SELECT count(*) FROM glob(%s)",
+                                    tarn_sql_string(f->cx.arena, tarn_printf(&f->cx, "%s/**", f->dir)))));
 }
 
 static void test_write_none(void **state) {
@@ -309,7 +355,10 @@ static void test_write_none(void **state) {
     static const char *const by[] = {"c"};
     tarn_written_file *files;
     size_t n = 99;
-    tarn_write_spec spec = {.select = "SELECT 1 AS i, 'x' AS c WHERE false", .directory = f->dir, .file_prefix = "p-", .compression = "zstd"};
+    tarn_write_spec spec = {.select = "SELECT 1 AS i, 'x' AS c WHERE false",
+                            .directory = f->dir,
+                            .file_prefix = "p-",
+                            .compression = "zstd"};
     ok(f, tarn_engine_write(&f->cx, f->conn, &spec, &files, &n));
     assert_int_equal(n, 0);
     spec.partition_by = by;
@@ -325,8 +374,11 @@ static void test_write_fails(void **state) {
     tarn_written_file *files;
     size_t n;
     tarn_write_spec spec = {.select = "SELECT i, i % 4 AS c, CASE WHEN i = 1900000 THEN error('late') END e FROM "
-        "range(2000000) t(i)", .directory = f->dir,
-                            .file_prefix = "p-", .compression = "zstd", .file_size = 1 << 20};
+                                      "range(2000000) t(i)",
+                            .directory = f->dir,
+                            .file_prefix = "p-",
+                            .compression = "zstd",
+                            .file_size = 1 << 20};
     assert_int_equal(tarn_engine_write(&f->cx, f->conn, &spec, &files, &n), TARN_INVALID);
     assert_int_equal(count_files(f), 0);
     spec.partition_by = by;
@@ -346,8 +398,8 @@ static void test_write_fails(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        T(test_ingest), T(test_ingest_nested), T(test_ingest_error), T(test_zorder), T(test_live),
-        T(test_write_nested), T(test_write_partitioned), T(test_write_cut), T(test_write_none), T(test_write_fails),
+        T(test_ingest),       T(test_ingest_nested),     T(test_ingest_error), T(test_zorder),     T(test_live),
+        T(test_write_nested), T(test_write_partitioned), T(test_write_cut),    T(test_write_none), T(test_write_fails),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,8 @@ static void run_z(duckdb_function_info info, duckdb_data_chunk input, duckdb_vec
 
 tarn_code tarn_zorder_register(tarn_cx *cx, const tarn_duckdb *api, duckdb_connection handle) {
     duckdb_scalar_function f = api->create_scalar_function();
-    duckdb_logical_type number = api->create_logical_type(DUCKDB_TYPE_UBIGINT), blob = api->create_logical_type(DUCKDB_TYPE_BLOB);
+    duckdb_logical_type number = api->create_logical_type(DUCKDB_TYPE_UBIGINT),
+                        blob = api->create_logical_type(DUCKDB_TYPE_BLOB);
     api->scalar_function_set_name(f, "tarn_z");
     api->scalar_function_set_varargs(f, number);
     api->scalar_function_set_return_type(f, blob);

@@ -165,6 +165,8 @@ static tarn_code check_members(tarn_cx *cx, const tarn_type *type, int64_t *coun
                              (long long)limit);
         if (!field->name || !field->name[0])
             return tarn_fail(cx, TARN_INVALID, "column %zu has an empty name; give it one", i + 1);
+        if (field->type->kind == TARN_FOREIGN)
+            return tarn_fail(cx, TARN_UNSUPPORTED, "column %s: %s", field->name, field->type->fields[0].comment);
         tarn_str key = rough_key(cx->arena, field->name);
         same_key *first = tarn_map_get(&seen, key);
         for (const same_key *k = first; k; k = k->next)

@@ -29,7 +29,8 @@ typedef enum tarn_kind {
     TARN_VOID,   /* only nulls */
     TARN_STRUCT, /* fields: the members */
     TARN_LIST,   /* fields[0]: "element" */
-    TARN_MAP     /* fields[0]: "key", fields[1]: "value" */
+    TARN_MAP,    /* fields[0]: "key", fields[1]: "value" */
+    TARN_FOREIGN /* the engine's own, which no table can hold: fields[0].name is its text, .comment why; n_fields is 0 */
 } tarn_kind;
 
 typedef struct tarn_field tarn_field;

@@ -33,6 +33,7 @@ void tarn_type_duckdb(tarn_buf *out, const tarn_type *type) {
     switch (type->kind) {
     case TARN_DECIMAL: return tarn_buf_printf(out, "DECIMAL(%d,%d)", type->precision, type->scale);
     case TARN_LIST: tarn_type_duckdb(out, type->fields[0].type); return tarn_buf_puts(out, "[]");
+    case TARN_FOREIGN: return tarn_buf_puts(out, type->fields[0].name);
     case TARN_STRUCT: tarn_buf_puts(out, "STRUCT("); break;
     case TARN_MAP: tarn_buf_puts(out, "MAP("); break;
     default: return tarn_buf_puts(out, duckdb_name(type->kind));

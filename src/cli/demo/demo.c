@@ -9,8 +9,9 @@
 enum { EVENTS_STAGES = 4, FLIGHTS_STAGES = 3, END_STAGES = 2 };
 
 const char cmd_demo_usage[] = "tarn demo [--rows N] [--seed N] [--only events|flights] [--input DIR]\n"
-                              "Runs the main job on the warehouse: events and flights through bronze, silver and gold, with gates between them; then\n"
-                              "OPTIMIZE, a bad UPDATE undone, time travel, and a report. Running it again changes nothing but history.\n"
+                              "Runs the main job on the warehouse: events and flights through bronze, silver and gold, with gates\n"
+                              "between them; then OPTIMIZE, a bad UPDATE undone, time travel, and a report.\n"
+                              "Running it again changes nothing but history.\n"
                               "  --rows N      lines of events to make (default 1050000)\n"
                               "  --seed N      other events (default 42)\n"
                               "  --only WHAT   events or flights\n"
@@ -37,9 +38,12 @@ static int parse(demo *d, int argc, char **argv) {
         if (!found) found = cli_option(argc, argv, &i, NULL, "--input", &d->input);
         if (found < 0) return CLI_USAGE;
         if (!found) return cli_unknown("demo", argv[i]);
-        if (rows && !read_number(rows, 10000, 100000000, &d->rows)) return cli_usage("demo", "--rows takes 10000 to 100000000, not %s", rows);
-        if (seed_text && !read_number(seed_text, 0, INT64_MAX, &seed)) return cli_usage("demo", "--seed takes a number from 0 on, not %s", seed_text);
-        if (only && strcmp(only, "events") != 0 && strcmp(only, "flights") != 0) return cli_usage("demo", "--only takes events or flights, not %s", only);
+        if (rows && !read_number(rows, 10000, 100000000, &d->rows))
+            return cli_usage("demo", "--rows takes 10000 to 100000000, not %s", rows);
+        if (seed_text && !read_number(seed_text, 0, INT64_MAX, &seed))
+            return cli_usage("demo", "--seed takes a number from 0 on, not %s", seed_text);
+        if (only && strcmp(only, "events") != 0 && strcmp(only, "flights") != 0)
+            return cli_usage("demo", "--only takes events or flights, not %s", only);
         if (only) {
             d->events = only[0] == 'e';
             d->flights = !d->events;
@@ -62,7 +66,7 @@ static tarn_code run_stages(demo *d) {
     bool flights = false;
     if (code == TARN_OK && d->flights) code = demo_flights_find(d, &flights);
     if (code != TARN_OK) return code;
-    d->progress = demo_progress_open(d->g->quiet, (d->events ? EVENTS_STAGES : 0) + (flights ? FLIGHTS_STAGES : 0) + (d->events || flights ? END_STAGES : 0));
+    d->progress = demo_progress_open(d->g->quiet, (d->events ? EVENTS_STAGES : 0) + (flights ? FLIGHTS_STAGES : 0) + END_STAGES);
     cli_watch(d->session);
     if (d->events) code = demo_events(d);
     if (code == TARN_OK && flights) code = demo_flights(d);

@@ -83,6 +83,8 @@ void demo_landing_file(char *out, size_t size, const char *folder, int day);
 /* "2026-03-03": the day of so many days after the first file's. */
 const char *demo_day(char out[static 11], int day);
 
+extern const char cmd_demo_usage[];
+
 /* STAGES. Each says in d->report what it did. */
 tarn_code demo_events(demo *d);
 /* *found is false when the files are not there. */

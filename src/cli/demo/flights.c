@@ -11,10 +11,10 @@ static const char *const tables[] = {"airlines", "airports", "planes", "weather"
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 static const char *missing_file(const char *folder) {
-    char path[PATH_MAX];
     for (size_t i = 0; i < N_TABLES; i++) {
-        snprintf(path, sizeof path, "%s/%s.csv", folder, tables[i]);
-        if (access(path, R_OK) != 0) return tables[i];
+        cli_auto_buf path = {0};
+        cli_printf(&path, "%s/%s.csv", folder, tables[i]);
+        if (access(cli_text(&path), R_OK) != 0) return tables[i];
     }
     return NULL;
 }

@@ -70,11 +70,11 @@ static void put_id(char out[static 16], const writer *w, int64_t number) {
 
 static void put_amount(char out[static 48], const event *e) {
     int64_t units = e->cents / 100, cents = e->cents % 100;
-    if (cents < 0) cents = -cents;
     const char *sign = e->spelling % 10 == 6 ? "\\u20ac" : e->spelling % 10 >= 7 ? "$" : "";
     if (e->fault == ABSURD) snprintf(out, 48, "9999999%" PRId64 ".00", units);
-    else if (e->fault == NOT_POSITIVE) snprintf(out, 48, "%s%" PRId64 ".%02" PRId64, units ? "-" : "", units, units ? cents : 0);
-    else if (*sign && units >= 1000) snprintf(out, 48, "\"%s%" PRId64 ",%03" PRId64 ".%02" PRId64 "\"", sign, units / 1000, units % 1000, cents);
+    else if (e->fault == NOT_POSITIVE) snprintf(out, 48, "%s%" PRId64 ".%02" PRId64, units ? "-" : "", units, cents);
+    else if (*sign && units >= 1000)
+        snprintf(out, 48, "\"%s%" PRId64 ",%03" PRId64 ".%02" PRId64 "\"", sign, units / 1000, units % 1000, cents);
     else if (*sign) snprintf(out, 48, "\"%s%" PRId64 ".%02" PRId64 "\"", sign, units, cents);
     else snprintf(out, 48, "%" PRId64 ".%02" PRId64, units, cents);
 }
@@ -90,9 +90,11 @@ static size_t put_line(char out[static LINE_MAX_BYTES], const writer *w, const e
     bool slashes = e->spelling >= 70;
     demo_day(date, e->day);
     if (slashes) date[4] = date[7] = '/';
-    snprintf(time, sizeof time, "%s%c%02d:%02d:%02d%s", date, slashes ? ' ' : 'T', e->second / 3600, e->second / 60 % 60, e->second % 60, slashes ? "" : "Z");
+    snprintf(time, sizeof time, "%s%c%02d:%02d:%02d%s", date, slashes ? ' ' : 'T', e->second / 3600, e->second / 60 % 60, e->second % 60,
+             slashes ? "" : "Z");
     const char *quote = e->fault == NO_EVENT_ID ? "" : "\"";
-    int n = snprintf(out, LINE_MAX_BYTES, "{\"event_id\":%s%s%s,\"user_id\":%s,\"event_type\":\"%s\",\"category\":%s,\"amount\":%s,\"ts\":\"%s\"}\n", quote,
+    int n = snprintf(out, LINE_MAX_BYTES,
+                     "{\"event_id\":%s%s%s,\"user_id\":%s,\"event_type\":\"%s\",\"category\":%s,\"amount\":%s,\"ts\":\"%s\"}\n", quote,
                      e->fault == NO_EVENT_ID ? "null" : id, quote, user, types[e->type], category, amount, time);
     return (size_t)n;
 }

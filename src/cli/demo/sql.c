@@ -137,10 +137,10 @@ tarn_code demo_gates(demo *d, const char *script) {
     for (size_t i = 0; i < d->rows_of_last.n; i++) {
         const char *found = demo_cell(d, i, 1);
         if (strcmp(demo_cell(d, i, 3), "true") != 0)
-            return cli_error(&d->error, TARN_INVALID, "demo: the gate \"%s\" stops the job: found %s, wanted %s", demo_cell(d, i, 0), *found ? found : "nothing",
-                             demo_cell(d, i, 2));
+            return cli_error(&d->error, TARN_INVALID, "demo: the gate \"%s\" stops the job: found %s, wanted %s", demo_cell(d, i, 0),
+                             *found ? found : "nothing", demo_cell(d, i, 2));
         d->n_gates++;
-        demo_fact(d, demo_cell(d, i, 0), "%s (%s)", found, demo_cell(d, i, 2));
+        demo_fact(d, demo_cell(d, i, 0), "%s (gate: %s)", found, demo_cell(d, i, 2));
     }
     return TARN_OK;
 }

@@ -15,9 +15,11 @@ static tarn_code read_source(tarn_cx *cx, tarn_merge *m, tarn_conn *conn, tarn_s
     tarn_bind *binds = (tarn_bind *)(uintptr_t)m->run->binds;
     tarn_rows *rows;
     struct ArrowArray batch = {0};
-    const char *select = m->source.p[0] == '(' ? tarn_printf(cx, "SELECT * FROM %.*s AS %s", (int)m->source.n,
-                                                             m->source.p, tarn_sql_name(cx->arena, m->source_alias))
-                                               : tarn_printf(cx, "SELECT * FROM %.*s", (int)m->source.n, m->source.p);
+    bool renamed = m->source_columns.p != NULL;
+    const char *columns = renamed ? tarn_printf(cx, "(%.*s)", (int)m->source_columns.n, m->source_columns.p) : "";
+    const char *select = tarn_printf(cx, "SELECT * FROM %.*s", (int)m->source.n, m->source.p);
+    if (renamed || m->source.p[0] == '(')
+        select = tarn_printf(cx, "%s AS %s%s", select, tarn_sql_name(cx->arena, m->source_alias), columns);
     TRY(tarn_stmt_source(cx, m->run, conn, tarn_str_of(select), &planned, source));
     tarn_code code =
         tarn_conn_query(cx, conn,

@@ -21,6 +21,7 @@ typedef struct tarn_merge {
     const char *alias;
     tarn_str source; /* a name with its travel clause, or a query in parentheses */
     const char *source_alias;
+    tarn_str source_columns; /* of AS s(a, b), inside its parentheses; .p NULL: its own */
     tarn_str on;
     TARN_VEC(tarn_merge_clause) clauses;
     tarn_write_options options;

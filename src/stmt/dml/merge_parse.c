@@ -14,13 +14,15 @@ static tarn_code parse_source(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
     }
     const tarn_token *last = &c->tokens->tokens.at[c->i - 1];
     m->source = (tarn_str){c->tokens->text + from, last->at + last->n - from};
-    if (name.n_parts || name.path) return tarn_stmt_alias(cx, c, &name, "ON", &m->source_alias);
-    (void)tarn_accept(c, "AS");
-    if (tarn_peek(c, "ON")) {
-        m->source_alias = "source";
-        return TARN_OK;
+    if (name.n_parts || name.path) {
+        TRY(tarn_stmt_alias(cx, c, &name, "ON", &m->source_alias));
+    } else {
+        (void)tarn_accept(c, "AS");
+        if (tarn_peek(c, "ON")) m->source_alias = "source";
+        else TRY(tarn_parse_ident(cx, c, &m->source_alias));
     }
-    return tarn_parse_ident(cx, c, &m->source_alias);
+    if (!tarn_peek(c, "(")) return TARN_OK;
+    return tarn_parse_parens(cx, c, "the source's columns", &m->source_columns);
 }
 
 static tarn_code parse_insert(tarn_cx *cx, tarn_cursor *c, tarn_merge_clause *clause) {

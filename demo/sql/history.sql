@@ -1,0 +1,2 @@
+-- history.sql: how many versions a table has.
+SELECT count(*) FROM {{table}}.history;

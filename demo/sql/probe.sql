@@ -1,0 +1,2 @@
+-- probe.sql: a selective query.
+SELECT * FROM {{table}} WHERE {{probe}};

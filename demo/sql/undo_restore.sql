@@ -1,0 +1,2 @@
+-- undo_restore.sql: the way back.
+RESTORE TABLE {{table}} TO VERSION AS OF {{version}};

@@ -1,0 +1,2 @@
+-- undo_travel.sql: the sum as it was.
+SELECT {{measure}} FROM {{table}} VERSION AS OF {{version}};

@@ -1,0 +1,208 @@
+/* compact.c: OPTIMIZE: small files of a partition packed into larger ones, or all of them ordered along a Z-curve. */
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "codec/jsonw.h"
+#include "table/upkeep.h"
+#include "table/write_into.h"
+#include "table/zorder.h"
+
+typedef TARN_VEC(const tarn_file *) file_list;
+
+typedef struct partition {
+    file_list files;
+} partition;
+
+typedef TARN_VEC(partition) partition_list;
+
+typedef struct job {
+    tarn_conn *conn;
+    const tarn_table *table;
+    tarn_snapshot *base;
+    const tarn_optimize_spec *spec;
+    tarn_target target;
+    tarn_change change;
+} job;
+
+static tarn_code split_partitions(tarn_cx *cx, const job *j, const tarn_file_list *list, partition_list *out) {
+    tarn_map places = {0};
+    for (size_t i = 0; i < list->files.n; i++) {
+        const tarn_file *file = list->files.at[i];
+        tarn_auto_buf key = TARN_BUF(1 << 20);
+        for (size_t k = 0; k < j->base->n_partition; k++) {
+            tarn_value_sql(&key, &file->partition[k]);
+            tarn_buf_putc(&key, 0);
+        }
+        if (key.failed) return tarn_fail(cx, TARN_UNSUPPORTED, "OPTIMIZE: the partition of %.*s has a value that is too long", (int)file->path.n, file->path.p);
+        tarn_str name = {key.n ? tarn_arena_strndup(cx->arena, key.data, key.n) : "", key.n};
+        uintptr_t at = (uintptr_t)tarn_map_get(&places, name);
+        if (!at) {
+            *TARN_PUSH(cx->arena, out) = (partition){0};
+            at = out->n;
+            tarn_map_put(&places, cx->arena, name, (void *)at);
+        }
+        *TARN_PUSH(cx->arena, &out->at[at - 1].files) = file;
+        TRY(tarn_check(cx));
+    }
+    return TARN_OK;
+}
+
+/* More than 5 % of the rows: below that, rewriting costs more than reading around them. */
+static bool many_deleted(const tarn_file *f) { return f->deletes && f->rows > 0 && f->deletes->rows * 20 > f->rows; }
+
+static int64_t live_size(const tarn_file *f) {
+    if (!f->deletes || f->rows <= 0 || f->deletes->rows <= 0) return f->size;
+    return f->deletes->rows >= f->rows ? 0 : (int64_t)((double)f->size * (double)(f->rows - f->deletes->rows) / (double)f->rows);
+}
+
+static int by_size(const void *a, const void *b) {
+    const tarn_file *f = *(const tarn_file *const *)a, *g = *(const tarn_file *const *)b;
+    int64_t x = live_size(f), y = live_size(g);
+    if (x != y) return x < y ? -1 : 1;
+    return f->ordinal < g->ordinal ? -1 : f->ordinal > g->ordinal;
+}
+
+static int by_ordinal(const void *a, const void *b) {
+    const tarn_file *f = *(const tarn_file *const *)a, *g = *(const tarn_file *const *)b;
+    return f->ordinal < g->ordinal ? -1 : f->ordinal > g->ordinal;
+}
+
+/* The folder of a file that lies below the root. */
+static const char *folder_of(tarn_cx *cx, const file_list *files) {
+    for (size_t i = 0; i < files->n; i++) {
+        tarn_str path = files->at[i]->path;
+        const char *slash = memrchr(path.p, '/', path.n);
+        if (path.p[0] != '/' && !memmem(path.p, path.n, "://", 3)) return slash ? tarn_arena_strndup(cx->arena, path.p, (size_t)(slash - path.p)) : "";
+    }
+    return "";
+}
+
+/* The files, rewritten as one select; `order` NULL: as they come. */
+static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, int64_t file_size, const char *order, const tarn_scan *scan) {
+    tarn_partition_folder into = {folder_of(cx, files), files->at[0]->partition, file_size};
+    const char *select = order ? tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan->sql, order) : scan->sql;
+    int64_t rows = 0, live = 0;
+    bool known = true;
+    TRY(tarn_write_into(cx, j->conn, &j->target, select, &into, &j->change, &rows));
+    for (size_t i = 0; i < files->n; i++) {
+        const tarn_file *f = files->at[i];
+        *TARN_PUSH(cx->arena, &j->change.removes) = f;
+        *TARN_PUSH(cx->arena, &j->change.read_files) = f;
+        known = known && f->rows >= 0;
+        live += f->rows - (f->deletes ? f->deletes->rows : 0);
+    }
+    if (known && live != rows)
+        return tarn_fail(cx, TARN_CORRUPT, "OPTIMIZE: files that should hold %lld rows hold %lld: their metadata is wrong", (long long)live, (long long)rows);
+    return TARN_OK;
+}
+
+static tarn_code rewrite_bin(tarn_cx *cx, job *j, file_list *bin, int64_t size) {
+    tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
+    bool useful = bin->n > 1 || (bin->n == 1 && many_deleted(bin->at[0]));
+    if (!useful) return TARN_OK;
+    qsort(bin->at, bin->n, sizeof *bin->at, by_ordinal);
+    TRY(tarn_scan_build(cx, j->table->engine, j->base, bin->at, bin->n, false, NULL, &scan));
+    return rewrite(cx, j, bin, size > j->spec->file_size ? j->spec->file_size : 0, NULL, &scan);
+}
+
+/* Smallest first, so that a bin takes as many as fit. */
+static tarn_code pack(tarn_cx *cx, job *j, const partition *p) {
+    file_list small = {0}, bin = {0};
+    int64_t size = 0;
+    for (size_t i = 0; i < p->files.n; i++)
+        if (p->files.at[i]->size < j->spec->file_size || many_deleted(p->files.at[i])) *TARN_PUSH(cx->arena, &small) = p->files.at[i];
+    if (small.n) qsort(small.at, small.n, sizeof *small.at, by_size);
+    for (size_t i = 0; i < small.n; i++) {
+        int64_t more = live_size(small.at[i]);
+        if (bin.n && more > j->spec->file_size - size) {
+            TRY(rewrite_bin(cx, j, &bin, size));
+            bin.n = 0;
+            size = 0;
+        }
+        *TARN_PUSH(cx->arena, &bin) = small.at[i];
+        size += more;
+    }
+    return rewrite_bin(cx, j, &bin, size);
+}
+
+static tarn_code sort_partition(tarn_cx *cx, job *j, const partition *p) {
+    tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
+    const char *order;
+    TRY(tarn_scan_build(cx, j->table->engine, j->base, p->files.at, p->files.n, false, NULL, &scan));
+    TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec->zorder, j->spec->n_zorder, &order));
+    return rewrite(cx, j, &p->files, j->spec->file_size, order, &scan);
+}
+
+/* A JSON array of texts, as the text of a JSON string: how the history keeps lists. */
+static const char *quoted_list(tarn_cx *cx, const char *const *names, size_t n) {
+    tarn_auto_buf array = TARN_BUF(1 << 20), out = TARN_BUF(1 << 21);
+    tarn_jsonw inner = TARN_JSONW(&array), outer = TARN_JSONW(&out);
+    tarn_jsonw_begin_array(&inner);
+    for (size_t i = 0; i < n; i++) tarn_jsonw_text(&inner, names[i]);
+    tarn_jsonw_end_array(&inner);
+    tarn_jsonw_string(&outer, (tarn_str){array.data, array.n});
+    const char *text = array.failed ? NULL : tarn_buf_take(&out, cx->arena);
+    return text ? text : "\"[]\"";
+}
+
+static const char *predicate(tarn_cx *cx, const job *j) {
+    tarn_auto_buf text = TARN_BUF(1 << 16);
+    if (j->spec->where) tarn_expr_print(&text, j->spec->where, j->base->schema);
+    const char *one = text.n && !text.failed ? text.data : NULL;
+    return quoted_list(cx, &one, one ? 1 : 0);
+}
+
+static void describe(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optimize_result *r) {
+    tarn_change *c = &j->change;
+    int64_t removed = 0, added = 0;
+    for (size_t i = 0; i < c->removes.n; i++) removed += c->removes.at[i]->size;
+    for (size_t i = 0; i < c->adds.n; i++) added += c->adds.at[i].size;
+    r->files_before = (int64_t)list->files.n;
+    r->bytes_before = list->bytes;
+    r->files_removed = (int64_t)c->removes.n;
+    r->files_added = (int64_t)c->adds.n;
+    r->files_after = r->files_before - r->files_removed + r->files_added;
+    r->bytes_after = r->bytes_before - removed + added;
+    tarn_change_parameter(cx->arena, c, "predicate", predicate(cx, j));
+    tarn_change_parameter(cx->arena, c, "zOrderBy", quoted_list(cx, j->spec->zorder, j->spec->n_zorder));
+    tarn_change_metric(cx->arena, c, "numRemovedFiles", r->files_removed);
+    tarn_change_metric(cx->arena, c, "numAddedFiles", r->files_added);
+    tarn_change_metric(cx->arena, c, "numRemovedBytes", removed);
+    tarn_change_metric(cx->arena, c, "numAddedBytes", added);
+}
+
+static tarn_code rewrite_all(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optimize_result *r) {
+    partition_list partitions = {0};
+    TRY(split_partitions(cx, j, list, &partitions));
+    for (size_t i = 0; i < partitions.n; i++) {
+        size_t before = j->change.removes.n;
+        TRY(j->spec->n_zorder ? sort_partition(cx, j, &partitions.at[i]) : pack(cx, j, &partitions.at[i]));
+        r->partitions += j->change.removes.n > before;
+    }
+    return TARN_OK;
+}
+
+/* After a failure other than these it is not known whether the commit happened, and its files must stay; VACUUM finds them. */
+static bool surely_failed(tarn_code code) { return code == TARN_CONFLICT || code == TARN_UNSUPPORTED || code == TARN_INVALID || code == TARN_CONSTRAINT; }
+
+tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base, const tarn_optimize_spec *spec,
+                        tarn_optimize_result *out) {
+    job j = {.conn = conn, .table = table, .base = base, .spec = spec, .change = {.operation = "OPTIMIZE", .no_data_change = true}};
+    tarn_optimize_result result = {0};
+    tarn_file_list list = {0};
+    TRY(tarn_zorder_check(cx, base, spec->zorder, spec->n_zorder));
+    TRY(tarn_table_prepare(cx, table, base, &j.change));
+    TRY(tarn_snapshot_files(cx, base, spec->where, &list));
+    tarn_target_of(cx, table, base, &j.change, &j.target);
+    tarn_code code = rewrite_all(cx, &j, &list, &result);
+    if (code != TARN_OK) {
+        tarn_write_abandon(cx, table, &j.change);
+        return code;
+    }
+    describe(cx, &j, &list, &result);
+    if (j.change.removes.n) code = tarn_commit(cx, table, base, &j.change, NULL);
+    if (surely_failed(code)) tarn_write_abandon(cx, table, &j.change);
+    TRY(code);
+    *out = result;
+    return TARN_OK;
+}

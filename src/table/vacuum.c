@@ -1,0 +1,89 @@
+/* vacuum.c: VACUUM: removes the files below a table's root that no version within the retention needs. */
+#include "base/map.h"
+#include "store/path.h"
+#include "table/upkeep.h"
+
+enum { DAY_MS = 86400000, BATCH = 1000 };
+
+typedef struct keep_set {
+    tarn_cx *cx;
+    tarn_map keys;
+} keep_set;
+
+static void keep_key(void *state, tarn_str key) {
+    keep_set *set = state;
+    tarn_str copy = {tarn_arena_strndup(set->cx->arena, key.p, key.n), key.n};
+    if (!tarn_map_get(&set->keys, key)) tarn_map_put(&set->keys, set->cx->arena, copy, set);
+}
+
+/* A folder of a partition column whose name begins with _ is none of the hidden ones. */
+static bool is_partition_part(const tarn_snapshot *snapshot, tarn_str part) {
+    const char *equals = memchr(part.p, '=', part.n);
+    for (size_t i = 0; equals && i < snapshot->n_partition; i++) {
+        const tarn_field *f = &snapshot->schema->fields[snapshot->partition[i].column];
+        tarn_str name = {part.p, (size_t)(equals - part.p)};
+        if (tarn_str_is(name, f->name) || tarn_str_is(name, snapshot->partition[i].name)) return true;
+    }
+    return false;
+}
+
+static bool is_hidden(const tarn_snapshot *snapshot, const char *key) {
+    for (const char *c = key; c;) {
+        const char *slash = strchr(c, '/');
+        tarn_str part = {c, slash ? (size_t)(slash - c) : strlen(c)};
+        bool marked = part.n && (part.p[0] == '_' || part.p[0] == '.');
+        if (marked && !tarn_str_is(part, "_change_data") && !is_partition_part(snapshot, part)) return true;
+        c = slash ? slash + 1 : NULL;
+    }
+    return false;
+}
+
+static bool is_garbage(const tarn_snapshot *snapshot, const keep_set *set, const tarn_entry *e, int64_t now, int64_t retention_ms) {
+    if (e->is_folder || e->mtime_ms < 0 || e->mtime_ms >= now - retention_ms) return false;
+    /* What a crashed writer left of a file it never finished. */
+    if (tarn_path_is_reserved(tarn_str_of(e->key))) return e->mtime_ms < now - DAY_MS;
+    return !is_hidden(snapshot, e->key) && !tarn_map_get(&set->keys, tarn_str_of(e->key));
+}
+
+static tarn_code check_retention(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *retention_ms) {
+    int64_t own = snapshot->format->retention_ms(snapshot);
+    if (*retention_ms < 0) *retention_ms = own;
+    if (*retention_ms >= own || !tarn_conf_int(cx->conf, TARN_VACUUM_RETENTION_CHECK)) return TARN_OK;
+    return tarn_hint(cx,
+                     tarn_fail(cx, TARN_INVALID, "VACUUM: %lld hours are less than the table's retention, %lld hours: readers and writers at work may need the files",
+                               (long long)(*retention_ms / 3600000), (long long)(own / 3600000)),
+                     "set vacuum.retention_check to false if nobody reads an older version or writes now");
+}
+
+static tarn_code remove_batch(tarn_cx *cx, const tarn_table *table, const tarn_entry *const *garbage, size_t n, bool dry,
+                              void (*each)(void *state, const char *key, int64_t size), void *state) {
+    const char *keys[BATCH];
+    for (size_t i = 0; i < n; i++) keys[i] = garbage[i]->key;
+    TRY(tarn_check(cx));
+    if (!dry && n) TRY(tarn_store_remove(cx, table->store, keys, n));
+    for (size_t i = 0; each && i < n; i++) each(state, garbage[i]->key, garbage[i]->size);
+    return TARN_OK;
+}
+
+tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot, int64_t retention_ms, bool dry,
+                      void (*each)(void *state, const char *key, int64_t size), void *state) {
+    const tarn_format *format = snapshot->format;
+    keep_set set = {.cx = cx};
+    tarn_entry_list list = {0};
+    tarn_list_spec spec = {.recursive = true, .with_stat = true, .with_temps = true, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES)};
+    const tarn_entry *batch[BATCH];
+    size_t n = 0;
+    TRY(tarn_format_require(cx, format, TARN_CAN_WRITE, "VACUUM"));
+    TRY(check_retention(cx, snapshot, &retention_ms));
+    int64_t now = tarn_now_ms(cx);
+    TRY(tarn_store_list(cx, table->store, &spec, cx->arena, &list));
+    TRY(format->needed(cx, snapshot, retention_ms, keep_key, &set));
+    for (size_t i = 0; i < list.n; i++) {
+        if (!is_garbage(snapshot, &set, &list.at[i], now, retention_ms)) continue;
+        batch[n++] = &list.at[i];
+        if (n < BATCH) continue;
+        TRY(remove_batch(cx, table, batch, n, dry, each, state));
+        n = 0;
+    }
+    return remove_batch(cx, table, batch, n, dry, each, state);
+}
