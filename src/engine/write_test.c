@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
+#include "support/folder.h"
 
 typedef struct fixture {
     tarn_cx cx;
@@ -27,8 +28,7 @@ static int setup(void **state) {
     fixture *f = calloc(1, sizeof *f);
     f->conf = tarn_conf_defaults();
     tarn_cx_init(&f->cx, f->conf);
-    strcpy(f->dir, "/tmp/tarn write 'é' XXXXXX");
-    if (!mkdtemp(f->dir)) abort();
+    test_folder("tarn write 'é'", f->dir, sizeof f->dir);
     f->engine = tarn_engine_new(tarn_printf(&f->cx, "%s/tmp", f->dir));
     ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &f->conn));
     *state = f;
@@ -39,7 +39,7 @@ static int teardown(void **state) {
     fixture *f = *state;
     tarn_conn_close(f->conn);
     tarn_engine_free(f->engine);
-    if (system(tarn_printf(&f->cx, "rm -rf -- \"%s\"", f->dir)) != 0) abort();
+    test_folder_remove(f->dir);
     tarn_cx_done(&f->cx);
     tarn_conf_free(f->conf);
     free(f);
@@ -345,9 +345,11 @@ static void test_write_cut(void **state) {
 }
 
 static int count_files(fixture *f) {
+    int64_t n = -1;
+    const char *all = tarn_sql_string(f->cx.arena, tarn_printf(&f->cx, "%s/**", f->dir));
     check(f, "SELECT 1", "1");
-    return atoi(text(f, tarn_printf(&f->cx, "SELECT count(*) FROM glob(%s)",
-                                    tarn_sql_string(f->cx.arena, tarn_printf(&f->cx, "%s/**", f->dir)))));
+    tarn_parse_i64(tarn_str_of(text(f, tarn_printf(&f->cx, "SELECT count(*) FROM glob(%s)", all))), &n);
+    return (int)n;
 }
 
 static void test_write_none(void **state) {

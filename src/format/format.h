@@ -7,77 +7,7 @@
 #define TARN_FORMAT_FORMAT_H
 
 #include "codec/roaring64.h"
-#include "engine/engine.h"
-#include "format/committer.h"
-#include "model/change.h"
-#include "store/store.h"
-
-typedef struct tarn_format tarn_format;
-
-typedef struct tarn_table {
-    const tarn_format *format;
-    tarn_store *store;         /* rooted at the table; held by the table */
-    const char *location;      /* as the catalog or the user names it, for messages */
-    const char *name;          /* "lake.main.t", or NULL for a path */
-    tarn_engine *engine;       /* for formats whose metadata is Parquet; loaded only when needed */
-    tarn_committer *committer; /* NULL: put-if-absent in the store */
-} tarn_table;
-
-typedef enum tarn_at_kind { TARN_AT_LATEST, TARN_AT_VERSION, TARN_AT_TIMESTAMP, TARN_AT_REF } tarn_at_kind;
-
-/* Which version: a number, the newest one not after an instant, or a name (branch, tag, instant). */
-typedef struct tarn_at {
-    tarn_at_kind kind;
-    int64_t version;
-    int64_t timestamp_us;
-    const char *ref;
-} tarn_at;
-
-typedef enum tarn_transform {
-    TARN_IDENTITY,
-    TARN_BUCKET,
-    TARN_TRUNCATE,
-    TARN_YEARS,
-    TARN_MONTHS,
-    TARN_DAYS,
-    TARN_HOURS,
-    TARN_VOID_TRANSFORM
-} tarn_transform;
-
-typedef struct tarn_partition_field {
-    const char *name;
-    int column; /* ordinal in the schema */
-    tarn_transform transform;
-    int param;
-} tarn_partition_field;
-
-typedef struct tarn_snapshot {
-    const tarn_format *format;
-    const tarn_table *table; /* outlives the snapshot */
-    int64_t version;         /* -1: the table does not exist yet (the base of a CREATE) */
-    int64_t timestamp_ms;    /* of its commit */
-    const char *id;          /* the table's own id */
-    const char *comment;     /* NULL: none */
-    int64_t created_ms;
-    const tarn_schema *schema;
-    const tarn_partition_field *partition;
-    size_t n_partition;
-    const tarn_pair *properties;
-    size_t n_properties;
-    const tarn_pair *checks; /* CHECK constraints: name, SQL; NOT NULL is in the schema */
-    size_t n_checks;
-    const char *read_only; /* why it cannot be written ("writer feature \"x\" is not supported"); NULL: it can */
-    tarn_arena *arena;
-    atomic_int refs;
-} tarn_snapshot;
-
-/* Files that may match, in cx->arena; the file entries themselves live as long as the snapshot. */
-typedef struct tarn_file_list {
-    TARN_VEC(const tarn_file *) files;
-    int64_t total_files, total_bytes;
-    int64_t pruned_by_partition, pruned_by_stats; /* files */
-    int64_t bytes;                                /* of `files` */
-} tarn_file_list;
+#include "format/snapshot.h"
 
 /* One commit, newest first. JSON texts as the format keeps them; NULL: not recorded. */
 typedef struct tarn_history_entry {

@@ -330,7 +330,7 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
     TRY(walk(cx, &w, tarn_json_get(ast, "statements"), NULL, false, 0));
     strip_prefixes(cx, &w);
     if (!scope->outer) add_params(cx, &w);
-    qsort(scope->splices.at, scope->splices.n, sizeof *scope->splices.at, by_place);
+    if (scope->splices.n) qsort(scope->splices.at, scope->splices.n, sizeof *scope->splices.at, by_place);
     return TARN_OK;
 }
 

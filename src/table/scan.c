@@ -8,7 +8,7 @@
 #include "store/path.h"
 #include "table/scan_columns.h"
 
-enum { SQL_MAX = 1 << 30 };
+enum { SQL_MAX = 1 << 30, GUESSED_ROW = 50 };
 
 /* What tarn_live asks. Both arrays go by the scan's file numbers; an entry without rows is NULL. */
 typedef struct live {
@@ -140,6 +140,17 @@ static bool any_dirty(live *l, size_t first, size_t n) {
     return false;
 }
 
+/* With schema= DuckDB opens no file to plan, and would take each for a thousand rows: joins would build the wrong side. */
+static int64_t count_rows(const tarn_file_group *group) {
+    int64_t rows = 0;
+    for (size_t i = 0; i < group->n_files; i++) {
+        const tarn_file *f = group->files[i];
+        int64_t more = f->rows < 0 ? f->size / GUESSED_ROW : f->rows - (f->deletes ? f->deletes->rows : 0);
+        if (more > 0 && __builtin_add_overflow(rows, more, &rows)) return INT64_MAX;
+    }
+    return rows ? rows : 1;
+}
+
 static tarn_code put_group(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file_group *group, size_t first, const tarn_scan *scan, live *l,
                            bool positions) {
     tarn_buf_puts(out, "SELECT ");
@@ -154,7 +165,7 @@ static tarn_code put_group(tarn_cx *cx, tarn_buf *out, const tarn_table *table, 
     }
     tarn_buf_puts(out, "], schema=");
     TRY(tarn_scan_schema(cx, out, group));
-    tarn_buf_puts(out, ", hive_partitioning=false)");
+    tarn_buf_printf(out, ", hive_partitioning=false, explicit_cardinality=%lld)", (long long)count_rows(group));
     if (any_dirty(l, first, group->n_files))
         tarn_buf_printf(out, " WHERE tarn_live(CAST(%llu AS UBIGINT), file_index + CAST(%zu AS UBIGINT), file_row_number)",
                         (unsigned long long)scan->deletes_id, first);

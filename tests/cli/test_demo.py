@@ -221,7 +221,7 @@ def files(tmp_path):
     folder = tmp_path / "its files"
     folder.mkdir()
     flights = [f"2013,1,1,517,{5 + i % 12}{i % 60:02},{i},830,819,11,UA,{i},N1,EWR,IAH,227,1400,{5 + i % 12},{i % 60},2013-01-01T{10 + i % 12}:00:00Z" for i in range(200)]
-    flights[3] = "2013,1,1,NA,809,NA,NA,819,NA,UA,3,NA,EWR,XXX,NA,1400,8,9,2013-01-01T13:00:00Z"
+    flights[3] = "2013,1,1,NA,809,NA,NA,819,NA,UA,3,NA,EWR,BQN,NA,1400,8,9,2013-01-01T13:00:00Z"
     flights += [flights[5], "2013,1,1,517,515,2,830,819,11,ZZ,900,N1,EWR,IAH,227,1400,5,15,2013-01-01T10:00:00Z"]
     weather = [f"EWR,2013,1,1,{h},{h}.5,26,59,270,10,NA,0,1012,10,2013-01-01T{h:02}:00:00Z" for h in range(8, 24, 2)]
     (folder / "flights.csv").write_text("\n".join([FLIGHTS, *flights]) + "\n")

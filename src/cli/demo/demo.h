@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/text.h"
 
-enum { DEMO_DAYS = 120, DEMO_BATCHES = 4, DEMO_FEATURE_DAYS = 14, DEMO_LATE_DAYS = 3, DEMO_VARS = 32, DEMO_GATES = 64 };
+enum { DEMO_DAYS = 120, DEMO_BATCHES = 4, DEMO_FEATURE_DAYS = 14, DEMO_LATE_DAYS = 3, DEMO_VARS = 32 };
 
 /* The rows of a statement as text; NULL is an empty text. Starts as {0}. */
 typedef struct demo_rows {
