@@ -99,6 +99,11 @@ static tarn_code commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *bas
     return TARN_OK;
 }
 
+bool tarn_commit_refused(tarn_code code) {
+    return code == TARN_CONFLICT || code == TARN_EXISTS || code == TARN_UNSUPPORTED || code == TARN_INVALID ||
+           code == TARN_CONSTRAINT || code == TARN_DENIED;
+}
+
 tarn_code tarn_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                       tarn_snapshot **out) {
     TRY(tarn_format_require(cx, table->format, TARN_CAN_WRITE, "writing"));

@@ -136,4 +136,8 @@ tarn_snapshot *tarn_snapshot_new(const tarn_table *table, size_t size);
 TARN_MUST tarn_code tarn_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                                 tarn_snapshot **out);
 
+/* Whether a failure of tarn_commit says that nothing was published. After any other one (IO, TIMEOUT, CANCELLED, …) the
+ * commit may stand, so its data files must stay; VACUUM finds them if it does not. */
+bool tarn_commit_refused(tarn_code code);
+
 #endif

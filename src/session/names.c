@@ -200,6 +200,13 @@ static tarn_code give_table(tarn_opened *opened, tarn_relation *out) {
     return TARN_OK;
 }
 
+/* All three parts: columns may be qualified with more of them than the query's FROM wrote. */
+static const tarn_name *full_name(tarn_cx *cx, const tarn_catalog_entry *entry) {
+    tarn_name *name = TARN_NEW(cx->arena, tarn_name);
+    *name = (tarn_name){.part = {entry->catalog, entry->schema, entry->name}, .n_parts = 3};
+    return name;
+}
+
 static tarn_code resolve_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_entry *entry, const tarn_at *at,
                                tarn_relation *out) {
     if (entry->kind == TARN_ENTRY_VIEW) {
@@ -209,12 +216,15 @@ static tarn_code resolve_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_
                              entry->name);
         *place = (view_place){entry->default_catalog, entry->default_schema};
         *out = (tarn_relation){.kind = TARN_REL_VIEW, .sql = entry->sql, .view_state = place};
+        out->known_as = full_name(cx, entry);
         return TARN_OK;
     }
     tarn_opened opened = {0};
     TRY(find_entry(cx, s, entry, &opened));
     TRY(take_snapshot(cx, s, at, &opened));
-    return give_table(&opened, out);
+    TRY(give_table(&opened, out));
+    out->known_as = full_name(cx, entry);
+    return TARN_OK;
 }
 
 /* format.`path`.files: the part before the last is a path. */

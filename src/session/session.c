@@ -63,7 +63,8 @@ static tarn_code change_once(tarn_cx *cx, tarn_session *s, const tarn_name *name
     *version = opened.snapshot->version;
     tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
     if (code == TARN_OK) code = plan(cx, state, &opened, &change);
-    if (code == TARN_OK && has_effect(&change)) {
+    bool planned = code == TARN_OK;
+    if (planned && has_effect(&change)) {
         if (s->txn) {
             code = tarn_txn_add(cx, s, &opened, &change);
         } else {
@@ -71,7 +72,7 @@ static tarn_code change_once(tarn_cx *cx, tarn_session *s, const tarn_name *name
             if (code == TARN_OK) *version = fresh->version;
         }
     }
-    if (code != TARN_OK) {
+    if (code != TARN_OK && (!planned || s->txn || tarn_commit_refused(code))) {
         tarn_error why = cx->error;
         tarn_write_abandon(cx, opened.table, &change);
         cx->error = why;

@@ -310,9 +310,9 @@ static tarn_code parse(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
         return tarn_unexpected(cx, c, "ADD, DROP, RENAME, ALTER COLUMN, SET or UNSET TBLPROPERTIES");
     a->apply = unset_properties;
     a->if_exists = tarn_accept(c, "IF EXISTS");
-    tarn_names names = {0};
-    TRY(tarn_parse_names(cx, c, &names));
-    for (size_t i = 0; i < names.n; i++) TARN_PUSH(cx->arena, &a->properties)->key = names.at[i];
+    tarn_names keys = {0};
+    TRY(tarn_parse_keys(cx, c, &keys));
+    for (size_t i = 0; i < keys.n; i++) TARN_PUSH(cx->arena, &a->properties)->key = keys.at[i];
     return TARN_OK;
 }
 

@@ -105,8 +105,9 @@ static tarn_code commit_table(tarn_cx *cx, create_stmt *s, const tarn_table *tab
         tarn_change_metric(cx->arena, &change, "numOutputRows", s->rows);
     }
     if (select && planned.sql) tarn_planned_done(&planned);
-    if (code == TARN_OK) code = tarn_commit(cx, table, base, &change, fresh);
-    if (code != TARN_OK) {
+    bool written = code == TARN_OK;
+    if (written) code = tarn_commit(cx, table, base, &change, fresh);
+    if (code != TARN_OK && (!written || tarn_commit_refused(code))) {
         tarn_error why = cx->error;
         tarn_write_abandon(cx, table, &change);
         cx->error = why;

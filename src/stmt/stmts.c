@@ -4,7 +4,8 @@
 #define STMTS(X)                                                                                                       \
     X(select)                                                                                                          \
     X(insert)                                                                                                          \
-    X(update) X(delete) X(merge) X(truncate) X(copy) X(create_table) X(drop_table) X(undrop) X(alter) X(create_view)   \
+    X(update)                                                                                                          \
+    X(delete) X(merge) X(truncate) X(copy) X(create_table) X(drop_table) X(undrop) X(alter) X(create_view)             \
         X(drop_view) X(create_schema) X(drop_schema) X(create_catalog) X(use) X(describe) X(describe_history)          \
             X(describe_detail) X(explain) X(show_tables) X(show_schemas) X(show_catalogs) X(show_properties)           \
                 X(show_partitions) X(show_columns) X(show_create) X(show_settings) X(optimize) X(vacuum) X(restore)    \

@@ -26,6 +26,11 @@ TARN_MUST tarn_code tarn_stmt_done(tarn_cx *cx, tarn_run *run, const char *forma
 /* WRITES (dml/plan.c). The name by which SQL made here refers to the statement's target, rows with their positions. */
 #define TARN_TARGET "tarn$target"
 
+/* Plans a SELECT over TARN_TARGET (and any other table). target_ref is how the target is read; NULL when the query does
+ * not. End with tarn_planned_done(planned). */
+TARN_MUST tarn_code tarn_stmt_plan_target(tarn_cx *cx, tarn_run *run, const tarn_opened *opened,
+                                          const tarn_name *target, tarn_conn *conn, const char *sql,
+                                          tarn_planned *planned, const tarn_plan_ref **target_ref);
 /* Runs a SELECT over TARN_TARGET (and any other table) into temp table `into` of conn. target_ref is how the target was
  * read: its scan gave the positions; NULL when the query does not read it. End with tarn_planned_done(planned). */
 TARN_MUST tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target,

@@ -19,9 +19,9 @@ static tarn_code read_where(tarn_cx *cx, const optimize_stmt *o, const tarn_open
     tarn_planned planned;
     const tarn_plan_ref *ref;
     const char *alias = tarn_sql_name(cx->arena, o->table.path ? "t" : o->table.part[o->table.n_parts - 1]);
-    const char *sql = tarn_printf(cx, "SELECT 1 FROM \"" TARN_TARGET "\" AS %s WHERE %.*s LIMIT 0", alias,
-                                  (int)o->where.n, o->where.p);
-    TRY(tarn_stmt_into_temp(cx, o->run, opened, &o->table, conn, sql, "tarn_where", &planned, &ref));
+    const char *sql =
+        tarn_printf(cx, "SELECT 1 FROM \"" TARN_TARGET "\" AS %s WHERE %.*s", alias, (int)o->where.n, o->where.p);
+    TRY(tarn_stmt_plan_target(cx, o->run, opened, &o->table, conn, sql, &planned, &ref));
     *out = ref && ref->filter ? tarn_expr_copy(cx->arena, ref->filter) : NULL;
     tarn_planned_done(&planned);
     bool *named = TARN_NEW_ARRAY(cx->arena, bool, opened->snapshot->schema->n_fields);

@@ -33,7 +33,9 @@ static tarn_code split_partitions(tarn_cx *cx, const job *j, const tarn_file_lis
             tarn_value_sql(&key, &file->partition[k]);
             tarn_buf_putc(&key, 0);
         }
-        if (key.failed) return tarn_fail(cx, TARN_UNSUPPORTED, "OPTIMIZE: the partition of %.*s has a value that is too long", (int)file->path.n, file->path.p);
+        if (key.failed)
+            return tarn_fail(cx, TARN_UNSUPPORTED, "OPTIMIZE: the partition of %.*s has a value that is too long",
+                             (int)file->path.n, file->path.p);
         tarn_str name = {key.n ? tarn_arena_strndup(cx->arena, key.data, key.n) : "", key.n};
         uintptr_t at = (uintptr_t)tarn_map_get(&places, name);
         if (!at) {
@@ -52,7 +54,9 @@ static bool many_deleted(const tarn_file *f) { return f->deletes && f->rows > 0 
 
 static int64_t live_size(const tarn_file *f) {
     if (!f->deletes || f->rows <= 0 || f->deletes->rows <= 0) return f->size;
-    return f->deletes->rows >= f->rows ? 0 : (int64_t)((double)f->size * (double)(f->rows - f->deletes->rows) / (double)f->rows);
+    return f->deletes->rows >= f->rows
+               ? 0
+               : (int64_t)((double)f->size * (double)(f->rows - f->deletes->rows) / (double)f->rows);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -72,15 +76,18 @@ static const char *folder_of(tarn_cx *cx, const file_list *files) {
     for (size_t i = 0; i < files->n; i++) {
         tarn_str path = files->at[i]->path;
         const char *slash = memrchr(path.p, '/', path.n);
-        if (path.p[0] != '/' && !memmem(path.p, path.n, "://", 3)) return slash ? tarn_arena_strndup(cx->arena, path.p, (size_t)(slash - path.p)) : "";
+        if (path.p[0] != '/' && !memmem(path.p, path.n, "://", 3))
+            return slash ? tarn_arena_strndup(cx->arena, path.p, (size_t)(slash - path.p)) : "";
     }
     return "";
 }
 
 /* The files, rewritten as one select; `order` NULL: as they come. */
-static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, int64_t file_size, const char *order, const tarn_scan *scan) {
+static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, int64_t file_size, const char *order,
+                         const tarn_scan *scan) {
     tarn_partition_folder into = {folder_of(cx, files), files->at[0]->partition, file_size};
-    const char *select = order ? tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan->sql, order) : scan->sql;
+    const char *select =
+        order ? tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan->sql, order) : scan->sql;
     int64_t rows = 0, live = 0;
     bool known = true;
     TRY(tarn_write_into(cx, j->conn, &j->target, select, &into, &j->change, &rows));
@@ -92,7 +99,9 @@ static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, int64_t fi
         live += f->rows - (f->deletes ? f->deletes->rows : 0);
     }
     if (known && live != rows)
-        return tarn_fail(cx, TARN_CORRUPT, "OPTIMIZE: files that should hold %lld rows hold %lld: their metadata is wrong", (long long)live, (long long)rows);
+        return tarn_fail(cx, TARN_CORRUPT,
+                         "OPTIMIZE: files that should hold %lld rows hold %lld: their metadata is wrong",
+                         (long long)live, (long long)rows);
     return TARN_OK;
 }
 
@@ -110,7 +119,8 @@ static tarn_code pack(tarn_cx *cx, job *j, const partition *p) {
     file_list small = {0}, bin = {0};
     int64_t size = 0;
     for (size_t i = 0; i < p->files.n; i++)
-        if (p->files.at[i]->size < j->spec->file_size || many_deleted(p->files.at[i])) *TARN_PUSH(cx->arena, &small) = p->files.at[i];
+        if (p->files.at[i]->size < j->spec->file_size || many_deleted(p->files.at[i]))
+            *TARN_PUSH(cx->arena, &small) = p->files.at[i];
     if (small.n) qsort(small.at, small.n, sizeof *small.at, by_size);
     for (size_t i = 0; i < small.n; i++) {
         int64_t more = live_size(small.at[i]);
@@ -182,12 +192,13 @@ static tarn_code rewrite_all(tarn_cx *cx, job *j, const tarn_file_list *list, ta
     return TARN_OK;
 }
 
-/* After a failure other than these it is not known whether the commit happened, and its files must stay; VACUUM finds them. */
-static bool surely_failed(tarn_code code) { return code == TARN_CONFLICT || code == TARN_UNSUPPORTED || code == TARN_INVALID || code == TARN_CONSTRAINT; }
-
-tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base, const tarn_optimize_spec *spec,
-                        tarn_optimize_result *out) {
-    job j = {.conn = conn, .table = table, .base = base, .spec = spec, .change = {.operation = "OPTIMIZE", .no_data_change = true}};
+tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base,
+                        const tarn_optimize_spec *spec, tarn_optimize_result *out) {
+    job j = {.conn = conn,
+             .table = table,
+             .base = base,
+             .spec = spec,
+             .change = {.operation = "OPTIMIZE", .no_data_change = true}};
     tarn_optimize_result result = {0};
     tarn_file_list list = {0};
     TRY(tarn_zorder_check(cx, base, spec->zorder, spec->n_zorder));
@@ -201,7 +212,7 @@ tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, t
     }
     describe(cx, &j, &list, &result);
     if (j.change.removes.n) code = tarn_commit(cx, table, base, &j.change, NULL);
-    if (surely_failed(code)) tarn_write_abandon(cx, table, &j.change);
+    if (tarn_commit_refused(code)) tarn_write_abandon(cx, table, &j.change);
     TRY(code);
     *out = result;
     return TARN_OK;

@@ -1,4 +1,5 @@
-/* dml.c: DELETE, UPDATE and MERGE from the temp table of their actions: files with changed rows are written anew without them, together with the new rows. */
+/* dml.c: DELETE, UPDATE and MERGE from the temp table of their actions: files with changed rows are written anew
+ * without them, together with the new rows. */
 #include "table/dml.h"
 
 enum { SQL_MAX = 1 << 30, RUN = 2048 };
@@ -18,11 +19,15 @@ static tarn_code note_batch(tarn_cx *cx, tarn_column all, int64_t length, gone *
     tarn_column files = tarn_column_child(all, 0), rows = tarn_column_child(all, 1);
     int64_t run[RUN];
     for (int64_t i = 0; i < length;) {
-        if (tarn_column_null(files, i) || tarn_column_null(rows, i)) return tarn_fail(cx, TARN_INTERNAL, "an action on a row that is in no file");
+        if (tarn_column_null(files, i) || tarn_column_null(rows, i))
+            return tarn_fail(cx, TARN_INTERNAL, "an action on a row that is in no file");
         int64_t file = tarn_column_int(files, i);
         size_t k = 0;
-        if (file < 0 || (uint64_t)file >= g->n) return tarn_fail(cx, TARN_INTERNAL, "an action on a row of file %lld, which the scan lacks", (long long)file);
-        for (; i < length && k < RUN && !tarn_column_null(files, i) && tarn_column_int(files, i) == file; i++) run[k++] = tarn_column_int(rows, i);
+        if (file < 0 || (uint64_t)file >= g->n)
+            return tarn_fail(cx, TARN_INTERNAL, "an action on a row of file %lld, which the scan lacks",
+                             (long long)file);
+        for (; i < length && k < RUN && !tarn_column_null(files, i) && tarn_column_int(files, i) == file; i++)
+            run[k++] = tarn_column_int(rows, i);
         if (!g->rows[file]) g->rows[file] = tarn_roaring64_new();
         tarn_roaring64_add_many(g->rows[file], run, k);
         g->counted[file] += (int64_t)k;
@@ -33,8 +38,10 @@ static tarn_code note_batch(tarn_cx *cx, tarn_column all, int64_t length, gone *
 static tarn_code note_rows(tarn_cx *cx, tarn_conn *conn, const char *from, gone *g) {
     tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
     TRY(tarn_conn_query(cx, conn,
-                        tarn_printf(cx, "SELECT CAST(" TARN_FILE_COLUMN " AS BIGINT), CAST(" TARN_ROW_COLUMN " AS BIGINT) FROM %s WHERE " TARN_ACTION_COLUMN
-                                        " IN (%d, %d)", from, TARN_ACTION_UPDATE, TARN_ACTION_DELETE),
+                        tarn_printf(cx,
+                                    "SELECT CAST(" TARN_FILE_COLUMN " AS BIGINT), CAST(" TARN_ROW_COLUMN
+                                    " AS BIGINT) FROM %s WHERE " TARN_ACTION_COLUMN " IN (%d, %d)",
+                                    from, TARN_ACTION_UPDATE, TARN_ACTION_DELETE),
                         NULL, 0, &rows));
     for (;;) {
         tarn_auto(struct ArrowArray, tarn_array_release) batch = {0};
@@ -50,19 +57,26 @@ static tarn_code note_rows(tarn_cx *cx, tarn_conn *conn, const char *from, gone 
 static tarn_code check_duplicates(tarn_cx *cx, const tarn_target *target, const tarn_scan *scan, const gone *g) {
     for (size_t i = 0; i < g->n; i++)
         if (g->rows[i] && (int64_t)tarn_roaring64_cardinality(g->rows[i]) != g->counted[i])
-            return tarn_hint(cx,
-                             tarn_fail(cx, TARN_CONSTRAINT, "a row of %s (in file %.*s) matches more than one source row",
-                                       target->table->name ? target->table->name : target->table->location, (int)scan->files[i]->path.n, scan->files[i]->path.p),
-                             "make the rows of the source unique in the columns of the condition, with GROUP BY or SELECT DISTINCT");
+            return tarn_hint(
+                cx,
+                tarn_fail(cx, TARN_CONSTRAINT, "a row of %s (in file %.*s) matches more than one source row",
+                          target->table->name ? target->table->name : target->table->location,
+                          (int)scan->files[i]->path.n, scan->files[i]->path.p),
+                "make the rows of the source unique in the columns of the condition, with GROUP BY or SELECT DISTINCT");
     return TARN_OK;
 }
 
 static tarn_code count_actions(tarn_cx *cx, tarn_conn *conn, const char *from, tarn_dml_result *out) {
-    int64_t *counts[] = {[TARN_ACTION_UPDATE] = &out->updated, [TARN_ACTION_DELETE] = &out->deleted, [TARN_ACTION_INSERT] = &out->inserted};
+    int64_t *counts[] = {[TARN_ACTION_UPDATE] = &out->updated,
+                         [TARN_ACTION_DELETE] = &out->deleted,
+                         [TARN_ACTION_INSERT] = &out->inserted};
     for (int action = TARN_ACTION_UPDATE; action <= TARN_ACTION_INSERT; action++) {
         char *text = NULL;
-        TRY(tarn_conn_text(cx, conn, tarn_printf(cx, "SELECT count(*) FROM %s WHERE " TARN_ACTION_COLUMN " = %d", from, action), &text));
-        if (!text || !tarn_parse_i64(tarn_str_of(text), counts[action])) return tarn_fail(cx, TARN_INTERNAL, "cannot count the actions");
+        TRY(tarn_conn_text(cx, conn,
+                           tarn_printf(cx, "SELECT count(*) FROM %s WHERE " TARN_ACTION_COLUMN " = %d", from, action),
+                           &text));
+        if (!text || !tarn_parse_i64(tarn_str_of(text), counts[action]))
+            return tarn_fail(cx, TARN_INTERNAL, "cannot count the actions");
     }
     return TARN_OK;
 }
@@ -74,8 +88,10 @@ static void put_kept(tarn_buf *out, const tarn_target *target, const char *scan)
         const tarn_field *f = &target->schema->fields[i];
         int at = target->base ? tarn_schema_find(target->base->schema, tarn_str_of(f->name)) : -1;
         tarn_buf_puts(out, i ? ", CAST(" : "CAST(");
-        if (at >= 0) tarn_buf_sql_name(out, target->base->schema->fields[at].name);
-        else tarn_buf_printf(out, "(%s)", f->initial_sql ? f->initial_sql : "NULL");
+        if (at >= 0)
+            tarn_buf_sql_name(out, target->base->schema->fields[at].name);
+        else
+            tarn_buf_printf(out, "(%s)", f->initial_sql ? f->initial_sql : "NULL");
         tarn_buf_puts(out, " AS ");
         tarn_type_duckdb(out, f->type);
         tarn_buf_puts(out, ") AS ");
@@ -88,8 +104,10 @@ static tarn_code put_new(tarn_cx *cx, tarn_conn *conn, const tarn_target *target
     tarn_schema *source = NULL;
     char *sql = NULL;
     tarn_insert_map map = {.by_name = true, .explicit_null = true};
-    const char *select = tarn_printf(cx, "SELECT * EXCLUDE (" TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", " TARN_ACTION_COLUMN ") FROM %s WHERE " TARN_ACTION_COLUMN
-                                         " IN (%d, %d)", from, TARN_ACTION_UPDATE, TARN_ACTION_INSERT);
+    const char *select = tarn_printf(cx,
+                                     "SELECT * EXCLUDE (" TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", " TARN_ACTION_COLUMN
+                                     ") FROM %s WHERE " TARN_ACTION_COLUMN " IN (%d, %d)",
+                                     from, TARN_ACTION_UPDATE, TARN_ACTION_INSERT);
     TRY(tarn_conn_describe(cx, conn, select, cx->arena, &source));
     TRY(tarn_write_select(cx, target, select, source, &map, &sql));
     tarn_buf_puts(out, sql);
@@ -102,9 +120,12 @@ typedef struct rewrite {
     size_t n;
 } rewrite;
 
-static int64_t live_rows(const tarn_file *file) { return file->rows < 0 ? -1 : file->rows - (file->deletes ? file->deletes->rows : 0); }
+static int64_t live_rows(const tarn_file *file) {
+    return file->rows < 0 ? -1 : file->rows - (file->deletes ? file->deletes->rows : 0);
+}
 
-static void sort_files(tarn_cx *cx, const tarn_scan *scan, const gone *g, rewrite *r, tarn_change *change, tarn_dml_result *out) {
+static void sort_files(tarn_cx *cx, const tarn_scan *scan, const gone *g, rewrite *r, tarn_change *change,
+                       tarn_dml_result *out) {
     r->files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, g->n);
     r->skip = TARN_NEW_ARRAY(cx->arena, tarn_roaring64 *, g->n);
     for (size_t i = 0; i < g->n; i++) {
@@ -119,8 +140,8 @@ static void sort_files(tarn_cx *cx, const tarn_scan *scan, const gone *g, rewrit
 }
 
 /* One write for the rows that stay and the new ones: where both fall into one partition they share a file. */
-static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const tarn_scan *scan, const char *from, const rewrite *r,
-                            tarn_change *change, tarn_dml_result *out) {
+static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const tarn_scan *scan,
+                            const char *from, const rewrite *r, tarn_change *change, tarn_dml_result *out) {
     tarn_auto(tarn_scan, tarn_scan_done) kept = {0};
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     bool fresh = out->updated + out->inserted > 0;
@@ -133,15 +154,17 @@ static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *tar
     }
     if (r->n && fresh) tarn_buf_puts(&sql, " UNION ALL ");
     if (fresh) TRY(put_new(cx, conn, target, from, &sql));
-    if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "too many files to change in one statement; add a condition on partition columns");
+    if (!tarn_buf_ok(&sql))
+        return tarn_fail(cx, TARN_LIMIT,
+                         "too many files to change in one statement; add a condition on partition columns");
     TRY(tarn_write_files(cx, conn, target, sql.data, NULL, 0, change, &written));
     out->copied = written - out->updated - out->inserted;
     out->files_added = (int64_t)(change->adds.n - before);
     return TARN_OK;
 }
 
-tarn_code tarn_dml_apply(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const tarn_scan *scan, const char *temp_table, tarn_change *change,
-                         tarn_dml_result *out) {
+tarn_code tarn_dml_apply(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const tarn_scan *scan,
+                         const char *temp_table, tarn_change *change, tarn_dml_result *out) {
     tarn_auto(gone, free_gone) g = {scan->n_files, TARN_NEW_ARRAY(cx->arena, tarn_roaring64 *, scan->n_files),
                                     TARN_NEW_ARRAY(cx->arena, int64_t, scan->n_files)};
     const char *from = tarn_sql_name(cx->arena, temp_table);

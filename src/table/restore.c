@@ -16,8 +16,11 @@ static bool same_meta(const tarn_field *a, const tarn_field *b) {
 static bool same_notes(const tarn_type *a, const tarn_type *b) {
     for (size_t i = 0; i < a->n_fields; i++) {
         const tarn_field *f = &a->fields[i], *g = &b->fields[i];
-        if (!same_text(f->physical, g->physical) || !same_text(f->comment, g->comment) || !same_text(f->default_sql, g->default_sql)) return false;
-        if (!same_text(f->generated_sql, g->generated_sql) || !same_meta(f, g) || !same_notes(f->type, g->type)) return false;
+        if (!same_text(f->physical, g->physical) || !same_text(f->comment, g->comment) ||
+            !same_text(f->default_sql, g->default_sql))
+            return false;
+        if (!same_text(f->generated_sql, g->generated_sql) || !same_meta(f, g) || !same_notes(f->type, g->type))
+            return false;
     }
     return true;
 }
@@ -25,14 +28,18 @@ static bool same_notes(const tarn_type *a, const tarn_type *b) {
 static bool same_partitions(const tarn_snapshot *a, const tarn_snapshot *b) {
     if (a->n_partition != b->n_partition) return false;
     for (size_t i = 0; i < a->n_partition; i++)
-        if (!same_text(a->schema->fields[a->partition[i].column].name, b->schema->fields[b->partition[i].column].name)) return false;
+        if (!same_text(a->schema->fields[a->partition[i].column].name, b->schema->fields[b->partition[i].column].name))
+            return false;
     return true;
 }
 
 static void restore_schema(tarn_cx *cx, const tarn_snapshot *base, const tarn_snapshot *past, tarn_change *change) {
-    if (tarn_type_eq(base->schema, past->schema) && same_notes(base->schema, past->schema) && same_partitions(base, past)) return;
+    if (tarn_type_eq(base->schema, past->schema) && same_notes(base->schema, past->schema) &&
+        same_partitions(base, past))
+        return;
     const char **by = TARN_NEW_ARRAY(cx->arena, const char *, past->n_partition);
     for (size_t i = 0; i < past->n_partition; i++) by[i] = past->schema->fields[past->partition[i].column].name;
+    change->replace = true; /* columns may go and come back, which no evolution of a schema may do */
     change->schema = past->schema;
     change->partition_by = by;
     change->n_partition_by = past->n_partition;
@@ -45,13 +52,18 @@ static const tarn_pair *find_pair(const tarn_pair *pairs, size_t n, const char *
 }
 
 static void add_pair(tarn_arena *arena, tarn_change *change, bool checks, tarn_pair pair) {
-    if (checks) *TARN_PUSH(arena, &change->checks) = pair;
-    else *TARN_PUSH(arena, &change->properties) = pair;
+    if (checks)
+        *TARN_PUSH(arena, &change->checks) = pair;
+    else
+        *TARN_PUSH(arena, &change->properties) = pair;
 }
 
-static void restore_pairs(tarn_cx *cx, const tarn_snapshot *base, const tarn_snapshot *past, bool checks, tarn_change *change) {
+/* What differs; all of it when the table is replaced. */
+static void restore_pairs(tarn_cx *cx, const tarn_snapshot *base, const tarn_snapshot *past, bool checks,
+                          tarn_change *change) {
     const tarn_pair *now = checks ? base->checks : base->properties, *then = checks ? past->checks : past->properties;
     size_t n_now = checks ? base->n_checks : base->n_properties, n_then = checks ? past->n_checks : past->n_properties;
+    if (change->replace) n_now = 0;
     for (size_t i = 0; i < n_now; i++)
         if (!find_pair(then, n_then, now[i].name)) add_pair(cx->arena, change, checks, (tarn_pair){now[i].name, NULL});
     for (size_t i = 0; i < n_then; i++) {
@@ -61,7 +73,8 @@ static void restore_pairs(tarn_cx *cx, const tarn_snapshot *base, const tarn_sna
 }
 
 /* Two states of one data file: the same rows deleted? */
-static tarn_code same_deletes(tarn_cx *cx, tarn_snapshot *base, const tarn_file *now, tarn_snapshot *past, const tarn_file *then, bool *same) {
+static tarn_code same_deletes(tarn_cx *cx, tarn_snapshot *base, const tarn_file *now, tarn_snapshot *past,
+                              const tarn_file *then, bool *same) {
     tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) a = NULL;
     tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) b = NULL;
     *same = !now->deletes && !then->deletes;
@@ -72,10 +85,11 @@ static tarn_code same_deletes(tarn_cx *cx, tarn_snapshot *base, const tarn_file 
     return TARN_OK;
 }
 
-static tarn_code restore_files(tarn_cx *cx, tarn_snapshot *base, const tarn_file_list *now, tarn_snapshot *past, const tarn_file_list *then,
-                               tarn_change *change) {
+static tarn_code restore_files(tarn_cx *cx, tarn_snapshot *base, const tarn_file_list *now, tarn_snapshot *past,
+                               const tarn_file_list *then, tarn_change *change) {
     tarn_map by_path = {0};
-    for (size_t i = 0; i < now->files.n; i++) tarn_map_put(&by_path, cx->arena, now->files.at[i]->path, (void *)(uintptr_t)now->files.at[i]);
+    for (size_t i = 0; i < now->files.n; i++)
+        tarn_map_put(&by_path, cx->arena, now->files.at[i]->path, (void *)(uintptr_t)now->files.at[i]);
     for (size_t i = 0; i < then->files.n; i++) {
         const tarn_file *file = then->files.at[i], *same = tarn_map_get(&by_path, file->path);
         bool equal = false;
@@ -85,12 +99,13 @@ static tarn_code restore_files(tarn_cx *cx, tarn_snapshot *base, const tarn_file
             tarn_map_put(&by_path, cx->arena, file->path, NULL);
             continue;
         }
-        *TARN_PUSH(cx->arena, &change->adds) = (tarn_add){.path = tarn_arena_strndup(cx->arena, file->path.p, file->path.n),
-                                                          .size = file->size,
-                                                          .rows = file->rows,
-                                                          .mtime_ms = file->mtime_ms,
-                                                          .partition = file->partition,
-                                                          .from = file};
+        *TARN_PUSH(cx->arena, &change->adds) =
+            (tarn_add){.path = tarn_arena_strndup(cx->arena, file->path.p, file->path.n),
+                       .size = file->size,
+                       .rows = file->rows,
+                       .mtime_ms = file->mtime_ms,
+                       .partition = file->partition,
+                       .from = file};
     }
     for (size_t i = 0; i < now->files.n; i++)
         if (tarn_map_get(&by_path, now->files.at[i]->path)) *TARN_PUSH(cx->arena, &change->removes) = now->files.at[i];
@@ -110,7 +125,8 @@ static tarn_code check_file(tarn_cx *cx, size_t i, void *state) {
     bool there = true;
     if (path[0] != '/' && !strstr(path, "://")) TRY(tarn_store_exists(cx, c->table->store, path, &there));
     if (there) return TARN_OK;
-    return tarn_fail(cx, TARN_NOTFOUND, "RESTORE: version %lld needs the file %s, which is gone; VACUUM has removed it", (long long)c->past->version, path);
+    return tarn_fail(cx, TARN_NOTFOUND, "RESTORE: version %lld needs the file %s, which is gone; VACUUM has removed it",
+                     (long long)c->past->version, path);
 }
 
 static void describe(tarn_cx *cx, const tarn_snapshot *past, const tarn_file_list *then, tarn_change *change) {
@@ -128,7 +144,8 @@ static void describe(tarn_cx *cx, const tarn_snapshot *past, const tarn_file_lis
     tarn_change_metric(cx->arena, change, "removedFilesSize", removed);
 }
 
-tarn_code tarn_restore(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_snapshot *past, tarn_change *change) {
+tarn_code tarn_restore(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_snapshot *past,
+                       tarn_change *change) {
     tarn_file_list now = {0}, then = {0};
     checking c = {table, past, change};
     TRY(tarn_snapshot_files(cx, base, NULL, &now));
@@ -138,7 +155,8 @@ tarn_code tarn_restore(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base
     restore_schema(cx, base, past, change);
     restore_pairs(cx, base, past, false, change);
     restore_pairs(cx, base, past, true, change);
-    if (!same_text(base->comment, past->comment)) change->comment = past->comment ? past->comment : "";
+    if (change->replace || !same_text(base->comment, past->comment))
+        change->comment = past->comment ? past->comment : "";
     change->read_all = true;
     describe(cx, past, &then, change);
     return TARN_OK;

@@ -5,7 +5,9 @@
 
 enum { SHOWN_COLUMNS = 6, RULE_MAX = 1 << 20 };
 
-const char *tarn_target_name(const tarn_target *target) { return target->table->name ? target->table->name : target->table->location; }
+const char *tarn_target_name(const tarn_target *target) {
+    return target->table->name ? target->table->name : target->table->location;
+}
 
 /* The quoted run at *c, which begins with `quote`: its text with doubled quotes and backslash escapes undone. */
 static const char *take_quoted(tarn_arena *arena, const char **c, char quote) {
@@ -32,8 +34,10 @@ char *tarn_rule_sql(tarn_cx *cx, const tarn_schema *schema, const char *text) {
             tarn_buf_sql_name(&out, take_quoted(cx->arena, &c, '`'));
         } else if (*c == '"') {
             const char *quoted = take_quoted(cx->arena, &c, '"');
-            if (tarn_schema_find(schema, tarn_str_of(quoted)) >= 0) tarn_buf_sql_name(&out, quoted);
-            else tarn_buf_sql_string(&out, quoted);
+            if (tarn_schema_find(schema, tarn_str_of(quoted)) >= 0)
+                tarn_buf_sql_name(&out, quoted);
+            else
+                tarn_buf_sql_string(&out, quoted);
         } else if (*c == '\'') {
             tarn_buf_sql_string(&out, take_quoted(cx->arena, &c, '\''));
         } else if (!strncmp(c, "<=>", 3)) {
@@ -63,11 +67,13 @@ static void put_broken(tarn_arena *arena, tarn_buf *out, const char *expr, const
         const tarn_field *f = &type->fields[i];
         bool inner = has_inner_rule(f->type), required = !f->nullable && !(type->kind == TARN_MAP && i == 0);
         if (!inner && !required) continue;
-        const char *member = type->kind == TARN_STRUCT ? tarn_arena_printf(arena, "%s.%s", expr, tarn_sql_name(arena, f->name)) : x;
+        const char *member =
+            type->kind == TARN_STRUCT ? tarn_arena_printf(arena, "%s.%s", expr, tarn_sql_name(arena, f->name)) : x;
         tarn_buf_puts(out, join);
         join = " OR ";
         if (type->kind == TARN_LIST) tarn_buf_printf(out, "len(list_filter(%s, lambda %s: ", expr, x);
-        if (type->kind == TARN_MAP) tarn_buf_printf(out, "len(list_filter(%s(%s), lambda %s: ", i ? "map_values" : "map_keys", expr, x);
+        if (type->kind == TARN_MAP)
+            tarn_buf_printf(out, "len(list_filter(%s(%s), lambda %s: ", i ? "map_values" : "map_keys", expr, x);
         if (required) tarn_buf_printf(out, "%s IS NULL", member);
         if (required && inner) tarn_buf_puts(out, " OR ");
         if (inner) put_broken(arena, out, member, f->type, depth + 1);
@@ -88,14 +94,18 @@ static void put_not_null(tarn_cx *cx, tarn_buf *out, const tarn_target *target, 
     tarn_buf_puts(out, "CASE");
     if (!f->nullable) {
         tarn_buf_printf(out, " WHEN %s IS NULL THEN ", name);
-        put_error(cx, out, tarn_printf(cx, "column %s of %s is NOT NULL, but a row has NULL", f->name, tarn_target_name(target)));
+        put_error(
+            cx, out,
+            tarn_printf(cx, "column %s of %s is NOT NULL, but a row has NULL", f->name, tarn_target_name(target)));
         tarn_buf_putc(out, ')');
     }
     if (inner) {
         tarn_buf_puts(out, " WHEN ");
         put_broken(cx->arena, out, name, f->type, 0);
         tarn_buf_puts(out, " THEN ");
-        put_error(cx, out, tarn_printf(cx, "column %s of %s has members that are NOT NULL, but a row has NULL in one", f->name, tarn_target_name(target)));
+        put_error(cx, out,
+                  tarn_printf(cx, "column %s of %s has members that are NOT NULL, but a row has NULL in one", f->name,
+                              tarn_target_name(target)));
         tarn_buf_putc(out, ')');
     }
     tarn_buf_printf(out, " ELSE %s END", name);
@@ -126,21 +136,27 @@ static void put_values(tarn_buf *out, const tarn_schema *schema, const char *che
 static void put_check(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_pair *check) {
     const char *sql = tarn_rule_sql(cx, target->schema, check->value);
     tarn_buf_printf(out, " WHEN (%s) IS NOT TRUE THEN ", sql);
-    put_error(cx, out, tarn_printf(cx, "CHECK constraint %s (%s) of %s is violated by a row", check->name, check->value, tarn_target_name(target)));
+    put_error(cx, out,
+              tarn_printf(cx, "CHECK constraint %s (%s) of %s is violated by a row", check->name, check->value,
+                          tarn_target_name(target)));
     put_values(out, target->schema, sql);
     tarn_buf_putc(out, ')');
 }
 
 static void put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f) {
     const char *name = tarn_sql_name(cx->arena, f->name);
-    tarn_buf_printf(out, " WHEN %s IS DISTINCT FROM CAST((%s) AS ", name, tarn_rule_sql(cx, target->schema, f->generated_sql));
+    tarn_buf_printf(out, " WHEN %s IS DISTINCT FROM CAST((%s) AS ", name,
+                    tarn_rule_sql(cx, target->schema, f->generated_sql));
     tarn_type_duckdb(out, f->type);
     tarn_buf_puts(out, ") THEN ");
-    put_error(cx, out, tarn_printf(cx, "column %s of %s is generated as %s, but a row gives another value", f->name, tarn_target_name(target), f->generated_sql));
+    put_error(cx, out,
+              tarn_printf(cx, "column %s of %s is generated as %s, but a row gives another value", f->name,
+                          tarn_target_name(target), f->generated_sql));
     tarn_buf_printf(out, " || ': ' || coalesce(left(CAST(%s AS VARCHAR), 100), 'NULL'))", name);
 }
 
-/* Checks hang on the first column: one CASE whose branches raise the error, in a projection, as a filter may be run before the user's own. */
+/* Checks hang on the first column: one CASE whose branches raise the error, in a projection, as a filter may be run
+ * before the user's own. */
 void tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *relation, const bool *given) {
     const tarn_schema *schema = target->schema;
     bool rules = target->n_checks > 0;

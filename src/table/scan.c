@@ -1,4 +1,5 @@
-/* scan.c: files of a snapshot as one SQL fragment: a read_parquet for each file group, with deleted rows left out by tarn_live. */
+/* scan.c: files of a snapshot as one SQL fragment: a read_parquet for each file group, with deleted rows left out by
+ * tarn_live. */
 #include "table/scan.h"
 
 #include <stdlib.h>
@@ -70,21 +71,25 @@ static tarn_code load_one(tarn_cx *cx, size_t i, void *state) {
     size_t file = load->dirty[i];
     tarn_roaring64 *rows = NULL;
     TRY(load->snapshot->format->deleted(cx, load->snapshot, load->scan->files[file], &rows));
-    if (tarn_roaring64_is_empty(rows)) tarn_roaring64_free(rows);
-    else load->live->deleted[file] = rows;
+    if (tarn_roaring64_is_empty(rows))
+        tarn_roaring64_free(rows);
+    else
+        load->live->deleted[file] = rows;
     return TARN_OK;
 }
 
 /* skip goes by the caller's list of files, which the groups may have put in another order. */
-static void take_skips(tarn_cx *cx, const tarn_file *const *files, size_t n, tarn_roaring64 *const *skip, const tarn_scan *scan, live *l) {
+static void take_skips(tarn_cx *cx, const tarn_file *const *files, size_t n, tarn_roaring64 *const *skip,
+                       const tarn_scan *scan, live *l) {
     tarn_map places = {0};
     for (size_t i = 0; i < n; i++)
         if (skip[i]) tarn_map_put(&places, cx->arena, (tarn_str){(const char *)&files[i], sizeof files[i]}, skip[i]);
-    for (size_t i = 0; i < scan->n_files; i++) l->skip[i] = tarn_map_get(&places, (tarn_str){(const char *)&scan->files[i], sizeof scan->files[i]});
+    for (size_t i = 0; i < scan->n_files; i++)
+        l->skip[i] = tarn_map_get(&places, (tarn_str){(const char *)&scan->files[i], sizeof scan->files[i]});
 }
 
-static tarn_code add_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, tarn_roaring64 *const *skip, tarn_scan *scan,
-                             live **out) {
+static tarn_code add_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n,
+                             tarn_roaring64 *const *skip, tarn_scan *scan, live **out) {
     size_t *dirty = TARN_NEW_ARRAY(cx->arena, size_t, scan->n_files), n_dirty = 0;
     for (size_t i = 0; i < scan->n_files; i++)
         if (scan->files[i]->deletes) dirty[n_dirty++] = i;
@@ -101,19 +106,24 @@ static tarn_code add_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_fi
     return TARN_OK;
 }
 
-/* DuckDB takes * ? [ in a path for a pattern even where a file of that very name exists; in brackets they stand for themselves. */
+/* DuckDB takes * ? [ in a path for a pattern even where a file of that very name exists; in brackets they stand for
+ * themselves. */
 static tarn_code put_path(tarn_cx *cx, tarn_buf *out, const char *path) {
     bool magic = strpbrk(path, "*?[") != NULL;
     if (!magic) {
         tarn_buf_sql_string(out, path);
         return TARN_OK;
     }
-    if (strchr(path, '\\')) return tarn_fail(cx, TARN_UNSUPPORTED, "DuckDB cannot read a path with both a backslash and one of * ? [: %s", path);
+    if (strchr(path, '\\'))
+        return tarn_fail(cx, TARN_UNSUPPORTED, "DuckDB cannot read a path with both a backslash and one of * ? [: %s",
+                         path);
     tarn_buf_putc(out, '\'');
     for (const char *c = path; *c; c++) {
         if (*c == '\'') tarn_buf_putc(out, '\'');
-        if (*c == '*' || *c == '?' || *c == '[') tarn_buf_printf(out, "[%c]", *c);
-        else tarn_buf_putc(out, *c);
+        if (*c == '*' || *c == '?' || *c == '[')
+            tarn_buf_printf(out, "[%c]", *c);
+        else
+            tarn_buf_putc(out, *c);
     }
     tarn_buf_putc(out, '\'');
     return TARN_OK;
@@ -123,7 +133,8 @@ static tarn_code put_file(tarn_cx *cx, tarn_buf *out, const tarn_table *table, c
     tarn_str scheme = tarn_uri_scheme(file->path);
     const char *path;
     char *plain;
-    if (memchr(file->path.p, 0, file->path.n)) return tarn_fail(cx, TARN_CORRUPT, "a data file's path holds a zero byte");
+    if (memchr(file->path.p, 0, file->path.n))
+        return tarn_fail(cx, TARN_CORRUPT, "a data file's path holds a zero byte");
     if (tarn_str_is(scheme, "file")) {
         TRY(tarn_path_of_uri(cx, file->path, cx->arena, &plain));
         path = plain;
@@ -140,7 +151,8 @@ static bool any_dirty(live *l, size_t first, size_t n) {
     return false;
 }
 
-/* With schema= DuckDB opens no file to plan, and would take each for a thousand rows: joins would build the wrong side. */
+/* With schema= DuckDB opens no file to plan, and would take each for a thousand rows: joins would build the wrong side.
+ */
 static int64_t count_rows(const tarn_file_group *group) {
     int64_t rows = 0;
     for (size_t i = 0; i < group->n_files; i++) {
@@ -151,12 +163,14 @@ static int64_t count_rows(const tarn_file_group *group) {
     return rows ? rows : 1;
 }
 
-static tarn_code put_group(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file_group *group, size_t first, const tarn_scan *scan, live *l,
-                           bool positions) {
+static tarn_code put_group(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file_group *group,
+                           size_t first, const tarn_scan *scan, live *l, bool positions) {
     tarn_buf_puts(out, "SELECT ");
     tarn_scan_select(cx, out, group);
     if (positions)
-        tarn_buf_printf(out, ", CAST(file_index AS BIGINT) + %zu AS " TARN_FILE_COLUMN ", file_row_number AS " TARN_ROW_COLUMN, first);
+        tarn_buf_printf(
+            out, ", CAST(file_index AS BIGINT) + %zu AS " TARN_FILE_COLUMN ", file_row_number AS " TARN_ROW_COLUMN,
+            first);
     tarn_buf_puts(out, " FROM read_parquet([");
     for (size_t i = 0; i < group->n_files; i++) {
         if (i) tarn_buf_puts(out, ", ");
@@ -167,13 +181,14 @@ static tarn_code put_group(tarn_cx *cx, tarn_buf *out, const tarn_table *table, 
     TRY(tarn_scan_schema(cx, out, group));
     tarn_buf_printf(out, ", hive_partitioning=false, explicit_cardinality=%lld)", (long long)count_rows(group));
     if (any_dirty(l, first, group->n_files))
-        tarn_buf_printf(out, " WHERE tarn_live(CAST(%llu AS UBIGINT), file_index + CAST(%zu AS UBIGINT), file_row_number)",
+        tarn_buf_printf(out,
+                        " WHERE tarn_live(CAST(%llu AS UBIGINT), file_index + CAST(%zu AS UBIGINT), file_row_number)",
                         (unsigned long long)scan->deletes_id, first);
     return TARN_OK;
 }
 
-static tarn_code put_groups(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_file_group *groups, size_t n, const tarn_scan *scan, live *l,
-                            bool positions) {
+static tarn_code put_groups(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_file_group *groups,
+                            size_t n, const tarn_scan *scan, live *l, bool positions) {
     size_t first = 0;
     bool some = false;
     for (size_t i = 0; i < n; i++) {
@@ -187,33 +202,41 @@ static tarn_code put_groups(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot,
     return TARN_OK;
 }
 
-static tarn_code build(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, bool positions, tarn_roaring64 *const *skip,
-                       tarn_scan *scan) {
+static tarn_code build(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, bool positions,
+                       tarn_roaring64 *const *skip, tarn_scan *scan) {
     tarn_file_group *groups = NULL;
     size_t n_groups = 0;
     live *l = NULL;
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
+    if (!snapshot->schema->n_fields)
+        return tarn_fail(cx, TARN_INVALID, "the table has no columns; add one with ALTER TABLE");
     if (n) TRY(snapshot->format->groups(cx, snapshot, files, n, &groups, &n_groups));
     scan->files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, n);
     for (size_t i = 0; i < n_groups; i++) {
-        if (groups[i].n_files > n - scan->n_files) return tarn_fail(cx, TARN_INTERNAL, "file groups hold more files than were asked for");
-        if (groups[i].n_files) memcpy(scan->files + scan->n_files, groups[i].files, groups[i].n_files * sizeof *scan->files);
+        if (groups[i].n_files > n - scan->n_files)
+            return tarn_fail(cx, TARN_INTERNAL, "file groups hold more files than were asked for");
+        if (groups[i].n_files)
+            memcpy(scan->files + scan->n_files, groups[i].files, groups[i].n_files * sizeof *scan->files);
         scan->n_files += groups[i].n_files;
     }
     if (n) TRY(add_deletes(cx, snapshot, files, n, skip, scan, &l));
     TRY(put_groups(cx, &sql, snapshot, groups, n_groups, scan, l, positions));
-    if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "a scan of %zu files is too long for one statement; add a condition on partition columns", n);
+    if (!tarn_buf_ok(&sql))
+        return tarn_fail(cx, TARN_LIMIT,
+                         "a scan of %zu files is too long for one statement; add a condition on partition columns", n);
     scan->sql = tarn_buf_take(&sql, cx->arena);
     tarn_count(cx, files_read, n);
     return TARN_OK;
 }
 
-tarn_code tarn_scan_build(tarn_cx *cx, tarn_engine *engine, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n_files, bool positions,
-                          tarn_roaring64 *const *skip, tarn_scan *out) {
+tarn_code tarn_scan_build(tarn_cx *cx, tarn_engine *engine, tarn_snapshot *snapshot, const tarn_file *const *files,
+                          size_t n_files, bool positions, tarn_roaring64 *const *skip, tarn_scan *out) {
     tarn_scan scan = {.engine = engine};
     tarn_code code = build(cx, snapshot, files, n_files, positions, skip, &scan);
-    if (code != TARN_OK) tarn_scan_done(&scan);
-    else *out = scan;
+    if (code != TARN_OK)
+        tarn_scan_done(&scan);
+    else
+        *out = scan;
     return code;
 }
 

@@ -1,10 +1,11 @@
-/* scan_columns.h: the columns of a file group as SQL: what read_parquet is told, and what is selected from it. For scan.c and write.c. */
+/* scan_columns.h: the columns of a file group as SQL: what read_parquet is told, and what is selected from it. For
+ * scan.c and write.c. */
 #ifndef TARN_TABLE_SCAN_COLUMNS_H
 #define TARN_TABLE_SCAN_COLUMNS_H
 
 #include "format/format.h"
 
-/* MAP{'physical': {name: …, type: …, default_value: …}, …}, the argument schema= of read_parquet. */
+/* A map from physical name or field id to {name, type, default_value}: the argument schema= of read_parquet. */
 TARN_MUST tarn_code tarn_scan_schema(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group);
 /* The select list that turns what read_parquet gives into the table's columns. */
 void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group);

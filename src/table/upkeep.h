@@ -6,10 +6,10 @@
 #include "table/write.h"
 
 typedef struct tarn_optimize_spec {
-    const tarn_expr *where;        /* on partition columns; NULL: all */
-    const char *const *zorder;     /* columns; none: bin-packing of small files */
+    const tarn_expr *where;    /* on partition columns; NULL: all */
+    const char *const *zorder; /* columns; none: bin-packing of small files */
     size_t n_zorder;
-    int64_t file_size;             /* target */
+    int64_t file_size; /* target */
 } tarn_optimize_spec;
 
 typedef struct tarn_optimize_result {
@@ -17,15 +17,17 @@ typedef struct tarn_optimize_result {
 } tarn_optimize_result;
 
 /* Rewrites partition by partition and commits once; does nothing (and commits nothing) when nothing gets better. */
-TARN_MUST tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base, const tarn_optimize_spec *spec,
-                                  tarn_optimize_result *out);
+TARN_MUST tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base,
+                                  const tarn_optimize_spec *spec, tarn_optimize_result *out);
 
-/* Gives each key that is (or, dry, would be) removed to `each`. retention_ms -1: the table's own. INVALID when it is less than the table's retention and
- * vacuum.retention_check is on. Files younger than the retention are never touched, nor those whose names begin with _ or . (but _change_data). */
-TARN_MUST tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot, int64_t retention_ms, bool dry,
-                                void (*each)(void *state, const char *key, int64_t size), void *state);
+/* Gives each key that is (or, dry, would be) removed to `each`. retention_ms -1: the table's own. INVALID when it is
+ * less than the table's retention and vacuum.retention_check is on. Files younger than the retention are never touched,
+ * nor those whose names begin with _ or . (but _change_data). */
+TARN_MUST tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot, int64_t retention_ms,
+                                bool dry, void (*each)(void *state, const char *key, int64_t size), void *state);
 
 /* Puts the table back to what `past` was, as a new version. NOTFOUND when data files of `past` are gone (names one). */
-TARN_MUST tarn_code tarn_restore(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_snapshot *past, tarn_change *change);
+TARN_MUST tarn_code tarn_restore(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_snapshot *past,
+                                 tarn_change *change);
 
 #endif

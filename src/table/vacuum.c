@@ -38,7 +38,8 @@ static bool is_hidden(const tarn_snapshot *snapshot, const char *key) {
     return false;
 }
 
-static bool is_garbage(const tarn_snapshot *snapshot, const keep_set *set, const tarn_entry *e, int64_t now, int64_t retention_ms) {
+static bool is_garbage(const tarn_snapshot *snapshot, const keep_set *set, const tarn_entry *e, int64_t now,
+                       int64_t retention_ms) {
     if (e->is_folder || e->mtime_ms < 0 || e->mtime_ms >= now - retention_ms) return false;
     /* What a crashed writer left of a file it never finished. */
     if (tarn_path_is_reserved(tarn_str_of(e->key))) return e->mtime_ms < now - DAY_MS;
@@ -50,13 +51,15 @@ static tarn_code check_retention(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *
     if (*retention_ms < 0) *retention_ms = own;
     if (*retention_ms >= own || !tarn_conf_int(cx->conf, TARN_VACUUM_RETENTION_CHECK)) return TARN_OK;
     return tarn_hint(cx,
-                     tarn_fail(cx, TARN_INVALID, "VACUUM: %lld hours are less than the table's retention, %lld hours: readers and writers at work may need the files",
+                     tarn_fail(cx, TARN_INVALID,
+                               "VACUUM: %lld hours are less than the table's retention, %lld hours: readers and "
+                               "writers at work may need the files",
                                (long long)(*retention_ms / 3600000), (long long)(own / 3600000)),
                      "set vacuum.retention_check to false if nobody reads an older version or writes now");
 }
 
-static tarn_code remove_batch(tarn_cx *cx, const tarn_table *table, const tarn_entry *const *garbage, size_t n, bool dry,
-                              void (*each)(void *state, const char *key, int64_t size), void *state) {
+static tarn_code remove_batch(tarn_cx *cx, const tarn_table *table, const tarn_entry *const *garbage, size_t n,
+                              bool dry, void (*each)(void *state, const char *key, int64_t size), void *state) {
     const char *keys[BATCH];
     for (size_t i = 0; i < n; i++) keys[i] = garbage[i]->key;
     TRY(tarn_check(cx));
@@ -70,7 +73,10 @@ tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snaps
     const tarn_format *format = snapshot->format;
     keep_set set = {.cx = cx};
     tarn_entry_list list = {0};
-    tarn_list_spec spec = {.recursive = true, .with_stat = true, .with_temps = true, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES)};
+    tarn_list_spec spec = {.recursive = true,
+                           .with_stat = true,
+                           .with_temps = true,
+                           .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES)};
     const tarn_entry *batch[BATCH];
     size_t n = 0;
     TRY(tarn_format_require(cx, format, TARN_CAN_WRITE, "VACUUM"));

@@ -25,13 +25,18 @@ typedef struct leaf {
 
 typedef TARN_VEC(leaf) leaf_list;
 
-static void add_leaves(tarn_arena *arena, const tarn_type *type, const char *in_files, const char *logical, leaf_list *out) {
+static void add_leaves(tarn_arena *arena, const tarn_type *type, const char *in_files, const char *logical,
+                       leaf_list *out) {
     for (size_t i = 0; i < type->n_fields; i++) {
         const tarn_field *f = &type->fields[i];
         leaf l = {f, file_name(f), f->name};
-        if (in_files) l = (leaf){f, tarn_arena_printf(arena, "%s.%s", in_files, file_name(f)), tarn_arena_printf(arena, "%s.%s", logical, f->name)};
-        if (f->type->kind == TARN_STRUCT) add_leaves(arena, f->type, l.in_files, l.logical, out);
-        else if (!tarn_type_nested(f->type)) *TARN_PUSH(arena, out) = l;
+        if (in_files)
+            l = (leaf){f, tarn_arena_printf(arena, "%s.%s", in_files, file_name(f)),
+                       tarn_arena_printf(arena, "%s.%s", logical, f->name)};
+        if (f->type->kind == TARN_STRUCT)
+            add_leaves(arena, f->type, l.in_files, l.logical, out);
+        else if (!tarn_type_nested(f->type))
+            *TARN_PUSH(arena, out) = l;
     }
 }
 
@@ -73,20 +78,23 @@ static void read_stats(tarn_cx *cx, const tarn_written_file *file, const tarn_ma
 static tarn_code read_partition(tarn_cx *cx, const tarn_target *target, const tarn_written_file *file, tarn_add *add) {
     tarn_value *values = TARN_NEW_ARRAY(cx->arena, tarn_value, target->n_partition_by);
     for (size_t i = 0; i < target->n_partition_by; i++) {
-        const tarn_field *f = &target->schema->fields[tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i]))];
+        const tarn_field *f =
+            &target->schema->fields[tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i]))];
         const char *text = file->partition[i];
         values[i] = (tarn_value){.kind = f->type->kind, .null = true};
         if (!text) continue;
         tarn_str s = {tarn_arena_strdup(cx->arena, text), strlen(text)};
         if (!tarn_value_parse(s, f->type, cx->arena, &values[i]))
-            return tarn_fail(cx, TARN_UNSUPPORTED, "partition column %s of %s cannot hold the value %s", f->name, tarn_target_name(target), text);
+            return tarn_fail(cx, TARN_UNSUPPORTED, "partition column %s of %s cannot hold the value %s", f->name,
+                             tarn_target_name(target), text);
     }
     add->partition = values;
     return TARN_OK;
 }
 
 /* The columns named as in files, and the schema of what is in them: partition columns are not. */
-static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char *select, bool partitions, tarn_buf *out, tarn_schema **files) {
+static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char *select, bool partitions,
+                              tarn_buf *out, tarn_schema **files) {
     const tarn_schema *schema = target->schema;
     tarn_schema *copy = tarn_type_new(cx->arena, TARN_STRUCT);
     copy->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, schema->n_fields);
@@ -107,9 +115,12 @@ static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char
         to->name = file_name(f);
         to->type = tarn_type_in_files(cx->arena, f->type);
     }
-    if (!copy->n_fields) return tarn_fail(cx, TARN_INVALID, "table %s has no column that is stored: all are partition columns or void", tarn_target_name(target));
+    if (!copy->n_fields)
+        return tarn_fail(cx, TARN_INVALID, "table %s has no column that is stored: all are partition columns or void",
+                         tarn_target_name(target));
     tarn_buf_printf(out, " FROM (%s\n) AS _tarn_p", select);
-    if (out->failed) return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
+    if (out->failed)
+        return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
     *files = copy;
     return TARN_OK;
 }
@@ -117,10 +128,14 @@ static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char
 static tarn_code check_partitions(tarn_cx *cx, const tarn_target *target, const char **in_files) {
     for (size_t i = 0; target->base && i < target->base->n_partition; i++)
         if (target->base->partition[i].transform != TARN_IDENTITY)
-            return tarn_fail(cx, TARN_UNSUPPORTED, "%s is partitioned by a transform of a column, which cannot be written", tarn_target_name(target));
+            return tarn_fail(cx, TARN_UNSUPPORTED,
+                             "%s is partitioned by a transform of a column, which cannot be written",
+                             tarn_target_name(target));
     for (size_t i = 0; i < target->n_partition_by; i++) {
         int at = tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i]));
-        if (at < 0) return tarn_fail(cx, TARN_INVALID, "%s is partitioned by %s, which is not a column", tarn_target_name(target), target->partition_by[i]);
+        if (at < 0)
+            return tarn_fail(cx, TARN_INVALID, "%s is partitioned by %s, which is not a column",
+                             tarn_target_name(target), target->partition_by[i]);
         in_files[i] = file_name(&target->schema->fields[at]);
     }
     return TARN_OK;
@@ -140,12 +155,14 @@ static tarn_code count_partitions(tarn_cx *cx, const tarn_target *target, const 
         found += !tarn_map_put(&seen, cx->arena, name, cx);
     }
     if (found <= max) return TARN_OK;
-    return tarn_fail(cx, TARN_LIMIT, "the rows for %s fall into %lld partitions, more than write.partitions_max, %lld: partition by fewer values, or raise it",
+    return tarn_fail(cx, TARN_LIMIT,
+                     "the rows for %s fall into %lld partitions, more than write.partitions_max, %lld: partition by "
+                     "fewer values, or raise it",
                      tarn_target_name(target), (long long)found, (long long)max);
 }
 
-static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_partition_folder *into, const tarn_written_file *files, size_t n,
-                           tarn_change *change, int64_t *rows) {
+static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_partition_folder *into,
+                           const tarn_written_file *files, size_t n, tarn_change *change, int64_t *rows) {
     leaf_list leaves = {0};
     tarn_map by_path = {0};
     int64_t now = tarn_now_ms(cx);
@@ -157,8 +174,10 @@ static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_pa
         const char *slash = into && into->folder[0] ? "/" : "";
         *add = (tarn_add){.size = files[i].size, .rows = files[i].rows, .mtime_ms = now};
         add->path = tarn_printf(cx, "%s%s%s", into ? into->folder : "", slash, files[i].path);
-        if (into) add->partition = into->values;
-        else TRY(read_partition(cx, target, &files[i], add));
+        if (into)
+            add->partition = into->values;
+        else
+            TRY(read_partition(cx, target, &files[i], add));
         read_stats(cx, &files[i], &by_path, add);
         *rows += files[i].rows;
     }
@@ -176,8 +195,9 @@ static void remove_adds(tarn_cx *cx, const tarn_table *table, tarn_change *chang
 }
 
 /* `into` NULL: the writer sorts rows into partitions. */
-static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_partition_folder *into,
-                             tarn_write_spec *spec, tarn_change *change, int64_t *rows) {
+static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select,
+                             const tarn_partition_folder *into, tarn_write_spec *spec, tarn_change *change,
+                             int64_t *rows) {
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     tarn_schema *in_files;
     tarn_written_file *files = NULL;
@@ -198,21 +218,25 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     spec->file_size = into ? into->file_size : tarn_conf_int(cx->conf, TARN_WRITE_FILE_SIZE);
     TRY(tarn_rules_error(cx, tarn_engine_write(cx, conn, spec, &files, &n)));
     tarn_code code = add_files(cx, target, into, files, n, change, &written);
-    if (code != TARN_OK) remove_adds(cx, target->table, change, first);
-    else *rows = written;
+    if (code != TARN_OK)
+        remove_adds(cx, target->table, change, first);
+    else
+        *rows = written;
     return code;
 }
 
-tarn_code tarn_write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_bind *binds, size_t n_binds,
-                           tarn_change *change, int64_t *rows) {
+tarn_code tarn_write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select,
+                           const tarn_bind *binds, size_t n_binds, tarn_change *change, int64_t *rows) {
     tarn_write_spec spec = {.binds = binds, .n_binds = n_binds};
     return write_files(cx, conn, target, select, NULL, &spec, change, rows);
 }
 
-tarn_code tarn_write_into(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_partition_folder *into,
-                          tarn_change *change, int64_t *rows) {
+tarn_code tarn_write_into(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select,
+                          const tarn_partition_folder *into, tarn_change *change, int64_t *rows) {
     tarn_write_spec spec = {0};
     return write_files(cx, conn, target, select, into, &spec, change, rows);
 }
 
-void tarn_write_abandon(tarn_cx *cx, const tarn_table *table, tarn_change *change) { remove_adds(cx, table, change, 0); }
+void tarn_write_abandon(tarn_cx *cx, const tarn_table *table, tarn_change *change) {
+    remove_adds(cx, table, change, 0);
+}

@@ -4,7 +4,8 @@
 
 #include "format/format.h"
 
-/* What rows are written to: an existing table's snapshot, or one about to be created (the fields of `change` win where they are set). */
+/* What rows are written to: an existing table's snapshot, or one about to be created (the fields of `change` win where
+ * they are set). */
 typedef struct tarn_target {
     const tarn_table *table;
     tarn_snapshot *base; /* NULL: the table is new */
@@ -15,23 +16,27 @@ typedef struct tarn_target {
     size_t n_checks;
 } tarn_target;
 
-void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, tarn_target *out);
+void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
+                    tarn_target *out);
 
 /* How the columns of a select become those of the table. */
 typedef struct tarn_insert_map {
     const char *const *names; /* columns listed by the user; NULL: all in order */
     size_t n_names;
-    bool by_name;  /* match the select's names */
+    bool by_name;       /* match the select's names */
     bool explicit_null; /* MERGE/UPDATE: rows are whole, nothing is defaulted */
 } tarn_insert_map;
 
-/* The SQL that turns `select` (columns described by `source`) into the table's columns: casts (never silently lossy: an overflow is an error), defaults,
- * generated columns (computed, or checked when given), NOT NULL and CHECK as errors CONSTRAINT naming the column or constraint. */
-TARN_MUST tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *select, const tarn_schema *source, const tarn_insert_map *map, char **out);
+/* The SQL that turns `select` (columns described by `source`) into the table's columns: casts (never silently lossy: an
+ * overflow is an error), defaults, generated columns (computed, or checked when given), NOT NULL and CHECK as errors
+ * CONSTRAINT naming the column or constraint. */
+TARN_MUST tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *select,
+                                      const tarn_schema *source, const tarn_insert_map *map, char **out);
 
-/* Runs a select made by tarn_write_select (or of exactly the table's columns) and adds the files it wrote to change->adds. Rows written in *rows. */
-TARN_MUST tarn_code tarn_write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_bind *binds, size_t n_binds,
-                                     tarn_change *change, int64_t *rows);
+/* Runs a select made by tarn_write_select (or of exactly the table's columns) and adds the files it wrote to
+ * change->adds. Rows written in *rows. */
+TARN_MUST tarn_code tarn_write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select,
+                                     const tarn_bind *binds, size_t n_binds, tarn_change *change, int64_t *rows);
 /* Removes the files of adds that will not be committed; best effort. */
 void tarn_write_abandon(tarn_cx *cx, const tarn_table *table, tarn_change *change);
 

@@ -5,13 +5,14 @@
 #include "table/write.h"
 
 typedef struct tarn_partition_folder {
-    const char *folder;      /* key below the table's root, "" the root */
+    const char *folder;       /* key below the table's root, "" the root */
     const tarn_value *values; /* of all files written, one per partition column */
-    int64_t file_size;       /* cut at about this; 0: one file */
+    int64_t file_size;        /* cut at about this; 0: one file */
 } tarn_partition_folder;
 
-/* As tarn_write_files, for rows of one partition. They are written in the select's order. */
-TARN_MUST tarn_code tarn_write_into(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select, const tarn_partition_folder *into,
-                                    tarn_change *change, int64_t *rows);
+/* As tarn_write_files, for rows of one partition. Row groups follow the select's order but for a few that end early and
+ * change places. */
+TARN_MUST tarn_code tarn_write_into(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select,
+                                    const tarn_partition_folder *into, tarn_change *change, int64_t *rows);
 
 #endif

@@ -1,9 +1,11 @@
-/* write_select.c: the rows of a query as rows of a table: which column goes where, casts, defaults, generated columns, and the table's rules. */
+/* write_select.c: the rows of a query as rows of a table: which column goes where, casts, defaults, generated columns,
+ * and the table's rules. */
 #include "table/rules.h"
 
 enum { SQL_MAX = 1 << 26 };
 
-void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change, tarn_target *out) {
+void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
+                    tarn_target *out) {
     bool anew = !base || base->version < 0 || (change && change->replace);
     tarn_target t = {.table = table, .base = base && base->version >= 0 ? base : NULL};
     t.schema = change && change->schema ? change->schema : base ? base->schema : NULL;
@@ -32,18 +34,24 @@ void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, c
 
 static const char *name_list(tarn_cx *cx, const tarn_schema *schema) {
     tarn_auto_buf names = TARN_BUF(2000);
-    for (size_t i = 0; i < schema->n_fields && !names.failed; i++) tarn_buf_printf(&names, "%s%s", i ? ", " : "", schema->fields[i].name);
+    for (size_t i = 0; i < schema->n_fields && !names.failed; i++)
+        tarn_buf_printf(&names, "%s%s", i ? ", " : "", schema->fields[i].name);
     return names.failed ? tarn_printf(cx, "%s, …", schema->fields[0].name) : tarn_buf_take(&names, cx->arena);
 }
 
 /* Column of the table -> column of the source, or -1. */
-static tarn_code assign(tarn_cx *cx, const tarn_target *target, const tarn_schema *source, size_t from, const char *name, int *at) {
+static tarn_code assign(tarn_cx *cx, const tarn_target *target, const tarn_schema *source, size_t from,
+                        const char *name, int *at) {
     int to = tarn_schema_find(target->schema, tarn_str_of(name));
     if (to < 0)
-        return tarn_fail(cx, TARN_INVALID, "column %s is not in table %s, which has %s", name, tarn_target_name(target), name_list(cx, target->schema));
-    if (at[to] >= 0) return tarn_fail(cx, TARN_INVALID, "column %s of %s is given twice", target->schema->fields[to].name, tarn_target_name(target));
+        return tarn_fail(cx, TARN_INVALID, "column %s is not in table %s, which has %s", name, tarn_target_name(target),
+                         name_list(cx, target->schema));
+    if (at[to] >= 0)
+        return tarn_fail(cx, TARN_INVALID, "column %s of %s is given twice", target->schema->fields[to].name,
+                         tarn_target_name(target));
     if (from >= source->n_fields)
-        return tarn_fail(cx, TARN_INVALID, "INSERT names more columns of %s than its query gives, %zu", tarn_target_name(target), source->n_fields);
+        return tarn_fail(cx, TARN_INVALID, "INSERT names more columns of %s than its query gives, %zu",
+                         tarn_target_name(target), source->n_fields);
     at[to] = (int)from;
     return TARN_OK;
 }
@@ -54,19 +62,21 @@ static tarn_code by_position(tarn_cx *cx, const tarn_target *target, const tarn_
     for (size_t i = 0; i < schema->n_fields; i++) plain += !schema->fields[i].generated_sql;
     bool all = source->n_fields == schema->n_fields;
     if (!all && source->n_fields != plain)
-        return tarn_fail(cx, TARN_INVALID, "INSERT has %zu column%s, table %s has %zu: %s", source->n_fields, source->n_fields == 1 ? "" : "s",
-                         tarn_target_name(target), schema->n_fields, name_list(cx, schema));
+        return tarn_fail(cx, TARN_INVALID, "INSERT has %zu column%s, table %s has %zu: %s", source->n_fields,
+                         source->n_fields == 1 ? "" : "s", tarn_target_name(target), schema->n_fields,
+                         name_list(cx, schema));
     for (size_t i = 0; i < schema->n_fields; i++)
         if (all || !schema->fields[i].generated_sql) at[i] = (int)next++;
     return TARN_OK;
 }
 
-static tarn_code match(tarn_cx *cx, const tarn_target *target, const tarn_schema *source, const tarn_insert_map *map, int *at) {
+static tarn_code match(tarn_cx *cx, const tarn_target *target, const tarn_schema *source, const tarn_insert_map *map,
+                       int *at) {
     for (size_t i = 0; i < target->schema->n_fields; i++) at[i] = -1;
     if (!map->names && !map->by_name) return by_position(cx, target, source, at);
     if (map->names && !map->by_name && map->n_names != source->n_fields)
-        return tarn_fail(cx, TARN_INVALID, "INSERT names %zu column%s of %s, its query gives %zu", map->n_names, map->n_names == 1 ? "" : "s",
-                         tarn_target_name(target), source->n_fields);
+        return tarn_fail(cx, TARN_INVALID, "INSERT names %zu column%s of %s, its query gives %zu", map->n_names,
+                         map->n_names == 1 ? "" : "s", tarn_target_name(target), source->n_fields);
     for (size_t i = 0; i < source->n_fields; i++)
         TRY(assign(cx, target, source, i, map->by_name ? source->fields[i].name : map->names[i], at));
     return TARN_OK;
@@ -79,7 +89,10 @@ static tarn_code check_members(tarn_cx *cx, const char *path, const tarn_type *f
         const tarn_field *f = &from->fields[i];
         const char *inner = tarn_printf(cx, "%s.%s", path, f->name);
         int k = from->kind == TARN_STRUCT ? tarn_schema_find(to, tarn_str_of(f->name)) : (int)i;
-        if (k < 0) return tarn_fail(cx, TARN_INVALID, "%s is not a member of the table's column; add it with ALTER TABLE, or leave it out", inner);
+        if (k < 0)
+            return tarn_fail(cx, TARN_INVALID,
+                             "%s is not a member of the table's column; add it with ALTER TABLE, or leave it out",
+                             inner);
         TRY(check_members(cx, inner, f->type, to->fields[k].type));
     }
     return TARN_OK;
@@ -93,10 +106,12 @@ static tarn_code put_given(tarn_cx *cx, tarn_buf *out, const tarn_field *f, cons
     return TARN_OK;
 }
 
-static tarn_code put_missing(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f, const tarn_insert_map *map) {
+static tarn_code put_missing(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f,
+                             const tarn_insert_map *map) {
     bool fill = f->default_sql && !map->explicit_null;
     if (!fill && !f->nullable)
-        return tarn_fail(cx, TARN_CONSTRAINT, "column %s of %s is NOT NULL and has no default, but no value is given", f->name, tarn_target_name(target));
+        return tarn_fail(cx, TARN_CONSTRAINT, "column %s of %s is NOT NULL and has no default, but no value is given",
+                         f->name, tarn_target_name(target));
     tarn_buf_printf(out, "CAST((%s) AS ", fill ? tarn_rule_sql(cx, target->schema, f->default_sql) : "NULL");
     tarn_type_duckdb(out, f->type);
     tarn_buf_putc(out, ')');
@@ -110,8 +125,8 @@ static void put_source(tarn_buf *out, const char *select, const tarn_schema *sou
 }
 
 /* The table's columns under their names, each cast, but for generated ones that are not given. */
-static tarn_code put_casts(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *select, const tarn_schema *source, const tarn_insert_map *map,
-                           const int *at) {
+static tarn_code put_casts(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *select,
+                           const tarn_schema *source, const tarn_insert_map *map, const int *at) {
     const char *comma = "";
     tarn_buf_puts(out, "SELECT ");
     for (size_t i = 0; i < target->schema->n_fields; i++) {
@@ -119,8 +134,10 @@ static tarn_code put_casts(tarn_cx *cx, tarn_buf *out, const tarn_target *target
         if (f->generated_sql && at[i] < 0) continue;
         tarn_buf_puts(out, comma);
         comma = ", ";
-        if (at[i] >= 0) TRY(put_given(cx, out, f, source, at[i]));
-        else TRY(put_missing(cx, out, target, f, map));
+        if (at[i] >= 0)
+            TRY(put_given(cx, out, f, source, at[i]));
+        else
+            TRY(put_missing(cx, out, target, f, map));
         tarn_buf_puts(out, " AS ");
         tarn_buf_sql_name(out, f->name);
     }
@@ -143,7 +160,8 @@ static void put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *target,
     tarn_buf_printf(out, " FROM (%s) AS _tarn_t", inner);
 }
 
-tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *select, const tarn_schema *source, const tarn_insert_map *map, char **out) {
+tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *select, const tarn_schema *source,
+                            const tarn_insert_map *map, char **out) {
     const tarn_schema *schema = target->schema;
     int *at = TARN_NEW_ARRAY(cx->arena, int, schema->n_fields);
     bool *given = TARN_NEW_ARRAY(cx->arena, bool, schema->n_fields), computed = false;
@@ -159,7 +177,8 @@ tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *
     if (computed && tarn_buf_ok(&casts)) put_generated(cx, &generated, target, at, casts.data);
     const char *relation = tarn_printf(cx, "(%s) AS _tarn_w", computed ? generated.data : casts.data);
     tarn_rules_select(cx, &sql, target, relation, given);
-    if (casts.failed || generated.failed || sql.failed) return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
+    if (casts.failed || generated.failed || sql.failed)
+        return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
     *out = tarn_buf_take(&sql, cx->arena);
     return TARN_OK;
 }

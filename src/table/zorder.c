@@ -1,4 +1,5 @@
-/* zorder.c: an ORDER BY that runs along a Z-curve: each column becomes the number of its quantile range, and tarn_z interleaves them. */
+/* zorder.c: an ORDER BY that runs along a Z-curve: each column becomes the number of its quantile range, and tarn_z
+ * interleaves them. */
 #include "table/zorder.h"
 
 /* 256 ranges fill one byte of the key for each column, and eight comparisons find the range of a value. */
@@ -11,12 +12,16 @@ tarn_code tarn_zorder_check(tarn_cx *cx, const tarn_snapshot *snapshot, const ch
         if (at < 0) return tarn_fail(cx, TARN_INVALID, "ZORDER BY: there is no column %s", columns[i]);
         tarn_kind kind = snapshot->schema->fields[at].type->kind;
         if (tarn_type_nested(snapshot->schema->fields[at].type) || kind == TARN_VARIANT || kind == TARN_VOID)
-            return tarn_fail(cx, TARN_INVALID, "ZORDER BY: column %s has no order: it is a %s", columns[i], tarn_kind_name(kind));
+            return tarn_fail(cx, TARN_INVALID, "ZORDER BY: column %s has no order: it is a %s", columns[i],
+                             tarn_kind_name(kind));
         for (size_t k = 0; k < snapshot->n_partition; k++)
             if (snapshot->partition[k].column == at && snapshot->partition[k].transform == TARN_IDENTITY)
-                return tarn_fail(cx, TARN_INVALID, "ZORDER BY: %s is a partition column, it has one value in each file already", columns[i]);
+                return tarn_fail(cx, TARN_INVALID,
+                                 "ZORDER BY: %s is a partition column, it has one value in each file already",
+                                 columns[i]);
         for (size_t k = 0; k < i; k++)
-            if (tarn_name_eq(columns[k], columns[i])) return tarn_fail(cx, TARN_INVALID, "ZORDER BY: column %s is given twice", columns[i]);
+            if (tarn_name_eq(columns[k], columns[i]))
+                return tarn_fail(cx, TARN_INVALID, "ZORDER BY: column %s is given twice", columns[i]);
     }
     return TARN_OK;
 }
@@ -24,12 +29,15 @@ tarn_code tarn_zorder_check(tarn_cx *cx, const tarn_snapshot *snapshot, const ch
 typedef TARN_VEC(const char *) text_list;
 
 /* What separates ranges of about equally many rows, as SQL literals, ascending, none twice. */
-static tarn_code sample_bounds(tarn_cx *cx, tarn_conn *conn, const char *select, const char *column, const char *type, text_list *out) {
+static tarn_code sample_bounds(tarn_cx *cx, tarn_conn *conn, const char *select, const char *column, const char *type,
+                               text_list *out) {
     tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     tarn_buf_puts(&sql, "SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT unnest(quantile_disc(c, [");
     for (int i = 1; i < RANGES; i++) tarn_buf_printf(&sql, "%s%d/%d.0", i > 1 ? ", " : "", i, RANGES);
-    tarn_buf_printf(&sql, "])) AS v FROM (SELECT %s AS c FROM (%s) AS _tarn_z USING SAMPLE reservoir(%d ROWS) REPEATABLE (1))) WHERE v IS NOT NULL ORDER BY v",
+    tarn_buf_printf(&sql,
+                    "])) AS v FROM (SELECT %s AS c FROM (%s) AS _tarn_z USING SAMPLE reservoir(%d ROWS) REPEATABLE "
+                    "(1))) WHERE v IS NOT NULL ORDER BY v",
                     column, select, SAMPLE_ROWS);
     if (sql.failed) return tarn_fail(cx, TARN_LIMIT, "ZORDER BY: too many files in one partition");
     TRY(tarn_conn_query(cx, conn, sql.data, NULL, 0, &rows));
@@ -41,7 +49,8 @@ static tarn_code sample_bounds(tarn_cx *cx, tarn_conn *conn, const char *select,
         for (int64_t i = 0; i < batch.length; i++) {
             tarn_str text = tarn_column_str(values, i);
             if (memchr(text.p, 0, text.n)) continue;
-            *TARN_PUSH(cx->arena, out) = tarn_printf(cx, "CAST(%s AS %s)", tarn_sql_string(cx->arena, tarn_arena_strndup(cx->arena, text.p, text.n)), type);
+            *TARN_PUSH(cx->arena, out) = tarn_printf(
+                cx, "CAST(%s AS %s)", tarn_sql_string(cx->arena, tarn_arena_strndup(cx->arena, text.p, text.n)), type);
         }
     }
 }
@@ -60,8 +69,8 @@ static void put_range(tarn_buf *out, const char *column, const text_list *bounds
     tarn_buf_puts(out, " END");
 }
 
-tarn_code tarn_zorder(tarn_cx *cx, tarn_conn *conn, const tarn_snapshot *snapshot, const char *select, const char *const *columns, size_t n,
-                      const char **out) {
+tarn_code tarn_zorder(tarn_cx *cx, tarn_conn *conn, const tarn_snapshot *snapshot, const char *select,
+                      const char *const *columns, size_t n, const char **out) {
     tarn_auto_buf order = TARN_BUF(SQL_MAX);
     if (n == 1) {
         *out = tarn_sql_name(cx->arena, columns[0]);
@@ -72,7 +81,8 @@ tarn_code tarn_zorder(tarn_cx *cx, tarn_conn *conn, const tarn_snapshot *snapsho
         tarn_auto_buf type = TARN_BUF(1024);
         text_list bounds = {0};
         const char *name = tarn_sql_name(cx->arena, columns[i]);
-        tarn_type_duckdb(&type, snapshot->schema->fields[tarn_schema_find(snapshot->schema, tarn_str_of(columns[i]))].type);
+        tarn_type_duckdb(&type,
+                         snapshot->schema->fields[tarn_schema_find(snapshot->schema, tarn_str_of(columns[i]))].type);
         TRY(sample_bounds(cx, conn, select, name, type.data, &bounds));
         tarn_buf_puts(&order, i ? ", CAST(" : "CAST(");
         put_range(&order, name, &bounds, 0, bounds.n);

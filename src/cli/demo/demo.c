@@ -8,14 +8,15 @@
 
 enum { EVENTS_STAGES = 4, FLIGHTS_STAGES = 3, END_STAGES = 2 };
 
-const char cmd_demo_usage[] = "tarn demo [--rows N] [--seed N] [--only events|flights] [--input DIR]\n"
-                              "Runs the main job on the warehouse: events and flights through bronze, silver and gold, with gates\n"
-                              "between them; then OPTIMIZE, a bad UPDATE undone, time travel, and a report.\n"
-                              "Running it again changes nothing but history.\n"
-                              "  --rows N      lines of events to make (default 1050000)\n"
-                              "  --seed N      other events (default 42)\n"
-                              "  --only WHAT   events or flights\n"
-                              "  --input DIR   the flights' files: flights.csv, weather.csv, airlines.csv, airports.csv, planes.csv\n";
+const char cmd_demo_usage[] =
+    "tarn demo [--rows N] [--seed N] [--only events|flights] [--input DIR]\n"
+    "Runs the main job on the warehouse: events and flights through bronze, silver and gold, with gates\n"
+    "between them; then OPTIMIZE, a bad UPDATE undone, time travel, and a report.\n"
+    "Running it again changes nothing but history.\n"
+    "  --rows N      lines of events to make (default 1050000)\n"
+    "  --seed N      other events (default 42)\n"
+    "  --only WHAT   events or flights\n"
+    "  --input DIR   the flights' files: flights.csv, weather.csv, airlines.csv, airports.csv, planes.csv\n";
 
 /* False: not a number between the limits. */
 static bool read_number(const char *text, int64_t min, int64_t max, int64_t *out) {
@@ -55,7 +56,8 @@ static int parse(demo *d, int argc, char **argv) {
 }
 
 static tarn_code open_warehouse(demo *d) {
-    if (strstr(d->g->warehouse, "://")) return cli_error(&d->error, TARN_UNSUPPORTED, "demo: the warehouse %s is no folder", d->g->warehouse);
+    if (strstr(d->g->warehouse, "://"))
+        return cli_error(&d->error, TARN_UNSUPPORTED, "demo: the warehouse %s is no folder", d->g->warehouse);
     tarn_code code = cli_open(d->g, &d->lake, &d->error);
     if (code == TARN_OK) code = tarn_session_open(d->lake, NULL, &d->session, &d->error);
     return code;
@@ -66,7 +68,8 @@ static tarn_code run_stages(demo *d) {
     bool flights = false;
     if (code == TARN_OK && d->flights) code = demo_flights_find(d, &flights);
     if (code != TARN_OK) return code;
-    d->progress = demo_progress_open(d->g->quiet, (d->events ? EVENTS_STAGES : 0) + (flights ? FLIGHTS_STAGES : 0) + END_STAGES);
+    d->progress =
+        demo_progress_open(d->g->quiet, (d->events ? EVENTS_STAGES : 0) + (flights ? FLIGHTS_STAGES : 0) + END_STAGES);
     cli_watch(d->session);
     if (d->events) code = demo_events(d);
     if (code == TARN_OK && flights) code = demo_flights(d);
@@ -95,7 +98,8 @@ int cmd_demo(const cli_globals *g, int argc, char **argv) {
     if (!g->quiet) fputs(cli_text(&d.report), stdout);
     if (code == TARN_OK && !g->quiet && (d.events || d.flights))
         printf("\nDone in %.1f s; %zu gates passed. The lake stays in %s: ask it, for example\n"
-               "  tarn -w %s sql 'SHOW TABLES IN gold'\n", demo_now() - begin, d.n_gates, g->warehouse, g->warehouse);
+               "  tarn -w %s sql 'SHOW TABLES IN gold'\n",
+               demo_now() - begin, d.n_gates, g->warehouse, g->warehouse);
     if (code != TARN_OK) exit_code = cli_fail(&d.error);
     clean_up(&d);
     return interrupted ? CLI_INTERRUPTED : exit_code;

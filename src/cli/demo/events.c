@@ -29,7 +29,8 @@ static tarn_code make_landing(demo *d, demo_landing *landing, bool *known) {
     if (code != TARN_OK) return code;
     if (!whole) demo_landing_whole(landing, &bytes);
     demo_bytes(size, bytes);
-    demo_stage_end(d->progress, "%s lines in %d files, %s%s", count(&lines, landing->lines), DEMO_DAYS, size, whole ? ", there already" : "");
+    demo_stage_end(d->progress, "%s lines in %d files, %s%s", count(&lines, landing->lines), DEMO_DAYS, size,
+                   whole ? ", there already" : "");
     demo_fact(d, "landing", "%s lines in %d files, %s", lines.text, DEMO_DAYS, size);
     return TARN_OK;
 }
@@ -109,7 +110,8 @@ static tarn_code gold_features(demo *d) {
     char day[11];
     demo_set(d, "first", "%s", demo_day(day, DEMO_DAYS - DEMO_FEATURE_DAYS));
     tarn_code code = demo_script(d, "gold_features_from");
-    for (int i = code == TARN_OK ? number_of_day(demo_cell(d, 0, 0)) : DEMO_DAYS; i < DEMO_DAYS && code == TARN_OK; i++) {
+    for (int i = code == TARN_OK ? number_of_day(demo_cell(d, 0, 0)) : DEMO_DAYS; i < DEMO_DAYS && code == TARN_OK;
+         i++) {
         demo_set(d, "day", "%s", demo_day(day, i));
         code = demo_script(d, "gold_features");
         demo_step(d->progress);

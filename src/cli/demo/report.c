@@ -77,7 +77,9 @@ const char *demo_count(char out[static 32], int64_t n) {
 }
 
 const char *demo_bytes(char out[static 32], int64_t n) {
-    if (n < 1000000) snprintf(out, 32, "%.1f kB", (double)n / 1e3);
-    else snprintf(out, 32, "%.1f MB", (double)n / 1e6);
+    if (n < 1000000)
+        snprintf(out, 32, "%.1f kB", (double)n / 1e3);
+    else
+        snprintf(out, 32, "%.1f MB", (double)n / 1e6);
     return out;
 }

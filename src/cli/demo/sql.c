@@ -1,4 +1,5 @@
-/* sql.c: runs the demo's scripts through the public API: fills in their variables and keeps what the last statement gave as text. */
+/* sql.c: runs the demo's scripts through the public API: fills in their variables and keeps what the last statement
+ * gave as text. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,10 @@ static void set_value(demo *d, const char *name, char *value) {
         free(value);
         return;
     }
-    if (i == d->n_vars) d->n_vars++;
-    else free(d->vars[i].value);
+    if (i == d->n_vars)
+        d->n_vars++;
+    else
+        free(d->vars[i].value);
     d->vars[i] = (demo_var){name, value};
 }
 
@@ -44,9 +47,12 @@ const char *demo_get(const demo *d, const char *name) {
 void demo_set_path(demo *d, const char *name, const char *path) {
     cli_auto_buf b = {0};
     for (const char *p = path; *p; p++) {
-        if (*p == '\'') cli_puts(&b, "''");
-        else if (strchr("*?[", *p)) cli_printf(&b, "[%c]", *p);
-        else cli_putc(&b, *p);
+        if (*p == '\'')
+            cli_puts(&b, "''");
+        else if (strchr("*?[", *p))
+            cli_printf(&b, "[%c]", *p);
+        else
+            cli_putc(&b, *p);
     }
     set_value(d, name, copy_text(b.p, b.n));
 }
@@ -71,7 +77,8 @@ static void add_row(void *state, const cli_row *row) {
     size_t filled = rows->n * row->n;
     if (!rows->names) {
         rows->names = calloc(row->n + 1, sizeof *rows->names);
-        for (size_t c = 0; rows->names && c < row->n; c++) rows->names[c] = copy_text(row->names[c], strlen(row->names[c]));
+        for (size_t c = 0; rows->names && c < row->n; c++)
+            rows->names[c] = copy_text(row->names[c], strlen(row->names[c]));
         rows->n_columns = rows->names ? row->n : 0;
     }
     char **cells = realloc(rows->cells, (filled + row->n + 1) * sizeof *cells);
@@ -101,7 +108,8 @@ static tarn_code fill_in(demo *d, const char *name, const char *text, cli_buf *o
         p = end + 2;
         size_t i = 0, n = (size_t)(end - begin - 2);
         while (i < d->n_vars && (strlen(d->vars[i].name) != n || memcmp(d->vars[i].name, begin + 2, n) != 0)) i++;
-        if (i == d->n_vars) return cli_error(&d->error, TARN_INTERNAL, "demo: %s.sql needs the variable %.*s", name, (int)n, begin + 2);
+        if (i == d->n_vars)
+            return cli_error(&d->error, TARN_INTERNAL, "demo: %s.sql needs the variable %.*s", name, (int)n, begin + 2);
         cli_puts(out, d->vars[i].value);
     }
     return TARN_OK;
@@ -137,8 +145,8 @@ tarn_code demo_gates(demo *d, const char *script) {
     for (size_t i = 0; i < d->rows_of_last.n; i++) {
         const char *found = demo_cell(d, i, 1);
         if (strcmp(demo_cell(d, i, 3), "true") != 0)
-            return cli_error(&d->error, TARN_INVALID, "demo: the gate \"%s\" stops the job: found %s, wanted %s", demo_cell(d, i, 0),
-                             *found ? found : "nothing", demo_cell(d, i, 2));
+            return cli_error(&d->error, TARN_INVALID, "demo: the gate \"%s\" stops the job: found %s, wanted %s",
+                             demo_cell(d, i, 0), *found ? found : "nothing", demo_cell(d, i, 2));
         d->n_gates++;
         demo_fact(d, demo_cell(d, i, 0), "%s (gate: %s)", found, demo_cell(d, i, 2));
     }

@@ -11,12 +11,10 @@ typedef struct plan {
     const char *spoilt, *update, *measure;
 } plan;
 
-static const plan events_plan = {
-    "gold.user_features", "user_id, feature_date", "user_id = 'u00042'",
-    "gold.daily_revenue", "revenue_usd = revenue_usd * 100", "sum(revenue_usd)"};
-static const plan flights_plan = {
-    "gold.flight_features", "carrier, scheduled_at", "carrier = 'HA'",
-    "gold.flight_features", "dep_delay = 0", "sum(dep_delay)"};
+static const plan events_plan = {"gold.user_features", "user_id, feature_date",           "user_id = 'u00042'",
+                                 "gold.daily_revenue", "revenue_usd = revenue_usd * 100", "sum(revenue_usd)"};
+static const plan flights_plan = {"gold.flight_features", "carrier, scheduled_at", "carrier = 'HA'",
+                                  "gold.flight_features", "dep_delay = 0",         "sum(dep_delay)"};
 
 typedef struct probe {
     int64_t files, bytes, total_files, total_bytes;
@@ -48,8 +46,8 @@ static tarn_code run_probe(demo *d, probe *out) {
 
 static void probe_fact(demo *d, const char *name, const probe *p) {
     char bytes[32], total[32];
-    demo_fact(d, name, "%" PRId64 " of %" PRId64 " files, %s of %s, %.1f ms", p->files, p->total_files, demo_bytes(bytes, p->bytes),
-              demo_bytes(total, p->total_bytes), p->seconds * 1e3);
+    demo_fact(d, name, "%" PRId64 " of %" PRId64 " files, %s of %s, %.1f ms", p->files, p->total_files,
+              demo_bytes(bytes, p->bytes), demo_bytes(total, p->total_bytes), p->seconds * 1e3);
 }
 
 static tarn_code optimize(demo *d, const plan *p) {
@@ -91,14 +89,17 @@ static tarn_code undo(demo *d, const plan *p) {
         demo_fact(d, "UPDATE without WHERE", "SET %s: now %s", p->update, demo_cell(d, 0, 0));
         code = demo_script(d, "undo_travel");
     }
-    if (code == TARN_OK) demo_fact(d, "time travel", "VERSION AS OF %s still says %s", demo_get(d, "version"), demo_cell(d, 0, 0));
+    if (code == TARN_OK)
+        demo_fact(d, "time travel", "VERSION AS OF %s still says %s", demo_get(d, "version"), demo_cell(d, 0, 0));
     demo_step(d->progress);
     if (code == TARN_OK) code = demo_script(d, "undo_restore");
     if (code == TARN_OK) code = demo_script(d, "undo_check");
     const char *version = demo_get(d, "version"), *different = demo_cell(d, 0, 1);
-    if (code == TARN_OK) demo_fact(d, "RESTORE", "%s again, %s rows differ from version %s", demo_cell(d, 0, 0), different, version);
+    if (code == TARN_OK)
+        demo_fact(d, "RESTORE", "%s again, %s rows differ from version %s", demo_cell(d, 0, 0), different, version);
     if (code == TARN_OK && demo_int(d, 0, 1) != 0)
-        code = cli_error(&d->error, TARN_INTERNAL, "demo: RESTORE left %s rows of %s that differ from version %s", different, p->spoilt, version);
+        code = cli_error(&d->error, TARN_INTERNAL, "demo: RESTORE left %s rows of %s that differ from version %s",
+                         different, p->spoilt, version);
     free(good);
     return code;
 }
@@ -138,7 +139,8 @@ static tarn_code answers(demo *d) {
     }
     if (d->flights) {
         if (code == TARN_OK) code = ask(d, "quality_flights", "Quality of the flights");
-        if (code == TARN_OK) code = ask(d, "query_weather", "Gold: delays by the visibility known at the scheduled departure");
+        if (code == TARN_OK)
+            code = ask(d, "query_weather", "Gold: delays by the visibility known at the scheduled departure");
         if (code == TARN_OK) code = ask(d, "query_airlines", "Gold: the airlines that are late most often");
     }
     if (code == TARN_OK) demo_stage_end(d->progress, "quality and gold queries");

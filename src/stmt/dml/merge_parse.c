@@ -18,8 +18,10 @@ static tarn_code parse_source(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
         TRY(tarn_stmt_alias(cx, c, &name, "ON", &m->source_alias));
     } else {
         (void)tarn_accept(c, "AS");
-        if (tarn_peek(c, "ON")) m->source_alias = "source";
-        else TRY(tarn_parse_ident(cx, c, &m->source_alias));
+        if (tarn_peek(c, "ON"))
+            m->source_alias = "source";
+        else
+            TRY(tarn_parse_ident(cx, c, &m->source_alias));
     }
     if (!tarn_peek(c, "(")) return TARN_OK;
     return tarn_parse_parens(cx, c, "the source's columns", &m->source_columns);

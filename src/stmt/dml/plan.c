@@ -27,31 +27,36 @@ static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text
     return r->session.call(cx, r->session.state, function, text, at, out);
 }
 
-tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target,
-                              tarn_conn *conn, const char *sql, const char *into, tarn_planned *planned,
-                              const tarn_plan_ref **target_ref) {
+tarn_code tarn_stmt_plan_target(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target,
+                                tarn_conn *conn, const char *sql, tarn_planned *planned,
+                                const tarn_plan_ref **target_ref) {
     tarn_plan_env env;
-    tarn_rows *rows = NULL;
-    struct ArrowArray batch = {0};
     tarn_session_plan_env(cx, run->session, conn, &env);
     target_resolver resolver = {env.resolver, opened, target};
     env.resolver = (tarn_resolver){&resolver, resolve, call};
     env.force_prune = true;
     TRY(tarn_plan_query(cx, &env, tarn_str_of(sql), run->binds, run->n_binds, planned));
+    *target_ref = NULL;
+    for (size_t i = 0; i < planned->refs.n; i++)
+        if (planned->refs.at[i].positions) *target_ref = &planned->refs.at[i];
+    return TARN_OK;
+}
+
+tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target,
+                              tarn_conn *conn, const char *sql, const char *into, tarn_planned *planned,
+                              const tarn_plan_ref **target_ref) {
+    tarn_plan_env env = {.conn = conn};
+    tarn_rows *rows = NULL;
+    struct ArrowArray batch = {0};
+    TRY(tarn_stmt_plan_target(cx, run, opened, target, conn, sql, planned, target_ref));
     const char *select = planned->sql;
     planned->sql = tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS %s", tarn_sql_name(cx->arena, into), select);
     tarn_code code = tarn_planned_run(cx, &env, planned, (tarn_str){0}, &rows);
     if (code == TARN_OK) code = tarn_rows_next(cx, rows, &batch);
     tarn_array_release(&batch);
     tarn_rows_close(rows);
-    if (code != TARN_OK) {
-        tarn_planned_done(planned);
-        return code;
-    }
-    *target_ref = NULL;
-    for (size_t i = 0; i < planned->refs.n; i++)
-        if (planned->refs.at[i].positions) *target_ref = &planned->refs.at[i];
-    return TARN_OK;
+    if (code != TARN_OK) tarn_planned_done(planned);
+    return code;
 }
 
 tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *conn, const char *into,
