@@ -202,7 +202,7 @@ def golden_perf(rounds):
 
 # Writes.
 
-MERGE = """MERGE INTO t USING read_parquet('{}') AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"""
+MERGE = """MERGE INTO t USING (SELECT * FROM read_parquet('{}')) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"""
 COPY_ON_WRITE = "TBLPROPERTIES ('delta.enableDeletionVectors' = 'false')"
 
 

@@ -73,6 +73,7 @@ static tarn_code commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *bas
         change->commit_id = tarn_arena_strdup(cx->arena, uuid);
     }
     TRY(check_app(cx, table, base, change));
+    TRY(table->format->prepare(cx, table, base, change));
     TRY(make_durable(cx, table, change));
     TRY(race(cx, table, &on, change, &version));
     tarn_count(cx, commits, 1);

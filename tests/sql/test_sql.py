@@ -3,7 +3,7 @@
 A file is blocks apart by blank lines, lines with # are comments:
     statement ok                 the SQL below runs
     statement error CODE regex   it fails with this code, and the message (with its hint) matches
-    query [rowsort]              its rows are those below ----, cells apart by tabs
+    query [rowsort]              its rows are those below ----, cells apart by " | "
     reopen                       the lake is closed and opened again
 ${tmp} is the test's folder, ${format} the table format.
 """
@@ -36,7 +36,7 @@ def text(value):
         return str(value)
     if isinstance(value, (list, dict, tuple)):
         return json.dumps(value, default=text)
-    return "(empty)" if value == "" else str(value).replace("\n", "\\n").replace("\t", "\\t")
+    return "(empty)" if value == "" else str(value).replace("\n", "\\n")
 
 
 def blocks(path, replace):
@@ -55,7 +55,7 @@ def blocks(path, replace):
 
 def run_query(session, header, body):
     sql, expected = body[: body.index("----")], body[body.index("----") + 1:]
-    got = ["\t".join(text(cell) for cell in row) for row in session.rows("\n".join(sql))]
+    got = [" | ".join(text(cell) for cell in row) for row in session.rows("\n".join(sql))]
     if "rowsort" in header:
         got, expected = sorted(got), sorted(expected)
     assert got == expected

@@ -62,6 +62,7 @@ tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *ope
 tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *conn, const char *into,
                           const tarn_plan_ref *target_ref, tarn_change *change, tarn_dml_result *result) {
     tarn_target target;
+    TRY(tarn_table_prepare(cx, opened->table, opened->snapshot, change)); /* refused before anything is written */
     tarn_target_of(cx, opened->table, opened->snapshot, change, &target);
     const tarn_scan none = {0};
     if (target_ref && target_ref->filter)

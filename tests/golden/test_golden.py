@@ -1,0 +1,36 @@
+"""Golden tables: what the formats' own engines wrote reads back as they say, but for the cases in known.txt, each with its reason.
+
+The shared set lies in TARN_SHARED, or ../shared beside the repository; without it this is one skipped test.
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+SOURCE = pathlib.Path(os.environ.get("TARN_SOURCE_DIR", HERE.parents[1]))
+BUILD = pathlib.Path(os.environ.get("TARN_BUILD_DIR", SOURCE / "build"))
+GOLDEN = pathlib.Path(os.environ.get("TARN_SHARED", SOURCE.parent / "shared")) / "golden"
+
+
+def known():
+    """Cases that do not pass yet: "name  -- reason" a line."""
+    lines = (line.split("  -- ") for line in (HERE / "known.txt").read_text().splitlines() if line[:1] not in ("#", ""))
+    return {name.strip(): reason for name, reason in lines}
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no golden tables at {GOLDEN}")
+def test_delta(tmp_path):
+    report = tmp_path / "report.json"
+    subprocess.run([sys.executable, GOLDEN / "check.py", "--root", GOLDEN, "--format", "delta,spark", "--json", report],
+                   env=dict(os.environ, TARN=str(BUILD / "tarn"), TMPDIR=str(tmp_path)), stdout=subprocess.DEVNULL, check=False)
+    cases = [case for case in json.loads(report.read_text()) if case["format"] == "delta"]
+    expected = known()
+    failed = {case["name"]: case["why"] for case in cases if not case["ok"]}
+    print(f"golden delta: {len(cases) - len(failed)} of {len(cases)}")
+    assert len(cases) > 400
+    assert not {name: why for name, why in failed.items() if name not in expected}
+    assert not set(expected) - set(failed), "listed in known.txt, but passes: take it out"

@@ -1,0 +1,98 @@
+"""deltalake reads what Tarn wrote, and Tarn reads and changes what deltalake wrote, in turn on one table."""
+import datetime
+import decimal
+import pathlib
+import sys
+
+import pyarrow
+import pytest
+
+deltalake = pytest.importorskip("deltalake")
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from tarnlib import Session, TarnError  # noqa: E402
+
+
+def theirs(path, version=None):
+    table = deltalake.DeltaTable(str(path), version=version).to_pyarrow_table()
+    return sorted(table.to_pylist(), key=str)
+
+
+def ours(session, path, version=None):
+    at = "" if version is None else f" VERSION AS OF {version}"
+    return sorted(session.sql(f"SELECT * FROM delta.`{path}`{at}").to_pylist(), key=str)
+
+
+def same(session, path, versions=()):
+    for version in (None, *versions):
+        assert ours(session, path, version) == theirs(path, version)
+
+
+def test_they_read_ours(tmp_path):
+    s = Session(tmp_path / "lake")
+    path = tmp_path / "lake/lake/main/t"
+    s.sql("CREATE TABLE t (id BIGINT NOT NULL, part STRING, d DATE, p DECIMAL(12,3), ts TIMESTAMP, l ARRAY<INT>, st STRUCT<a: INT, b: STRING>, ok BOOLEAN, f FLOAT)"
+          " PARTITIONED BY (part)")
+    s.sql("INSERT INTO t SELECT range, CASE range % 3 WHEN 0 THEN 'a b' WHEN 1 THEN 'x/y%=' END, DATE '2026-01-01' + range::INT, range * 1.5,"
+          " TIMESTAMPTZ '2026-01-01 00:00:00+00' + to_seconds(range), [range, NULL], {'a': range, 'b': 'é' || range}, range % 2 = 0, range / 4 FROM range(30)")
+    same(s, path)
+    s.sql("UPDATE t SET p = p + 1 WHERE id > 20")
+    s.sql("DELETE FROM t WHERE id = 3 OR part IS NULL")
+    s.sql("MERGE INTO t USING (SELECT 1000 + range AS id, 'new' AS part FROM range(3)) AS n ON t.id = n.id WHEN NOT MATCHED THEN INSERT (id, part) VALUES (n.id, n.part)")
+    same(s, path, range(1, 5))
+    s.sql("OPTIMIZE t")
+    s.sql("ALTER TABLE t ADD COLUMN note STRING")
+    s.sql("INSERT INTO t (id, part, note) VALUES (2000, 'a b', 'noted')")
+    same(s, path)
+    s.sql("RESTORE TABLE t TO VERSION AS OF 2")
+    same(s, path)
+    s.close()
+
+
+def test_they_read_our_checkpoints(tmp_path):
+    s = Session(tmp_path / "lake")
+    path = tmp_path / "lake/lake/main/t"
+    s.sql("CREATE TABLE t (a INT, k STRING) PARTITIONED BY (k) TBLPROPERTIES ('delta.checkpointInterval' = '5')")
+    for i in range(12):
+        s.sql(f"INSERT INTO t VALUES ({i}, 'k{i % 2}')")
+    s.sql("DELETE FROM t WHERE a = 4")
+    assert (path / "_delta_log/00000000000000000010.checkpoint.parquet").exists()
+    for version in range(11):  # only the checkpoint says what they held
+        (path / f"_delta_log/{version:020}.json").unlink()
+    same(s, path)
+    fresh = Session(tmp_path / "lake")
+    same(fresh, path)
+    assert len(ours(fresh, path)) == 11
+    fresh.close()
+    s.close()
+
+
+def test_in_turn(tmp_path):
+    s, path = Session(tmp_path / "lake"), tmp_path / "shared table"
+    rows = pyarrow.table({"id": pyarrow.array([1, 2, 3], pyarrow.int64()), "s": ["a", None, "c"],
+                          "d": [datetime.date(2026, 1, 1)] * 3, "n": [decimal.Decimal("1.50")] * 3})
+    deltalake.write_deltalake(str(path), rows, partition_by=["s"])
+    same(s, path)
+    s.sql(f"INSERT INTO delta.`{path}` VALUES (4, 'a', NULL, 7)")
+    same(s, path)
+    deltalake.DeltaTable(str(path)).delete("id = 1")
+    same(s, path)
+    s.sql(f"MERGE INTO delta.`{path}` AS t USING (VALUES (2, 'z'), (9, 'q')) AS x(id, s) ON t.id = x.id"
+          " WHEN MATCHED THEN UPDATE SET s = x.s WHEN NOT MATCHED THEN INSERT (id, s) VALUES (x.id, x.s)")
+    same(s, path)
+    deltalake.DeltaTable(str(path)).optimize.compact()
+    deltalake.DeltaTable(str(path)).create_checkpoint()
+    same(s, path, range(4))
+    s.sql(f"DELETE FROM delta.`{path}` WHERE s = 'z'")
+    same(s, path)
+    s.close()
+
+
+def test_writer_features_refused(tmp_path):
+    s, path = Session(tmp_path / "lake"), tmp_path / "feed"
+    deltalake.write_deltalake(str(path), pyarrow.table({"a": [1, 2]}), configuration={"delta.enableChangeDataFeed": "true"})
+    same(s, path)
+    with pytest.raises(TarnError) as failed:
+        s.sql(f"UPDATE delta.`{path}` SET a = 3 WHERE a = 1")
+    assert failed.value.code == "UNSUPPORTED" and "changeDataFeed" in failed.value.message
+    s.close()
