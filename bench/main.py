@@ -7,7 +7,7 @@ import sys
 import measure
 import workloads
 
-COLUMNS = ("workload", "Tarn CPU s", "wall s", "peak MB", "beside", "its CPU s", "wall s", "peak MB", "CPU ratio", "bar", "")
+COLUMNS = ("workload", "Tarn CPU s", "wall s", "peak MB", "beside", "its CPU s", "wall s", "peak MB", "CPU ratio", "bar or goal", "")
 
 
 def number(value, digits=3):
@@ -25,12 +25,11 @@ def row(cells):
 
 
 def print_line(line):
-    bars = ", ".join(f"{name} {number(value)} ≤ {most:g}" for name, value, most in line.bars)
-    verdict = "" if not line.bars else "pass" if line.passed() else "**MISS**"
+    limits = ("goal: " if line.goal else "") + ", ".join(f"{name} {number(value)} ≤ {most:.4g}" for name, value, most in line.limits)
+    verdict = "" if not line.limits else "pass" if line.passed() else "miss" if line.goal else "**MISS**"
     ratio = number(line.ours.cpu / line.peer.cpu, 2) if line.peer else ""
     what = line.what + (f" ({line.note})" if line.note else "")
-    row([what, *cells_of(line.ours), line.beside or "", *cells_of(line.peer), ratio, bars, verdict])
-    return line.passed()
+    row([what, *cells_of(line.ours), line.beside or "", *cells_of(line.peer), ratio, limits, verdict])
 
 
 def main():
@@ -47,18 +46,20 @@ def main():
     print(f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, load {os.getloadavg()[0]:.1f}; medians of {arguments.rounds}\n")
     row(COLUMNS)
     row(["---"] * len(COLUMNS))
-    passed = missed = 0
+    counts = {(goal, passed): 0 for goal in (False, True) for passed in (False, True)}
     skipped, failed = [], []
     for name in arguments.names or workloads.WORKLOADS:
         try:
             for line in workloads.WORKLOADS[name](arguments.rounds):
-                good = print_line(line)
-                passed, missed = passed + (good and bool(line.bars)), missed + (not good)
+                print_line(line)
+                counts[line.goal, line.passed()] += bool(line.limits)
         except workloads.Skipped as reason:
             skipped.append(f"{name}: {reason}")
         except measure.Failed as reason:
             failed.append(f"{name}: {reason}")
-    print(f"\n{passed} bars passed, {missed} missed, {len(failed)} workloads failed, {len(skipped)} skipped")
+    missed = counts[False, False]
+    print(f"\nbars: {counts[False, True]} passed, {missed} missed; goals: {counts[True, True]} passed, {counts[True, False]} missed; "
+          f"workloads: {len(failed)} failed, {len(skipped)} skipped")
     for reason in [*failed, *skipped]:
         print("  " + reason)
     sys.exit(2 if failed else 1 if missed else 0)

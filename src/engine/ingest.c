@@ -185,6 +185,7 @@ static tarn_code add_columns(feed *f, duckdb_bind_info info) {
 }
 
 static const char *keep_error(feed *f, tarn_code code) {
+    if (f->failed != TARN_OK) return f->error.message; /* DuckDB may ask again: the first failure tells why */
     f->failed = code;
     f->error = f->cx.error;
     return f->error.message;
@@ -208,7 +209,7 @@ static void run_feed(duckdb_function_info info, duckdb_data_chunk output) {
     const tarn_duckdb *api = tarn_duckdb_loaded();
     feed *f = api->function_get_bind_data(info);
     duckdb_data_chunk chunk = NULL;
-    tarn_code code = next_chunk(f, &chunk);
+    tarn_code code = f->failed != TARN_OK ? f->failed : next_chunk(f, &chunk);
     if (code != TARN_OK) return api->function_set_error(info, keep_error(f, code));
     if (!chunk) return api->data_chunk_set_size(output, 0);
     for (idx_t i = 0; i < api->data_chunk_get_column_count(chunk); i++)

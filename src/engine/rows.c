@@ -1,5 +1,6 @@
 /* rows.c: runs statements and gives their rows as Arrow batches. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "engine/internal.h"
 
@@ -12,6 +13,17 @@ struct tarn_rows {
     tarn_watch watch;
     bool done;
 };
+
+/* DuckDB's own loop turns without rest while other threads work on the last tasks: half a core where one can wait. */
+static void run_tasks(const tarn_duckdb *api, duckdb_pending_result pending) {
+    enum { WAIT_NS_MIN = 10 * 1000, WAIT_NS_MAX = 1000 * 1000 };
+    long wait_ns = WAIT_NS_MIN;
+    for (duckdb_pending_state state; !api->pending_execution_is_finished(state = api->pending_execute_task(pending));) {
+        wait_ns = state != DUCKDB_PENDING_NO_TASKS_AVAILABLE ? WAIT_NS_MIN : wait_ns * 2;
+        if (wait_ns > WAIT_NS_MAX) wait_ns = WAIT_NS_MAX;
+        if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) nanosleep(&(struct timespec){.tv_nsec = wait_ns}, NULL);
+    }
+}
 
 /* Runs what is prepared and bound: to its first rows when it streams, else to its end. */
 static tarn_code execute(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement, bool stream, size_t skip,
@@ -27,6 +39,7 @@ static tarn_code execute(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement
         api->destroy_pending(&pending);
         return code;
     }
+    run_tasks(api, pending);
     state = api->execute_pending(pending, &result);
     api->destroy_pending(&pending);
     if (state == DuckDBSuccess) {
