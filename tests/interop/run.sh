@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# run.sh: the slow judges: every test of tests/interop and tests/crash at full size; ends with pytest's count.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export TARN_FULL=1 TARN_BUILD_DIR="$PWD/build"
+exec ~/.cache/tarn/venv/bin/python -m pytest -q -rs -p no:cacheprovider tests/interop tests/crash tests/sql/test_prune_property.py
