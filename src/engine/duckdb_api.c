@@ -53,7 +53,7 @@ static tarn_code resolve(tarn_cx *cx, const char *path, void *library, tarn_duck
 
 static tarn_code load(tarn_cx *cx) {
     const char *path = choose_path(cx);
-    tarn_auto(void *, close_library) library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    tarn_auto(void *, close_library) library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     if (!library)
         return tarn_fail(cx, TARN_NOTFOUND,
                          "cannot load DuckDB: %s; set duckdb.library to the path of libduckdb.so 1.5.x", dlerror());

@@ -182,8 +182,16 @@ static tarn_code check_members(tarn_cx *cx, const tarn_type *type, int64_t *coun
     return TARN_OK;
 }
 
+/* Statements that change rows give them columns of such names. */
+static const char RESERVED[] = "_tarn_";
+
 tarn_code tarn_schema_check(tarn_cx *cx, const tarn_schema *schema) {
     int64_t count = 0;
+    for (size_t i = 0; i < schema->n_fields; i++) {
+        const char *name = schema->fields[i].name;
+        if (name && strncasecmp(name, RESERVED, sizeof RESERVED - 1) == 0)
+            return tarn_fail(cx, TARN_INVALID, "column %s: names that begin with %s are Tarn's own", name, RESERVED);
+    }
     return check_members(cx, schema, &count);
 }
 

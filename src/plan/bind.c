@@ -78,12 +78,10 @@ static tarn_code describe_extra(tarn_cx *cx, tarn_binding *b, const char *from, 
     return TARN_OK;
 }
 
-static tarn_code ingest_rows(tarn_cx *cx, tarn_binding *b, tarn_rowset *rows, tarn_splice *s) {
-    struct ArrowArrayStream stream = {0};
+static tarn_code ingest_rows(tarn_cx *cx, tarn_binding *b, struct ArrowArrayStream *rows, tarn_splice *s) {
     const char *name = tarn_printf(cx, "tarn_rows%zu", b->extras.n);
-    TRY(tarn_rowset_stream(cx, &rows, &stream));
-    tarn_code code = tarn_conn_ingest(cx, b->env->conn, name, &stream);
-    tarn_stream_release(&stream);
+    tarn_code code = tarn_conn_ingest(cx, b->env->conn, name, rows);
+    tarn_stream_release(rows);
     TRY(code);
     s->text = tarn_printf(cx, "temp.\"%s\"", name);
     return describe_extra(cx, b, s->text, s);
@@ -135,7 +133,7 @@ static tarn_code splice_relation(tarn_cx *cx, walker *w, tarn_relation *rel, con
     } else if (rel->kind == TARN_REL_VIEW) {
         TRY(bind_view(cx, w, rel, text, &s));
     } else if (rel->kind == TARN_REL_ROWS) {
-        TRY(ingest_rows(cx, b, rel->rows, &s));
+        TRY(ingest_rows(cx, b, &rel->rows, &s));
     } else {
         s.text = rel->sql;
         TRY(describe_extra(cx, b, rel->sql, &s));
@@ -178,6 +176,7 @@ static tarn_code bind_table(tarn_cx *cx, walker *w, json *node, const cte *ctes,
     if (at < 0 || (size_t)at >= w->scope->tokens.n_text) return TARN_OK; /* made by DuckDB, not in the text */
     if (!catalog.n && !schema.n && in_ctes(ctes, table)) return TARN_OK;
     size_t first = token_at(&w->scope->tokens, (size_t)at);
+    if (w->scope->tokens.tokens.at[first].kind == TARN_T_STRING) return TARN_OK; /* 'x.csv': DuckDB reads it */
     tarn_cursor cursor = {&w->scope->tokens, first};
     tarn_name name;
     TRY(tarn_parse_name(cx, &cursor, &name));

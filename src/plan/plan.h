@@ -11,7 +11,7 @@ typedef enum tarn_relation_kind {
     TARN_REL_TABLE,
     TARN_REL_VIEW, /* expanded in place */
     TARN_REL_SQL,  /* stands for this text (a temp table's real name) */
-    TARN_REL_ROWS  /* metadata rows made now */
+    TARN_REL_ROWS  /* rows that come as a stream: metadata, Avro files */
 } tarn_relation_kind;
 
 /* What a name means. */
@@ -21,7 +21,7 @@ typedef struct tarn_relation {
     bool positions;            /* TABLE: with _tarn_file and _tarn_row (the target of DML) */
     const char *sql;           /* VIEW: its query; SQL: text that can stand after FROM */
     void *view_state;          /* VIEW: handed to the resolver for the names inside (where the view looks names up) */
-    tarn_rowset *rows;         /* ROWS: taken over */
+    struct ArrowArrayStream rows; /* ROWS: taken over */
     const tarn_name *known_as; /* the name columns may be qualified with; NULL: the one that was resolved */
 } tarn_relation;
 

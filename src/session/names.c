@@ -243,10 +243,19 @@ static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name 
     table.n_parts--;
     if (names_path_metadata(name)) table.path = table.part[--table.n_parts];
     TRY(tarn_session_open_table(cx, s, &table, at, &opened));
-    tarn_code code = metadata->rows(cx, &opened, &out->rows);
+    tarn_rowset *rows = NULL;
+    tarn_code code = metadata->rows(cx, &opened, &rows);
     tarn_opened_done(&opened);
+    if (code == TARN_OK) code = tarn_rowset_stream(cx, &rows, &out->rows);
     if (code == TARN_OK) out->kind = TARN_REL_ROWS;
+    tarn_rowset_free(rows);
     return code;
+}
+
+/* A table is a folder; a dot in its name or above it makes no file of it. */
+static bool is_file(tarn_cx *cx, const char *path) {
+    const char *slash = strrchr(path, '/');
+    return strchr(slash ? slash : path, '.') && access(tarn_printf(cx, "%s/.", absolute(cx, path)), F_OK) != 0;
 }
 
 static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at,
@@ -259,7 +268,7 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
         *out = (tarn_relation){.kind = TARN_REL_SQL, .sql = reader};
         return TARN_OK;
     }
-    if (name->path && name->n_parts == 0 && at->kind == TARN_AT_LATEST && strchr(name->path, '.'))
+    if (name->path && name->n_parts == 0 && at->kind == TARN_AT_LATEST && is_file(cx, name->path))
         return TARN_OK; /* 'x.csv': DuckDB reads it */
     if (name->path) {
         tarn_opened opened;

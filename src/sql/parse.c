@@ -305,6 +305,13 @@ static bool is_name_place(const tarn_cursor *c) {
     return is_op(c, before, ".") || (before->kind == TARN_T_WORD && tarn_str_ieq(text_of(c, before), TARN_LIT("as")));
 }
 
+/* IS [NOT] DISTINCT FROM compares; its FROM begins no clause. */
+static bool is_distinct_from(const tarn_cursor *c) {
+    if (c->i < 2) return false;
+    tarn_cursor is = {c->tokens, c->i - 2};
+    return tarn_peek(&is, "IS DISTINCT FROM|NOT DISTINCT FROM");
+}
+
 tarn_code tarn_parse_extent(tarn_cx *cx, tarn_cursor *c, const char *stops, const char *what, tarn_str *out) {
     tarn_cursor start = *c;
     size_t cases = 0;
@@ -314,7 +321,7 @@ tarn_code tarn_parse_extent(tarn_cx *cx, tarn_cursor *c, const char *stops, cons
             cases++;
         else if (!is_name && cases && tarn_peek(c, "END"))
             cases--;
-        else if (!is_name && !cases && tarn_peek(c, stops))
+        else if (!is_name && !cases && tarn_peek(c, stops) && !is_distinct_from(c))
             break;
         if (tarn_peek(c, "(|[|{"))
             TRY(skip_brackets(cx, c));

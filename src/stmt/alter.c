@@ -337,6 +337,7 @@ static tarn_code run_alter(tarn_cx *cx, tarn_run *run) {
     TRY(parse(cx, &run->cursor, &a));
     TRY(tarn_expect_end(cx, &run->cursor));
     if (!a.apply) {
+        TRY(tarn_stmt_alone(cx, run));
         TRY(rename_table(cx, &a));
         return tarn_stmt_done(cx, run, "renamed");
     }

@@ -1,6 +1,11 @@
 /* catalog_objects.c: DROP, UNDROP, views, schemas, catalogs, USE, COMMENT ON: statements that only move names. */
 #include "stmt/stmts.h"
 
+tarn_code tarn_stmt_alone(tarn_cx *cx, const tarn_run *run) {
+    if (!run->session->txn) return TARN_OK;
+    return tarn_fail(cx, TARN_UNSUPPORTED, "%s cannot run inside a transaction: COMMIT it first", run->stmt->name);
+}
+
 static tarn_catalog *catalog_of(const tarn_run *run) { return run->session->lake->catalog; }
 
 /* Removes the files of a managed table that will not come back. */
@@ -44,8 +49,7 @@ static tarn_code drop_kind(tarn_cx *cx, tarn_run *run, tarn_entry_kind kind) {
     TRY(tarn_parse_name(cx, c, &name));
     bool for_good = kind == TARN_ENTRY_VIEW || tarn_accept(c, "PURGE");
     TRY(tarn_expect_end(cx, c));
-    if (run->session->txn)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "DROP cannot run inside a transaction: COMMIT it first");
+    TRY(tarn_stmt_alone(cx, run));
     TRY(find(cx, run, &name, if_exists, &entry, &found));
     if (!found) return tarn_stmt_done(cx, run, "nothing to drop");
     if (entry.kind != kind)
@@ -62,6 +66,7 @@ static tarn_code run_undrop(tarn_cx *cx, tarn_run *run) {
     tarn_name name;
     const char *catalog, *schema, *table;
     tarn_catalog_entries dropped = {0};
+    TRY(tarn_stmt_alone(cx, run));
     TRY(tarn_parse_name(cx, &run->cursor, &name));
     TRY(tarn_expect_end(cx, &run->cursor));
     TRY(tarn_session_name(cx, run->session, &name, &catalog, &schema, &table));
@@ -74,10 +79,18 @@ static tarn_code run_undrop(tarn_cx *cx, tarn_run *run) {
     return tarn_fail(cx, TARN_NOTFOUND, "no dropped table %s.%s.%s is remembered", catalog, schema, table);
 }
 
+static tarn_code refuse_params(tarn_cx *cx, const tarn_cursor *from) {
+    for (size_t i = from->i; i < from->tokens->tokens.n; i++)
+        if (from->tokens->tokens.at[i].kind == TARN_T_PARAM)
+            return tarn_fail_at(cx, TARN_INVALID, (tarn_str){from->tokens->text, from->tokens->n_text},
+                                from->tokens->tokens.at[i].at, "a view keeps no parameters: write the value");
+    return TARN_OK;
+}
+
 static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
     tarn_cursor c = {run->cursor.tokens, 0};
     tarn_name name;
-    tarn_str query;
+    tarn_str query, names = {0};
     tarn_catalog_entry entry = {.kind = TARN_ENTRY_VIEW};
     tarn_planned planned = {0};
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
@@ -87,16 +100,20 @@ static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
     TRY(tarn_expect(cx, &c, "VIEW"));
     bool if_not_exists = tarn_accept(&c, "IF NOT EXISTS");
     TRY(tarn_parse_name(cx, &c, &name));
+    if (tarn_peek(&c, "(")) TRY(tarn_parse_parens(cx, &c, "column names", &names));
     if (tarn_accept(&c, "COMMENT")) TRY(tarn_parse_string(cx, &c, &entry.comment));
     TRY(tarn_expect(cx, &c, "AS"));
+    TRY(refuse_params(cx, &c));
     TRY(tarn_parse_extent(cx, &c, ";", "a query", &query));
     TRY(tarn_expect_end(cx, &c));
+    TRY(tarn_stmt_alone(cx, run));
     TRY(tarn_session_name(cx, run->session, &name, &entry.catalog, &entry.schema, &entry.name));
-    entry.sql = tarn_arena_strndup(cx->arena, query.p, query.n);
+    entry.sql = names.p ? tarn_printf(cx, "SELECT * FROM (%.*s\n) AS v(%.*s)", (int)query.n, query.p, (int)names.n, names.p)
+                        : tarn_arena_strndup(cx->arena, query.p, query.n);
     entry.default_catalog = run->session->catalog;
     entry.default_schema = run->session->schema;
     TRY(tarn_session_conn(cx, run->session, &conn)); /* a view that cannot be read is refused now, not later */
-    TRY(tarn_stmt_source(cx, run, conn, query, &planned, &columns));
+    TRY(tarn_stmt_source(cx, run, conn, names.p ? tarn_str_of(entry.sql) : query, &planned, &columns));
     tarn_planned_done(&planned);
     tarn_code code = tarn_catalog_create(cx, catalog_of(run), &entry, replace);
     if (code == TARN_EXISTS && if_not_exists) {
@@ -121,6 +138,7 @@ static tarn_code run_create_schema(tarn_cx *cx, tarn_run *run) {
     bool if_not_exists = tarn_accept(&run->cursor, "IF NOT EXISTS");
     tarn_name name;
     const char *catalog, *schema, *comment = NULL;
+    TRY(tarn_stmt_alone(cx, run));
     TRY(tarn_parse_name(cx, &run->cursor, &name));
     if (tarn_accept(&run->cursor, "COMMENT")) TRY(tarn_parse_string(cx, &run->cursor, &comment));
     TRY(tarn_expect_end(cx, &run->cursor));
@@ -139,6 +157,7 @@ static tarn_code run_drop_schema(tarn_cx *cx, tarn_run *run) {
     tarn_name name;
     const char *catalog, *schema;
     tarn_catalog_entries inside = {0};
+    TRY(tarn_stmt_alone(cx, run));
     TRY(tarn_parse_name(cx, &run->cursor, &name));
     bool cascade = tarn_accept(&run->cursor, "CASCADE");
     (void)tarn_accept(&run->cursor, "RESTRICT");
@@ -155,6 +174,7 @@ static tarn_code run_drop_schema(tarn_cx *cx, tarn_run *run) {
 static tarn_code run_create_catalog(tarn_cx *cx, tarn_run *run) {
     bool if_not_exists = tarn_accept(&run->cursor, "IF NOT EXISTS");
     const char *name;
+    TRY(tarn_stmt_alone(cx, run));
     TRY(tarn_parse_ident(cx, &run->cursor, &name));
     TRY(tarn_expect_end(cx, &run->cursor));
     tarn_code code = tarn_catalog_create_catalog(cx, catalog_of(run), name);
@@ -208,7 +228,7 @@ const tarn_stmt tarn_stmt_create_view = {
     .keywords = "CREATE VIEW|CREATE OR REPLACE VIEW",
     .privilege = TARN_PRIV_CREATE,
     .run = run_create_view,
-    .help = "CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [COMMENT s] AS query\nNames a query."};
+    .help = "CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(columns)] [COMMENT s] AS query\nNames a query."};
 const tarn_stmt tarn_stmt_drop_view = {.name = "DROP VIEW",
                                        .keywords = "DROP VIEW",
                                        .privilege = TARN_PRIV_CREATE,

@@ -199,8 +199,7 @@ static tarn_code place(tarn_cx *cx, create_stmt *s) {
 
 static tarn_code create(tarn_cx *cx, create_stmt *s) {
     tarn_session *session = s->run->session;
-    if (session->txn)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "CREATE TABLE cannot run inside a transaction: COMMIT it first");
+    TRY(tarn_stmt_alone(cx, s->run));
     if (!s->name.path) {
         tarn_catalog_entry entry;
         TRY(tarn_session_name(cx, session, &s->name, &s->catalog, &s->schema, &s->table));

@@ -23,6 +23,9 @@ TARN_MUST tarn_code tarn_stmt_rows(tarn_cx *cx, tarn_run *run, tarn_rowset *rows
 TARN_MUST tarn_code tarn_stmt_done(tarn_cx *cx, tarn_run *run, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* UNSUPPORTED inside a transaction: names are published at once, and ROLLBACK would not take them back. */
+TARN_MUST tarn_code tarn_stmt_alone(tarn_cx *cx, const tarn_run *run);
+
 /* WRITES (dml/plan.c). The name by which SQL made here refers to the statement's target, rows with their positions. */
 #define TARN_TARGET "tarn$target"
 
@@ -43,6 +46,8 @@ TARN_MUST tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn
  * tables. */
 TARN_MUST tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select,
                                      tarn_planned *planned, tarn_schema **source);
+/* What cannot stand in the condition or the tables of a DML statement: the query made of it would take it up. */
+#define TARN_AFTER_CONDITION ";|GROUP|HAVING|WINDOW|QUALIFY|ORDER|LIMIT|OFFSET|FETCH|UNION|EXCEPT|INTERSECT|RETURNING"
 /* OPTIONS (…) after a statement: mergeSchema, overwriteSchema, txnAppId, txnVersion. INVALID for others. */
 typedef struct tarn_write_options {
     bool merge_schema, overwrite_schema;

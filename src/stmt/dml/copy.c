@@ -1,5 +1,5 @@
 /* copy.c: COPY INTO table FROM files, and COPY INTO 'path' FROM table or query. */
-#include "stmt/stmts.h"
+#include "stmt/dml/copy.h"
 
 #include "base/crypto.h"
 
@@ -9,32 +9,51 @@ typedef struct copy_stmt {
     tarn_option_pairs options;
 } copy_stmt;
 
-/* The reader of a file format with its options, as a table function; PERMISSIVE JSON keeps what does not parse in
- * _corrupt_record. */
-static tarn_code reader_sql(tarn_cx *cx, const copy_stmt *s, char **out) {
-    static const struct {
-        const char *format, *function;
-    } readers[] = {{"parquet", "read_parquet"}, {"csv", "read_csv"}, {"json", "read_json"}};
+/* Lines that are no JSON: kept (PERMISSIVE), dropped (DROPMALFORMED), or an error (FAILFAST). */
+static tarn_code json_reader(tarn_cx *cx, const copy_stmt *s, const tarn_schema *schema, const char *path, char **out) {
+    const char *mode = tarn_option_get(&s->options, "mode");
+    bool keeps = tarn_schema_find(schema, TARN_LIT(TARN_CORRUPT_COLUMN)) >= 0;
+    if (!mode) mode = keeps ? "PERMISSIVE" : "FAILFAST";
+    bool drop = tarn_name_eq(mode, "DROPMALFORMED");
+    if (drop || tarn_name_eq(mode, "PERMISSIVE")) return tarn_copy_json(cx, schema, path, drop, out);
+    if (!tarn_name_eq(mode, "FAILFAST"))
+        return tarn_fail(cx, TARN_INVALID, "COPY INTO: mode is PERMISSIVE, DROPMALFORMED or FAILFAST, not %s", mode);
+    *out = tarn_printf(cx, "read_json(%s)", path);
+    return TARN_OK;
+}
+
+static tarn_code csv_reader(tarn_cx *cx, const copy_stmt *s, const char *path, char **out) {
     tarn_auto_buf sql = TARN_BUF(1 << 20);
-    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
-        if (!tarn_name_eq(s->format, readers[i].format)) continue;
-        tarn_buf_printf(&sql, "%s(%s", readers[i].function, tarn_sql_string(cx->arena, s->path));
-        for (size_t k = 0; k < s->options.n; k++) {
-            const tarn_option_pair *o = &s->options.at[k];
-            bool header = tarn_name_eq(o->key, "header"), delim = tarn_name_eq(o->key, "delimiter") ||
-                                                                  tarn_name_eq(o->key, "sep") ||
-                                                                  tarn_name_eq(o->key, "delim");
-            if (!header && !delim)
-                return tarn_fail(cx, TARN_INVALID, "COPY INTO: option %s is not known; there are header and delimiter",
-                                 o->key);
-            tarn_buf_printf(&sql, ", %s = %s", header ? "header" : "delim",
-                            tarn_sql_string(cx->arena, o->value ? o->value : ""));
-        }
-        tarn_buf_putc(&sql, ')');
-        *out = tarn_buf_take(&sql, cx->arena);
-        return TARN_OK;
+    tarn_buf_printf(&sql, "read_csv(%s", path);
+    for (size_t k = 0; k < s->options.n; k++) {
+        const tarn_option_pair *o = &s->options.at[k];
+        bool header = tarn_name_eq(o->key, "header");
+        if (!header && !tarn_name_eq(o->key, "delimiter") && !tarn_name_eq(o->key, "sep") &&
+            !tarn_name_eq(o->key, "delim"))
+            return tarn_fail(cx, TARN_INVALID, "COPY INTO: option %s is not known; there are header and delimiter",
+                             o->key);
+        tarn_buf_printf(&sql, ", %s = %s", header ? "header" : "delim",
+                        tarn_sql_string(cx->arena, o->value ? o->value : ""));
     }
-    return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV or JSON, not %s", s->format);
+    tarn_buf_putc(&sql, ')');
+    *out = tarn_buf_take(&sql, cx->arena);
+    return TARN_OK;
+}
+
+/* The files as something that can stand after FROM. */
+static tarn_code reader_sql(tarn_cx *cx, const copy_stmt *s, const tarn_schema *schema, char **out) {
+    const char *path = tarn_sql_string(cx->arena, s->path);
+    if (tarn_name_eq(s->format, "json")) return json_reader(cx, s, schema, path, out);
+    if (tarn_name_eq(s->format, "csv")) return csv_reader(cx, s, path, out);
+    if (s->options.n)
+        return tarn_fail(cx, TARN_INVALID, "COPY INTO: option %s is not known for %s", s->options.at[0].key, s->format);
+    if (tarn_name_eq(s->format, "parquet"))
+        *out = tarn_printf(cx, "read_parquet(%s)", path);
+    else if (tarn_name_eq(s->format, "avro"))
+        *out = tarn_printf(cx, "read_avro(%s)", path);
+    else
+        return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV, JSON or AVRO, not %s", s->format);
+    return TARN_OK;
 }
 
 /* FILEFORMAT = x | FILE_FORMAT = (TYPE = x) and FORMAT_OPTIONS (…), in any order. */
@@ -52,7 +71,7 @@ static tarn_code parse_format(tarn_cx *cx, tarn_cursor *c, copy_stmt *s) {
             break;
         }
     }
-    if (!s->format) return tarn_unexpected(cx, c, "FILEFORMAT = PARQUET | CSV | JSON");
+    if (!s->format) return tarn_unexpected(cx, c, "FILEFORMAT = PARQUET | CSV | JSON | AVRO");
     return tarn_expect_end(cx, c);
 }
 
@@ -61,7 +80,12 @@ static tarn_code copy_in(tarn_cx *cx, copy_stmt *s, const tarn_name *table) {
     tarn_tokens tokens;
     char *reader;
     const tarn_stmt *const *insert = s->run->session->lake->stmts;
-    TRY(reader_sql(cx, s, &reader));
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    tarn_opened opened;
+    TRY(tarn_session_open_table(cx, s->run->session, table, &latest, &opened));
+    tarn_code code = reader_sql(cx, s, opened.snapshot->schema, &reader);
+    tarn_opened_done(&opened);
+    TRY(code);
     while (*insert && strcmp((*insert)->name, "INSERT") != 0) insert++;
     const char *sql =
         tarn_printf(cx, "INSERT INTO %.*s BY NAME SELECT * FROM %s", (int)table->n, s->run->text.p + table->at, reader);
@@ -134,7 +158,8 @@ const tarn_stmt tarn_stmt_copy = {
     .keywords = "COPY INTO",
     .privilege = TARN_PRIV_MODIFY,
     .run = run_copy,
-    .help = "COPY INTO t FROM 'path' FILEFORMAT = PARQUET | CSV | JSON [FORMAT_OPTIONS ('header' = 'true', …)]\n"
+    .help = "COPY INTO t FROM 'path' FILEFORMAT = PARQUET | CSV | JSON | AVRO [FORMAT_OPTIONS ('header' = 'true', "
+            "'mode' = 'PERMISSIVE', …)]\n"
             "COPY INTO 'path' FROM t | (query) FILEFORMAT = PARQUET | CSV | JSON\nAppends files to a table by column "
             "names, or writes rows to a file.",
 };

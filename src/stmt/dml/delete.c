@@ -65,7 +65,7 @@ static tarn_code run_delete(tarn_cx *cx, tarn_run *run) {
     tarn_cursor *c = &run->cursor;
     TRY(tarn_parse_name(cx, c, &d.table));
     TRY(tarn_stmt_alias(cx, c, &d.table, "WHERE|;", &d.alias));
-    if (tarn_accept(c, "WHERE")) TRY(tarn_parse_extent(cx, c, ";", "a condition", &d.where));
+    if (tarn_accept(c, "WHERE")) TRY(tarn_parse_extent(cx, c, TARN_AFTER_CONDITION, "a condition", &d.where));
     TRY(tarn_expect_end(cx, c));
     return finish(cx, &d);
 }

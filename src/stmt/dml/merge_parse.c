@@ -88,6 +88,23 @@ static tarn_code parse_clause(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
     return parse_action(cx, c, clause);
 }
 
+/* A clause after one of its kind that takes every row was meant for something: DuckDB and Spark refuse it too. */
+static tarn_code check_reachable(tarn_cx *cx, const tarn_cursor *c, const tarn_merge *m) {
+    static const char *const kinds[] = {[TARN_MATCHED] = "MATCHED",
+                                        [TARN_NOT_MATCHED] = "NOT MATCHED",
+                                        [TARN_NOT_MATCHED_BY_SOURCE] = "NOT MATCHED BY SOURCE"};
+    const tarn_merge_clause *last = &m->clauses.at[m->clauses.n - 1];
+    for (size_t i = 0; i + 1 < m->clauses.n; i++) {
+        const tarn_merge_clause *earlier = &m->clauses.at[i];
+        if (earlier->kind == last->kind && !earlier->condition.p)
+            return tarn_fail_at(cx, TARN_INVALID, (tarn_str){c->tokens->text, c->tokens->n_text},
+                                c->tokens->tokens.at[c->i - 1].at,
+                                "this clause is never reached: an earlier WHEN %s has no condition",
+                                kinds[last->kind]);
+    }
+    return TARN_OK;
+}
+
 tarn_code tarn_merge_parse(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
     TRY(tarn_parse_name(cx, c, &m->table));
     TRY(tarn_stmt_alias(cx, c, &m->table, "USING", &m->alias));
@@ -95,7 +112,11 @@ tarn_code tarn_merge_parse(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
     TRY(parse_source(cx, c, m));
     TRY(tarn_expect(cx, c, "ON"));
     TRY(tarn_parse_extent(cx, c, "WHEN", "a condition", &m->on));
-    while (tarn_accept(c, "WHEN")) TRY(parse_clause(cx, c, m));
+    while (tarn_accept(c, "WHEN")) {
+        tarn_cursor when = *c;
+        TRY(parse_clause(cx, c, m));
+        TRY(check_reachable(cx, &when, m));
+    }
     if (!m->clauses.n) return tarn_unexpected(cx, c, "WHEN MATCHED or WHEN NOT MATCHED");
     bool evolve = m->options.merge_schema;
     TRY(tarn_stmt_options(cx, c, &m->options));

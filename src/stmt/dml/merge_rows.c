@@ -100,6 +100,14 @@ static bool same_order(const tarn_type *a, const tarn_type *b) {
            (a->kind == TARN_DECIMAL && b->kind == TARN_DECIMAL && a->scale >= b->scale);
 }
 
+static bool has_word(tarn_cx *cx, tarn_str text, const char *words) {
+    tarn_tokens tokens;
+    if (tarn_lex(cx, text, &tokens) != TARN_OK) return true;
+    for (tarn_cursor c = {&tokens, 0}; !tarn_at_end(&c); c.i++)
+        if (tarn_peek(&c, words)) return true;
+    return false;
+}
+
 /* What `column = value` of ON says of the column, given the source's values. */
 static tarn_code key_condition(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, tarn_str column_text,
                                tarn_str value, tarn_conn *conn, const char *source_table, tarn_buf *out) {
@@ -111,6 +119,7 @@ static tarn_code key_condition(tarn_cx *cx, const tarn_merge *m, const tarn_sche
     if (tokens.tokens.n < 2 || tarn_parse_name(cx, &c, &name) != TARN_OK || !tarn_at_end(&c) || name.path ||
         name.n_parts != 2)
         return TARN_OK;
+    if (has_word(cx, value, "COLLATE|IS|NOT")) return TARN_OK; /* another equality, or one that binds looser than = */
     int column = tarn_name_eq(name.part[0], m->alias) ? tarn_schema_find(schema, tarn_str_of(name.part[1])) : -1;
     if (column < 0 || tarn_type_nested(schema->fields[column].type)) return TARN_OK;
     tarn_auto_buf type = TARN_BUF(4096);
@@ -138,31 +147,28 @@ static tarn_code key_condition(tarn_cx *cx, const tarn_merge *m, const tarn_sche
     return TARN_OK;
 }
 
-/* Splits ON at its top-level ANDs; a BETWEEN's AND leaves halves without '=', which are passed over. */
+/* Splits ON at its top-level ANDs; nothing is implied by one side of an OR, and a BETWEEN has an AND of its own. */
 tarn_code tarn_merge_keys(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, tarn_conn *conn,
                           const char *source_table, const char **out) {
     tarn_auto_buf keys = TARN_BUF(1 << 20);
     tarn_tokens tokens;
     TRY(tarn_lex(cx, m->on, &tokens));
     tarn_cursor c = {&tokens, 0};
+    bool understood = true;
     do {
         tarn_str left, right;
-        if (tarn_parse_extent(cx, &c, "=|AND|OR|==", "a condition", &left) != TARN_OK) break;
-        if (tarn_peek(&c, "OR")) { /* nothing is implied by one side of an OR */
-            keys.n = 0;
-            break;
+        understood = tarn_parse_extent(cx, &c, "=|AND|OR|==", "a condition", &left) == TARN_OK;
+        if (!understood || tarn_peek(&c, "OR")) break;
+        if (!tarn_accept(&c, "=") && !tarn_accept(&c, "==")) {
+            understood = !has_word(cx, left, "BETWEEN");
+            continue;
         }
-        if (!tarn_accept(&c, "=") && !tarn_accept(&c, "==")) continue;
-        if (tarn_parse_extent(cx, &c, "AND|OR", "a value", &right) != TARN_OK) break;
-        if (tarn_peek(&c, "OR")) {
-            keys.n = 0;
-            break;
-        }
+        understood = tarn_parse_extent(cx, &c, "AND|OR", "a value", &right) == TARN_OK;
+        if (!understood || tarn_peek(&c, "OR")) break;
         TRY(key_condition(cx, m, schema, left, right, conn, source_table, &keys));
         TRY(key_condition(cx, m, schema, right, left, conn, source_table, &keys));
-    } while (tarn_accept(&c, "AND"));
+    } while (understood && tarn_accept(&c, "AND"));
     tarn_clear_error(cx);
-    if (keys.data && !keys.n) keys.data[0] = 0;
-    *out = keys.n ? tarn_buf_take(&keys, cx->arena) : "";
+    *out = keys.n && understood && tarn_at_end(&c) ? tarn_buf_take(&keys, cx->arena) : "";
     return TARN_OK;
 }

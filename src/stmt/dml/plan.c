@@ -27,6 +27,44 @@ static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text
     return r->session.call(cx, r->session.state, function, text, at, out);
 }
 
+static size_t offset_of(const char *sql, int line, int column) {
+    const char *p = sql;
+    for (const char *end; line > 1 && (end = strchr(p, '\n')); line--) p = end + 1;
+    for (; column > 1 && *p; column--)
+        do p++;
+        while (((unsigned char)*p & 0xc0) == 0x80);
+    return (size_t)(p - sql);
+}
+
+/* The place in the statement whose text agrees farthest around sql[at]: expressions are taken over as they were typed.
+ * -1: what stands there was not typed. */
+static int64_t find_place(tarn_str typed, tarn_str sql, size_t at) {
+    enum { AROUND = 64 };
+    size_t best = 0;
+    int64_t place = -1;
+    for (size_t i = 0; i < typed.n && at < sql.n; i++) {
+        size_t ahead = 0, before = 0;
+        while (ahead < AROUND && i + ahead < typed.n && at + ahead < sql.n && typed.p[i + ahead] == sql.p[at + ahead])
+            ahead++;
+        if (!ahead) continue;
+        while (before < AROUND && before < i && before < at && typed.p[i - before - 1] == sql.p[at - before - 1])
+            before++;
+        if (ahead + before <= best) continue;
+        best = ahead + before;
+        place = (int64_t)i;
+    }
+    return place;
+}
+
+/* An error in SQL made from the statement is shown in the statement. */
+static tarn_code show_typed(tarn_cx *cx, const tarn_run *run, tarn_code code, const char *sql) {
+    if (code == TARN_OK || !cx->error.line) return code;
+    tarn_error was = cx->error;
+    int64_t place = find_place(run->text, tarn_str_of(sql), offset_of(sql, was.line, was.column));
+    return place < 0 ? tarn_fail(cx, code, "%s", was.message)
+                     : tarn_fail_at(cx, code, run->text, (size_t)place, "%s", was.message);
+}
+
 tarn_code tarn_stmt_plan_target(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target,
                                 tarn_conn *conn, const char *sql, tarn_planned *planned,
                                 const tarn_plan_ref **target_ref) {
@@ -35,7 +73,7 @@ tarn_code tarn_stmt_plan_target(tarn_cx *cx, tarn_run *run, const tarn_opened *o
     target_resolver resolver = {env.resolver, opened, target};
     env.resolver = (tarn_resolver){&resolver, resolve, call};
     env.force_prune = true;
-    TRY(tarn_plan_query(cx, &env, tarn_str_of(sql), run->binds, run->n_binds, planned));
+    TRY(show_typed(cx, run, tarn_plan_query(cx, &env, tarn_str_of(sql), run->binds, run->n_binds, planned), sql));
     *target_ref = NULL;
     for (size_t i = 0; i < planned->refs.n; i++)
         if (planned->refs.at[i].positions) *target_ref = &planned->refs.at[i];
@@ -49,9 +87,10 @@ tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *ope
     tarn_rows *rows = NULL;
     struct ArrowArray batch = {0};
     TRY(tarn_stmt_plan_target(cx, run, opened, target, conn, sql, planned, target_ref));
-    const char *select = planned->sql;
-    planned->sql = tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS %s", tarn_sql_name(cx->arena, into), select);
-    tarn_code code = tarn_planned_run(cx, &env, planned, (tarn_str){0}, &rows);
+    const char *make = tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS ", tarn_sql_name(cx->arena, into));
+    planned->sql = tarn_printf(cx, "%s%s", make, planned->sql);
+    for (size_t i = 0; i < planned->text.pieces.n; i++) planned->text.pieces.at[i].out_at += (uint32_t)strlen(make);
+    tarn_code code = show_typed(cx, run, tarn_planned_run(cx, &env, planned, tarn_str_of(sql), &rows), sql);
     if (code == TARN_OK) code = tarn_rows_next(cx, rows, &batch);
     tarn_array_release(&batch);
     tarn_rows_close(rows);
@@ -78,12 +117,14 @@ tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str
                            tarn_schema **source) {
     tarn_plan_env env;
     tarn_session_plan_env(cx, run->session, conn, &env);
-    TRY(tarn_plan_query(cx, &env, select, run->binds, run->n_binds, planned));
+    const char *sql = tarn_arena_strndup(cx->arena, select.p, select.n);
+    TRY(show_typed(cx, run, tarn_plan_query(cx, &env, select, run->binds, run->n_binds, planned), sql));
     tarn_code code = tarn_conn_describe(cx, conn, planned->sql, cx->arena, source);
     int64_t at = code == TARN_OK ? -1 : tarn_conn_error_at(conn);
     if (at >= 0) {
         tarn_error was = cx->error;
         code = tarn_fail_at(cx, code, select, tarn_text_origin(&planned->text, (size_t)at), "%s", was.message);
+        code = show_typed(cx, run, code, sql);
     }
     if (code != TARN_OK) tarn_planned_done(planned);
     return code;

@@ -48,8 +48,8 @@ static tarn_code run_update(tarn_cx *cx, tarn_run *run) {
     TRY(tarn_stmt_alias(cx, c, &u.table, "SET", &u.alias));
     TRY(tarn_expect(cx, c, "SET"));
     TRY(tarn_parse_assignments(cx, c, "FROM|WHERE|;", &u.set));
-    if (tarn_accept(c, "FROM")) TRY(tarn_parse_extent(cx, c, "WHERE|;", "a table", &u.from));
-    if (tarn_accept(c, "WHERE")) TRY(tarn_parse_extent(cx, c, ";", "a condition", &u.where));
+    if (tarn_accept(c, "FROM")) TRY(tarn_parse_extent(cx, c, "WHERE|" TARN_AFTER_CONDITION, "a table", &u.from));
+    if (tarn_accept(c, "WHERE")) TRY(tarn_parse_extent(cx, c, TARN_AFTER_CONDITION, "a condition", &u.where));
     TRY(tarn_expect_end(cx, c));
     TRY(tarn_session_change(cx, run->session, &u.table, plan, &u, NULL));
     tarn_report report[] = {{"num_affected_rows", u.result.updated}};
