@@ -87,6 +87,13 @@ static void merge_files(tarn_arena *arena, tarn_change *into, const tarn_change 
 
 static void merge_change(tarn_arena *arena, tarn_change *into, const tarn_change *from) {
     merge_files(arena, into, from);
+    if (from->replace) { /* it says all of the table's metadata anew */
+        into->replace = true;
+        into->partition_by = from->partition_by;
+        into->n_partition_by = from->n_partition_by;
+        memset(&into->properties, 0, sizeof into->properties);
+        memset(&into->checks, 0, sizeof into->checks);
+    }
     if (from->schema) into->schema = from->schema;
     if (from->comment) into->comment = from->comment;
     if (from->app_id) {
@@ -111,12 +118,12 @@ tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, 
         return tarn_fail(cx, TARN_UNSUPPORTED,
                          "a transaction can change one table: %s has changes already, COMMIT them before %s is changed",
                          txn->written->table->location, t->table->location);
+    TRY(tarn_snapshot_apply(cx, t->current, change, t->current->version, &next));
     tarn_change merged = txn->change;
     if (!txn->written)
         merged = *change;
     else
         merge_change(txn->arena, &merged, change);
-    TRY(tarn_snapshot_apply(cx, t->current, change, t->current->version, &next));
     *TARN_PUSH(txn->arena, &txn->kept) = t->current;
     t->current = next;
     txn->written = t;
