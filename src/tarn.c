@@ -135,6 +135,8 @@ static void begin_call(tarn_cx *cx, tarn_session *s) {
     cx->pool = s->lake->pool;
     cx->principal = s->principal;
     cx->cancel = &s->cancel;
+    cx->progress = &s->progress;
+    atomic_store(&s->progress, -1);
     int64_t timeout = tarn_conf_int(s->conf, TARN_STATEMENT_TIMEOUT);
     cx->deadline_us = timeout ? tarn_monotonic_us() + timeout * 1000 : 0;
 }
@@ -283,10 +285,4 @@ void tarn_result_close(tarn_result *result) {
 
 void tarn_cancel(tarn_session *session) { atomic_store(&session->cancel, true); }
 
-double tarn_progress(tarn_session *session) {
-    pthread_mutex_lock(&session->lock);
-    tarn_conn *conn = atomic_load(&session->running);
-    double progress = conn ? tarn_conn_progress(conn) : -1;
-    pthread_mutex_unlock(&session->lock);
-    return progress;
-}
+double tarn_progress(tarn_session *session) { return atomic_load(&session->progress); }

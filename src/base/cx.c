@@ -24,6 +24,7 @@ void tarn_cx_fork(const tarn_cx *parent, tarn_cx *child) {
     child->principal = parent->principal;
     child->cancel = parent->cancel;
     child->deadline_us = parent->deadline_us;
+    child->progress = parent->progress;
     child->clock = parent->clock;
     child->clock_state = parent->clock_state;
     child->random = parent->random;

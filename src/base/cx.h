@@ -27,6 +27,7 @@ struct tarn_cx {
     const char *principal;
     const atomic_bool *cancel;     /* NULL: cannot be cancelled */
     int64_t deadline_us;           /* monotonic; 0: none */
+    _Atomic double *progress;      /* 0..100 of what the engine runs now, -1: unknown; NULL: nobody asks */
     int64_t (*clock)(void *state); /* µs since 1970, UTC; NULL: the system's */
     void *clock_state;
     void (*random)(void *state, void *out, size_t n); /* NULL: the system's */

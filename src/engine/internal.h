@@ -52,6 +52,7 @@ typedef struct tarn_watch {
     tarn_conn *conn;
     const atomic_bool *cancel;
     int64_t deadline_us;
+    _Atomic double *progress;
 } tarn_watch;
 
 tarn_watcher *tarn_watcher_new(void);

@@ -1,4 +1,5 @@
-/* watch.c: the thread that turns a cancel flag or a passed deadline into an interrupt of DuckDB. */
+/* watch.c: the thread that turns a cancel flag or a passed deadline into an interrupt of DuckDB, and tells how far it
+ * is. */
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,8 +38,10 @@ static void *watch_loop(void *state) {
     tarn_watcher *watcher = state;
     pthread_mutex_lock(&watcher->lock);
     while (!watcher->stop) {
-        for (tarn_watch *w = watcher->first; w; w = w->next)
+        for (tarn_watch *w = watcher->first; w; w = w->next) {
             if (is_due(w)) w->conn->api->interrupt(w->conn->handle);
+            if (w->progress) atomic_store(w->progress, tarn_conn_progress(w->conn));
+        }
         if (watcher->first) {
             wait_tick(watcher);
             continue;
@@ -96,7 +99,11 @@ void tarn_watch_begin(tarn_cx *cx, tarn_conn *conn, tarn_watch *watch) {
     if (!cx->cancel && !cx->deadline_us) return;
     tarn_watcher *watcher = conn->engine->watcher;
     pthread_mutex_lock(&watcher->lock);
-    *watch = (tarn_watch){.conn = conn, .cancel = cx->cancel, .deadline_us = cx->deadline_us, .next = watcher->first};
+    *watch = (tarn_watch){.conn = conn,
+                          .cancel = cx->cancel,
+                          .deadline_us = cx->deadline_us,
+                          .progress = cx->progress,
+                          .next = watcher->first};
     if (watcher->first) watcher->first->prev = watch;
     watcher->first = watch;
     if (!watcher->started) watcher->started = start_thread(watcher);

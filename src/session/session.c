@@ -17,7 +17,7 @@ tarn_code tarn_session_new(tarn_cx *cx, tarn_lake *lake, const char *principal, 
     s->principal = principal ? tarn_arena_strdup(s->arena, principal) : NULL;
     s->catalog = "lake";
     s->schema = "main";
-    pthread_mutex_init(&s->lock, NULL);
+    atomic_init(&s->progress, -1);
     *out = s;
     return TARN_OK;
 }
@@ -26,7 +26,6 @@ void tarn_session_free(tarn_session *s) {
     if (!s) return;
     tarn_txn_free(s);
     tarn_conf_free(s->conf);
-    pthread_mutex_destroy(&s->lock);
     tarn_arena_free(s->arena);
     free(s);
 }

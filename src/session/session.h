@@ -3,8 +3,6 @@
 #ifndef TARN_SESSION_SESSION_H
 #define TARN_SESSION_SESSION_H
 
-#include <pthread.h>
-
 #include "catalog/catalog.h"
 #include "plan/plan.h"
 
@@ -29,8 +27,7 @@ struct tarn_session {
     const char *principal;        /* NULL: the owner */
     const char *catalog, *schema; /* current */
     atomic_bool cancel;           /* set from any thread; watched by every loop and by the engine */
-    _Atomic(tarn_conn *) running; /* what tarn_progress asks */
-    pthread_mutex_t lock;         /* keeps `running` open while it is asked */
+    _Atomic double progress;      /* of the statement that runs; -1: unknown */
     struct tarn_txn *txn;         /* NULL: autocommit */
     tarn_arena *arena;
 };
@@ -97,7 +94,7 @@ TARN_MUST tarn_code tarn_session_absolute(tarn_cx *cx, const char *path, const c
 TARN_MUST tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, const char *schema,
                                        const char *table, char **location);
 void tarn_session_plan_env(tarn_cx *cx, tarn_session *s, tarn_conn *conn, tarn_plan_env *out);
-/* A connection of X for this statement, registered for tarn_cancel. */
+/* A connection of X for this statement. */
 TARN_MUST tarn_code tarn_session_conn(tarn_cx *cx, tarn_session *s, tarn_conn **out);
 
 /* WRITES. Plans a change and commits it. In autocommit, `plan` is called again on a fresh snapshot when its commit
