@@ -7,8 +7,9 @@
 
 #define TARN_DUCKDB_FUNCTIONS(F)                                                                                       \
     F(library_version)                                                                                                 \
-    F(free) F(create_config) F(set_config) F(destroy_config) F(open_ext) F(close) F(connect) F(disconnect) F(          \
-        interrupt) F(query_progress) F(extract_statements) F(extract_statements_error) F(prepare_extracted_statement)  \
+    F(free)                                                                                                            \
+    F(create_config) F(set_config) F(destroy_config) F(open_ext) F(close) F(connect) F(disconnect) F(interrupt) F(     \
+        query) F(query_progress) F(extract_statements) F(extract_statements_error) F(prepare_extracted_statement)      \
         F(destroy_extracted) F(prepare) F(prepare_error) F(destroy_prepare) F(prepared_statement_type) F(nparams) F(   \
             bind_parameter_index) F(bind_value) F(bind_null) F(bind_boolean) F(bind_int8) F(bind_int16) F(bind_int32)  \
             F(bind_int64) F(bind_float) F(bind_double) F(bind_decimal) F(bind_date) F(bind_time) F(bind_timestamp) F(  \

@@ -18,6 +18,7 @@ tarn_engine *tarn_engine_new(const char *temp_directory) {
     char *copy = strdup(temp_directory ? temp_directory : "");
     if (!engine || !copy) abort();
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->planning, NULL);
     engine->refs = 1;
     engine->temp_directory = copy;
     engine->watcher = tarn_watcher_new();
@@ -35,6 +36,7 @@ static void drop_ref(tarn_engine *engine) {
     tarn_live_free(engine->live); /* after the functions that use it */
     tarn_feeds_free(engine->feeds);
     pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->planning);
     free(engine->temp_directory);
     free(engine);
 }
@@ -207,3 +209,8 @@ void tarn_conn_close(tarn_conn *conn) {
 int64_t tarn_conn_error_at(const tarn_conn *conn) { return conn->error_at; }
 void tarn_conn_interrupt(tarn_conn *conn) { conn->api->interrupt(conn->handle); }
 double tarn_conn_progress(const tarn_conn *conn) { return conn->api->query_progress(conn->handle).percentage; }
+
+void tarn_conn_keep_limits(tarn_conn *conn) {
+    conn->keeps_limits = true;
+    conn->used = true; /* not for the pool */
+}

@@ -65,6 +65,10 @@ static inline void tarn_rows_closep(tarn_rows **rows) { tarn_rows_close(*rows); 
  * cx's settings). */
 TARN_MUST tarn_code tarn_rows_stream(tarn_cx *cx, tarn_rows *rows, tarn_conn *own, struct ArrowArrayStream *out);
 
+/* From now on the connection's statements are planned without DuckDB's join filter pushdown. For SQL with an inner
+ * ORDER BY … LIMIT: 1.5.5 pushes a join's filter below it, and so changes which rows it keeps. */
+void tarn_conn_keep_limits(tarn_conn *conn);
+
 /* Makes `name` a temp view of the connection over the stream's rows, which are read once into the temp table
  * "name$rows" (spilling when large); both are replaced when they are there. The stream stays the caller's to release.
  */

@@ -25,6 +25,7 @@ struct tarn_engine {
     tarn_conn *idle[TARN_IDLE_CONNS]; /* of X, without temp objects */
     size_t n_idle;
     tarn_watcher *watcher;
+    pthread_mutex_t planning; /* held while an optimizer is off: the setting is the database's, not the connection's */
     tarn_live *live;
     tarn_feeds *feeds;
 };
@@ -34,9 +35,10 @@ struct tarn_conn {
     const tarn_duckdb *api;
     duckdb_connection handle;
     tarn_engine_db db;
-    int opened;     /* which of the engine's databases of that kind it is connected to */
-    bool used;      /* has run something that may have left temp objects or settings behind */
-    char *timezone; /* in force */
+    int opened;        /* which of the engine's databases of that kind it is connected to */
+    bool used;         /* has run something that may have left temp objects or settings behind */
+    bool keeps_limits; /* tarn_conn_keep_limits */
+    char *timezone;    /* in force */
     int64_t error_at;
 };
 

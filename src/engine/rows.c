@@ -163,17 +163,51 @@ static tarn_code bind_statement(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_st
     return TARN_OK;
 }
 
+/* On a connection of its own: a second statement would end this one's stream. */
+static void set_optimizers(tarn_conn *conn, const char *sql) {
+    const tarn_duckdb *api = conn->api;
+    duckdb_connection handle = NULL;
+    pthread_mutex_lock(&conn->engine->lock);
+    duckdb_state state = api->connect(conn->engine->databases[conn->db], &handle);
+    pthread_mutex_unlock(&conn->engine->lock);
+    if (state == DuckDBSuccess) (void)api->query(handle, sql, NULL);
+    if (handle) api->disconnect(&handle);
+}
+
+static void begin_planning(tarn_conn *conn) {
+    if (!conn->keeps_limits) return;
+    pthread_mutex_lock(&conn->engine->planning);
+    set_optimizers(conn, "SET disabled_optimizers = 'join_filter_pushdown'");
+}
+
+static void end_planning(tarn_conn *conn) {
+    if (!conn->keeps_limits) return;
+    set_optimizers(conn, "RESET disabled_optimizers");
+    pthread_mutex_unlock(&conn->engine->planning);
+}
+
+/* Bound values may make DuckDB plan once more, when it executes. */
+static tarn_code plan_and_execute(tarn_cx *cx, tarn_rows *rows, const statement *s, bool *select) {
+    tarn_conn *conn = rows->conn;
+    duckdb_prepared_statement prepared = NULL;
+    begin_planning(conn);
+    tarn_code code = prepare(cx, conn, s->sql, s->skip, &prepared);
+    if (code == TARN_OK) {
+        *select = conn->api->prepared_statement_type(prepared) == DUCKDB_STATEMENT_TYPE_SELECT;
+        conn->used = conn->used || !*select;
+        code = bind_statement(cx, conn, prepared, s);
+        if (code == TARN_OK) code = execute(cx, conn, prepared, *select, s->skip, &rows->result);
+        conn->api->destroy_prepare(&prepared);
+    }
+    end_planning(conn);
+    return code;
+}
+
 static tarn_code start(tarn_cx *cx, tarn_rows *rows, const statement *s) {
     tarn_conn *conn = rows->conn;
     const tarn_duckdb *api = conn->api;
-    duckdb_prepared_statement prepared = NULL;
-    TRY(prepare(cx, conn, s->sql, s->skip, &prepared));
-    bool select = api->prepared_statement_type(prepared) == DUCKDB_STATEMENT_TYPE_SELECT;
-    conn->used = conn->used || !select;
-    tarn_code code = bind_statement(cx, conn, prepared, s);
-    if (code == TARN_OK) code = execute(cx, conn, prepared, select, s->skip, &rows->result);
-    api->destroy_prepare(&prepared);
-    TRY(code);
+    bool select = false;
+    TRY(plan_and_execute(cx, rows, s, &select));
     rows->options = api->result_get_arrow_options(&rows->result);
     if (!select && api->result_return_type(rows->result) == DUCKDB_RESULT_TYPE_CHANGED_ROWS)
         rows->changed = (int64_t)api->rows_changed(&rows->result);

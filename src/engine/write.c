@@ -67,7 +67,10 @@ static tarn_code copy_sql(tarn_cx *cx, const tarn_write_spec *spec, const char *
     tarn_buf_printf(&sql, "COPY (%s\n) TO ", spec->select);
     tarn_buf_sql_string(&sql, spec->directory);
     tarn_buf_puts(&sql, " (FORMAT parquet, RETURN_STATS, APPEND, COMPRESSION ");
-    tarn_buf_sql_string(&sql, spec->compression ? spec->compression : "zstd");
+    const char *compression = spec->compression ? spec->compression : "zstd";
+    tarn_buf_sql_string(&sql, compression);
+    /* Level 3, DuckDB's default, takes a quarter more CPU for files a tenth smaller. */
+    if (strcmp(compression, "zstd") == 0) tarn_buf_puts(&sql, ", COMPRESSION_LEVEL 1");
     tarn_buf_puts(&sql, ", FILENAME_PATTERN ");
     tarn_buf_sql_string(&sql, tarn_printf(cx, "%s{uuidv7}", prefix));
     for (size_t i = 0; i < spec->n_partition_by; i++) {

@@ -296,6 +296,19 @@ static void add_params(tarn_cx *cx, walker *w) {
     }
 }
 
+static bool has_inner_limit(const tarn_scope *scope) {
+    const tarn_tokens *t = &scope->tokens;
+    int depth = scope->outer ? 1 : 0;
+    for (size_t i = 0; i < t->tokens.n; i++) {
+        tarn_str text = {t->text + t->tokens.at[i].at, t->tokens.at[i].n};
+        if (t->tokens.at[i].kind == TARN_T_OP && text.n == 1) depth += (*text.p == '(') - (*text.p == ')');
+        bool word = t->tokens.at[i].kind == TARN_T_WORD;
+        if (depth > 0 && word && (tarn_str_ieq(text, TARN_LIT("LIMIT")) || tarn_str_ieq(text, TARN_LIT("FETCH"))))
+            return true;
+    }
+    return false;
+}
+
 static int by_place(const void *a, const void *b) {
     const tarn_splice *x = a, *y = b;
     return x->at < y->at ? -1 : x->at > y->at;
@@ -328,6 +341,7 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
     }
     TRY(walk(cx, &w, tarn_json_get(ast, "statements"), NULL, false, 0));
     strip_prefixes(cx, &w);
+    binding->planned->inner_limit = binding->planned->inner_limit || has_inner_limit(scope);
     if (!scope->outer) add_params(cx, &w);
     if (scope->splices.n) qsort(scope->splices.at, scope->splices.n, sizeof *scope->splices.at, by_place);
     return TARN_OK;

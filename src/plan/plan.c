@@ -14,6 +14,7 @@ void tarn_planned_done(tarn_planned *planned) {
 static tarn_code plan(tarn_cx *cx, tarn_binding *b, tarn_str sql) {
     tarn_planned *p = b->planned;
     TRY(tarn_bind_query(cx, b, sql));
+    if (p->inner_limit) tarn_conn_keep_limits(b->env->conn);
     TRY(tarn_prune_refs(cx, b));
     for (size_t i = 0; i < p->refs.n; i++) {
         tarn_plan_ref *ref = &p->refs.at[i];

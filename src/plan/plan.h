@@ -17,12 +17,12 @@ typedef enum tarn_relation_kind {
 /* What a name means. */
 typedef struct tarn_relation {
     tarn_relation_kind kind;
-    tarn_snapshot *snapshot;   /* TABLE: retained for the plan, which releases it */
-    bool positions;            /* TABLE: with _tarn_file and _tarn_row (the target of DML) */
-    const char *sql;           /* VIEW: its query; SQL: text that can stand after FROM */
-    void *view_state;          /* VIEW: handed to the resolver for the names inside (where the view looks names up) */
+    tarn_snapshot *snapshot; /* TABLE: retained for the plan, which releases it */
+    bool positions;          /* TABLE: with _tarn_file and _tarn_row (the target of DML) */
+    const char *sql;         /* VIEW: its query; SQL: text that can stand after FROM */
+    void *view_state;        /* VIEW: handed to the resolver for the names inside (where the view looks names up) */
     struct ArrowArrayStream rows; /* ROWS: taken over */
-    const tarn_name *known_as; /* the name columns may be qualified with; NULL: the one that was resolved */
+    const tarn_name *known_as;    /* the name columns may be qualified with; NULL: the one that was resolved */
 } tarn_relation;
 
 /* How the session resolves names. `travel` has kind 0 when there is none; its expression has been evaluated: at.kind
@@ -60,6 +60,7 @@ typedef struct tarn_planned {
     size_t n_binds;
     tarn_text text; /* offsets of `sql` back to the user's text */
     TARN_VEC(tarn_plan_ref) refs;
+    bool inner_limit; /* a LIMIT stands inside it: see tarn_conn_keep_limits */
 } tarn_planned;
 
 /* Plans one SELECT (WITH, FROM, VALUES, TABLE, DESCRIBE, SUMMARIZE, PIVOT). Memory in cx->arena; outside things until
