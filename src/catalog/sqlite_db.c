@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { BUSY_MS = 60000 };
 
@@ -123,19 +124,43 @@ static tarn_code migrate(tarn_cx *cx, sqlite3 *db) {
     return code;
 }
 
+/* A warehouse on a read-only disk is read as it stands: a journal could not be kept beside it. */
+static tarn_code open_read_only(tarn_cx *cx, const char *path, sqlite3 **out) {
+    tarn_auto_buf uri = TARN_BUF(1 << 16);
+    int64_t version = 0;
+    tarn_buf_puts(&uri, "file:");
+    for (const char *p = path; *p; p++) {
+        if (strchr("%?#", *p))
+            tarn_buf_printf(&uri, "%%%02X", (unsigned char)*p);
+        else
+            tarn_buf_putc(&uri, *p);
+    }
+    tarn_buf_puts(&uri, "?immutable=1");
+    if (!tarn_buf_ok(&uri)) return tarn_fail(cx, TARN_LIMIT, "the warehouse's path is too long");
+    if (sqlite3_open_v2(uri.data, out, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_URI, NULL) !=
+        SQLITE_OK)
+        return tarn_sqlite_fail(cx, *out, path);
+    TRY(read_version(cx, *out, &version));
+    if (version == VERSION) return TARN_OK;
+    return tarn_fail(cx, TARN_UNSUPPORTED, "the catalog has version %d, not %d, and the folder cannot be written",
+                     (int)version, VERSION);
+}
+
+static tarn_code open_writable(tarn_cx *cx, const char *path, sqlite3 **out) {
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW;
+    if (sqlite3_open_v2(path, out, flags, NULL) != SQLITE_OK) return tarn_sqlite_fail(cx, *out, path);
+    sqlite3_busy_timeout(*out, BUSY_MS);
+    TRY(exec(cx, *out, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF"));
+    return migrate(cx, *out);
+}
+
 tarn_code tarn_sqlite_open(tarn_cx *cx, const char *root, sqlite3 **out) {
     sqlite3 *db = NULL;
     const char *folder = tarn_printf(cx, "%s/.tarn", root), *path = tarn_printf(cx, "%s/catalog.db", folder);
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+    bool read_only = access(path, R_OK) == 0 && access(folder, W_OK) != 0;
+    if (!read_only && mkdir(folder, 0777) != 0 && errno != EEXIST)
         return tarn_fail(cx, tarn_errno_code(errno), "cannot make %s: %s", folder, tarn_errno_text(cx, errno));
-    int rc = sqlite3_open_v2(
-        path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
-    tarn_code code = rc == SQLITE_OK ? TARN_OK : tarn_sqlite_fail(cx, db, path);
-    if (code == TARN_OK) {
-        sqlite3_busy_timeout(db, BUSY_MS);
-        code = exec(cx, db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF");
-    }
-    if (code == TARN_OK) code = migrate(cx, db);
+    tarn_code code = read_only ? open_read_only(cx, path, &db) : open_writable(cx, path, &db);
     if (code == TARN_OK)
         *out = db;
     else
