@@ -10,6 +10,10 @@ static tarn_code parse_source(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
     } else {
         tarn_travel travel;
         TRY(tarn_parse_name(cx, c, &name));
+        if (tarn_peek(c, "(")) { /* a table function: range(3), read_parquet('x') */
+            tarn_str arguments;
+            TRY(tarn_parse_parens(cx, c, "the arguments", &arguments));
+        }
         TRY(tarn_parse_travel(cx, c, &travel));
     }
     const tarn_token *last = &c->tokens->tokens.at[c->i - 1];
