@@ -6,8 +6,8 @@
 
 #include "base/map.h"
 #include "base/pool.h"
-#include "store/path.h"
 #include "table/scan_columns.h"
+#include "table/scan_files.h"
 
 enum { SQL_MAX = 1 << 30, GUESSED_ROW = 50 };
 
@@ -106,45 +106,6 @@ static tarn_code add_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_fi
     return TARN_OK;
 }
 
-/* DuckDB takes * ? [ in a path for a pattern even where a file of that very name exists; in brackets they stand for
- * themselves. */
-static tarn_code put_path(tarn_cx *cx, tarn_buf *out, const char *path) {
-    bool magic = strpbrk(path, "*?[") != NULL;
-    if (!magic) {
-        tarn_buf_sql_string(out, path);
-        return TARN_OK;
-    }
-    if (strchr(path, '\\'))
-        return tarn_fail(cx, TARN_UNSUPPORTED, "DuckDB cannot read a path with both a backslash and one of * ? [: %s",
-                         path);
-    tarn_buf_putc(out, '\'');
-    for (const char *c = path; *c; c++) {
-        if (*c == '\'') tarn_buf_putc(out, '\'');
-        if (*c == '*' || *c == '?' || *c == '[')
-            tarn_buf_printf(out, "[%c]", *c);
-        else
-            tarn_buf_putc(out, *c);
-    }
-    tarn_buf_putc(out, '\'');
-    return TARN_OK;
-}
-
-static tarn_code put_file(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file *file) {
-    tarn_str scheme = tarn_uri_scheme(file->path);
-    const char *path;
-    char *plain;
-    if (memchr(file->path.p, 0, file->path.n))
-        return tarn_fail(cx, TARN_CORRUPT, "a data file's path holds a zero byte");
-    if (tarn_str_is(scheme, "file")) {
-        TRY(tarn_path_of_uri(cx, file->path, cx->arena, &plain));
-        path = plain;
-    } else {
-        path = tarn_arena_strndup(cx->arena, file->path.p, file->path.n);
-        if (!scheme.n && path[0] != '/') TRY(tarn_store_local_path(cx, table->store, path, cx->arena, &path));
-    }
-    return put_path(cx, out, path);
-}
-
 static bool any_dirty(live *l, size_t first, size_t n) {
     for (size_t i = first; l && i < first + n; i++)
         if (is_dirty(l, i)) return true;
@@ -163,10 +124,11 @@ static int64_t count_rows(const tarn_file_group *group) {
     return rows ? rows : 1;
 }
 
-static tarn_code put_group(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file_group *group,
-                           size_t first, const tarn_scan *scan, live *l, bool positions) {
+static tarn_code put_part(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_scan_part *part, size_t first,
+                          const tarn_scan *scan, live *l, bool positions) {
+    const tarn_file_group *group = &part->group;
     tarn_buf_puts(out, "SELECT ");
-    tarn_scan_select(cx, out, group);
+    tarn_scan_select(cx, out, group, part->zoneless);
     if (positions)
         tarn_buf_printf(
             out, ", CAST(file_index AS BIGINT) + %zu AS " TARN_FILE_COLUMN ", file_row_number AS " TARN_ROW_COLUMN,
@@ -174,11 +136,11 @@ static tarn_code put_group(tarn_cx *cx, tarn_buf *out, const tarn_table *table, 
     tarn_buf_puts(out, " FROM read_parquet([");
     for (size_t i = 0; i < group->n_files; i++) {
         if (i) tarn_buf_puts(out, ", ");
-        TRY(put_file(cx, out, table, group->files[i]));
+        TRY(tarn_scan_put_file(cx, out, table, group->files[i]));
         if ((i & 1023) == 0) TRY(tarn_check(cx));
     }
     tarn_buf_puts(out, "], schema=");
-    TRY(tarn_scan_schema(cx, out, group));
+    TRY(tarn_scan_schema(cx, out, group, part->zoneless));
     tarn_buf_printf(out, ", hive_partitioning=false, explicit_cardinality=%lld)", (long long)count_rows(group));
     if (any_dirty(l, first, group->n_files))
         tarn_buf_printf(out,
@@ -187,16 +149,16 @@ static tarn_code put_group(tarn_cx *cx, tarn_buf *out, const tarn_table *table, 
     return TARN_OK;
 }
 
-static tarn_code put_groups(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_file_group *groups,
-                            size_t n, const tarn_scan *scan, live *l, bool positions) {
+static tarn_code put_parts(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_scan_part *parts, size_t n,
+                           const tarn_scan *scan, live *l, bool positions) {
     size_t first = 0;
     bool some = false;
     for (size_t i = 0; i < n; i++) {
-        if (!groups[i].n_files) continue;
+        if (!parts[i].group.n_files) continue;
         if (some) tarn_buf_puts(out, " UNION ALL ");
         some = true;
-        TRY(put_group(cx, out, snapshot->table, &groups[i], first, scan, l, positions));
-        first += groups[i].n_files;
+        TRY(put_part(cx, out, snapshot->table, &parts[i], first, scan, l, positions));
+        first += parts[i].group.n_files;
     }
     if (!some) tarn_scan_empty(out, snapshot->schema, positions);
     return TARN_OK;
@@ -205,22 +167,24 @@ static tarn_code put_groups(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot,
 static tarn_code build(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n, bool positions,
                        tarn_roaring64 *const *skip, tarn_scan *scan) {
     tarn_file_group *groups = NULL;
-    size_t n_groups = 0;
+    tarn_scan_part *parts = NULL;
+    size_t n_groups = 0, n_parts = 0;
     live *l = NULL;
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     if (!snapshot->schema->n_fields)
         return tarn_fail(cx, TARN_INVALID, "the table has no columns; add one with ALTER TABLE");
     if (n) TRY(snapshot->format->groups(cx, snapshot, files, n, &groups, &n_groups));
+    TRY(tarn_scan_split(cx, scan->engine, snapshot->table, groups, n_groups, &parts, &n_parts));
     scan->files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, n);
-    for (size_t i = 0; i < n_groups; i++) {
-        if (groups[i].n_files > n - scan->n_files)
+    for (size_t i = 0; i < n_parts; i++) {
+        const tarn_file_group *group = &parts[i].group;
+        if (group->n_files > n - scan->n_files)
             return tarn_fail(cx, TARN_INTERNAL, "file groups hold more files than were asked for");
-        if (groups[i].n_files)
-            memcpy(scan->files + scan->n_files, groups[i].files, groups[i].n_files * sizeof *scan->files);
-        scan->n_files += groups[i].n_files;
+        if (group->n_files) memcpy(scan->files + scan->n_files, group->files, group->n_files * sizeof *scan->files);
+        scan->n_files += group->n_files;
     }
     if (n) TRY(add_deletes(cx, snapshot, files, n, skip, scan, &l));
-    TRY(put_groups(cx, &sql, snapshot, groups, n_groups, scan, l, positions));
+    TRY(put_parts(cx, &sql, snapshot, parts, n_parts, scan, l, positions));
     if (!tarn_buf_ok(&sql))
         return tarn_fail(cx, TARN_LIMIT,
                          "a scan of %zu files is too long for one statement; add a condition on partition columns", n);

@@ -25,55 +25,85 @@ bool tarn_type_is_renamed(const tarn_type *type) {
     return false;
 }
 
-const tarn_type *tarn_type_in_files(tarn_arena *arena, const tarn_type *type) {
-    if (!tarn_type_is_renamed(type)) return type;
+static bool is_instant(const tarn_type *type) {
+    return type->kind == TARN_TIMESTAMP || type->kind == TARN_TIMESTAMP_NS;
+}
+
+bool tarn_type_has_instant(const tarn_type *type) {
+    if (is_instant(type)) return true;
+    for (size_t i = 0; i < type->n_fields; i++)
+        if (tarn_type_has_instant(type->fields[i].type)) return true;
+    return false;
+}
+
+static bool is_changed(const tarn_type *type, bool zoneless) {
+    return tarn_type_is_renamed(type) || (zoneless && tarn_type_has_instant(type));
+}
+
+static const tarn_type *type_in_files(tarn_arena *arena, const tarn_type *type, bool zoneless) {
+    if (!is_changed(type, zoneless)) return type;
+    if (is_instant(type)) return tarn_type_new(arena, TARN_TIMESTAMP_NTZ);
     tarn_type *copy = tarn_type_copy(arena, type);
     for (size_t i = 0; i < copy->n_fields; i++) {
         tarn_field *f = &copy->fields[i];
         if (copy->kind == TARN_STRUCT) f->name = file_name(f);
-        f->type = tarn_type_in_files(arena, f->type);
+        f->type = type_in_files(arena, f->type, zoneless);
     }
     return copy;
 }
 
+const tarn_type *tarn_type_in_files(tarn_arena *arena, const tarn_type *type) {
+    return type_in_files(arena, type, false);
+}
+
+/* What turns values as they are in files into the table's, or back. */
+typedef struct turn {
+    tarn_arena *arena;
+    bool to_files;
+    bool zoneless; /* timezone('UTC', x) is its own inverse: an instant becomes a time without zone, and that an instant
+                    */
+} turn;
+
 /* Lambda parameters are numbered, so that an inner one does not hide an outer one. */
-static void rename_expr(tarn_arena *arena, tarn_buf *out, const char *expr, const tarn_type *type, bool to_files,
-                        int depth) {
-    if (!tarn_type_is_renamed(type)) {
+static void turn_expr(const turn *t, tarn_buf *out, const char *expr, const tarn_type *type, int depth) {
+    if (!is_changed(type, t->zoneless)) {
         tarn_buf_puts(out, expr);
         return;
     }
-    const char *inner = tarn_arena_printf(arena, "_tarn_x%d", depth);
+    if (is_instant(type)) {
+        tarn_buf_printf(out, "timezone('UTC', %s)", expr);
+        return;
+    }
+    const char *inner = tarn_arena_printf(t->arena, "_tarn_x%d", depth);
     if (type->kind == TARN_LIST) {
         tarn_buf_printf(out, "list_transform(%s, lambda %s: ", expr, inner);
-        rename_expr(arena, out, inner, type->fields[0].type, to_files, depth + 1);
+        turn_expr(t, out, inner, type->fields[0].type, depth + 1);
         tarn_buf_putc(out, ')');
         return;
     }
     if (type->kind == TARN_MAP) {
         tarn_buf_printf(out, "map_from_entries(list_transform(map_entries(%s), lambda %s: struct_pack(k := ", expr,
                         inner);
-        rename_expr(arena, out, tarn_arena_printf(arena, "%s.key", inner), type->fields[0].type, to_files, depth + 1);
+        turn_expr(t, out, tarn_arena_printf(t->arena, "%s.key", inner), type->fields[0].type, depth + 1);
         tarn_buf_puts(out, ", v := ");
-        rename_expr(arena, out, tarn_arena_printf(arena, "%s.value", inner), type->fields[1].type, to_files, depth + 1);
+        turn_expr(t, out, tarn_arena_printf(t->arena, "%s.value", inner), type->fields[1].type, depth + 1);
         tarn_buf_puts(out, ")))");
         return;
     }
     tarn_buf_printf(out, "CASE WHEN %s IS NULL THEN NULL ELSE struct_pack(", expr);
     for (size_t i = 0; i < type->n_fields; i++) {
         const tarn_field *f = &type->fields[i];
-        const char *from = to_files ? f->name : file_name(f), *to = to_files ? file_name(f) : f->name;
+        const char *from = t->to_files ? f->name : file_name(f), *to = t->to_files ? file_name(f) : f->name;
         if (i) tarn_buf_puts(out, ", ");
         tarn_buf_sql_name(out, to);
         tarn_buf_puts(out, " := ");
-        rename_expr(arena, out, tarn_arena_printf(arena, "%s.%s", expr, tarn_sql_name(arena, from)), f->type, to_files,
-                    depth);
+        turn_expr(t, out, tarn_arena_printf(t->arena, "%s.%s", expr, tarn_sql_name(t->arena, from)), f->type, depth);
     }
     tarn_buf_puts(out, ") END");
 }
 
 void tarn_rename_members(tarn_arena *arena, tarn_buf *out, const char *expr, const tarn_type *type, bool to_files) {
-    rename_expr(arena, out, expr, type, to_files, 0);
+    turn_expr(&(turn){arena, to_files, false}, out, expr, type, 0);
 }
 
 /* A word of the text that DuckDB casts to a map. */
@@ -88,7 +118,7 @@ static void put_word(tarn_buf *out, const char *s) {
 
 static bool is_read(const tarn_column_map *c) { return c->partition < 0 && c->field->type->kind != TARN_VOID; }
 
-static tarn_code put_entry(tarn_cx *cx, tarn_buf *out, const tarn_column_map *c, bool by_field_id) {
+static tarn_code put_entry(tarn_cx *cx, tarn_buf *out, const tarn_column_map *c, bool by_field_id, bool zoneless) {
     tarn_auto_buf type = TARN_BUF(out->max);
     if (by_field_id && c->field->id < 0)
         return tarn_fail(cx, TARN_CORRUPT, "column %s has no field id to find it by", c->field->name);
@@ -99,14 +129,14 @@ static tarn_code put_entry(tarn_cx *cx, tarn_buf *out, const tarn_column_map *c,
     tarn_buf_puts(out, "={name:");
     put_word(out, scan_name(cx->arena, c->field));
     tarn_buf_puts(out, ",type:");
-    tarn_type_duckdb(&type, tarn_type_in_files(cx->arena, c->file_type ? c->file_type : c->field->type));
+    tarn_type_duckdb(&type, type_in_files(cx->arena, c->file_type ? c->file_type : c->field->type, zoneless));
     put_word(out, type.failed ? "" : type.data);
     out->failed = out->failed || type.failed;
     return TARN_OK;
 }
 
 /* One text cast to a map: DuckDB reads it in half the time a MAP{…} of as many expressions takes. */
-static tarn_code put_map(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group) {
+static tarn_code put_map(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless) {
     const char *comma = "";
     tarn_buf_putc(out, '{');
     for (size_t i = 0; i < group->n_columns; i++) {
@@ -114,7 +144,7 @@ static tarn_code put_map(tarn_cx *cx, tarn_buf *out, const tarn_file_group *grou
         if (!is_read(c)) continue;
         tarn_buf_puts(out, comma);
         comma = ", ";
-        TRY(put_entry(cx, out, c, group->by_field_id));
+        TRY(put_entry(cx, out, c, group->by_field_id, zoneless));
         tarn_buf_puts(out, ",default_value:NULL}");
     }
     /* An empty map says nothing; a column that no file has costs nothing. */
@@ -125,8 +155,22 @@ static tarn_code put_map(tarn_cx *cx, tarn_buf *out, const tarn_file_group *grou
     return TARN_OK;
 }
 
+/* The text is read as the type asked for, so an instant has to lose its zone before it becomes text. */
+static void put_initial(tarn_cx *cx, tarn_buf *out, const tarn_field *f, bool zoneless) {
+    tarn_auto_buf value = TARN_BUF(out->max);
+    if (!zoneless || !tarn_type_has_instant(f->type))
+        return tarn_buf_printf(out, ",default_value:CAST((%s) AS VARCHAR)}", f->initial_sql);
+    tarn_buf_printf(&value, "CAST((%s) AS ", f->initial_sql);
+    tarn_type_duckdb(&value, f->type);
+    tarn_buf_putc(&value, ')');
+    tarn_buf_puts(out, ",default_value:CAST(");
+    turn_expr(&(turn){cx->arena, true, true}, out, value.failed ? "NULL" : value.data, f->type, 0);
+    tarn_buf_puts(out, " AS VARCHAR)}");
+    out->failed = out->failed || value.failed;
+}
+
 /* An initial value is SQL and cannot stand in a text: such columns are given again, and the later entry counts. */
-static void put_initials(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group) {
+static void put_initials(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless) {
     const char *before = ", MAP{";
     for (size_t i = 0; i < group->n_columns; i++) {
         const tarn_column_map *c = &group->columns[i];
@@ -140,27 +184,27 @@ static void put_initials(tarn_cx *cx, tarn_buf *out, const tarn_file_group *grou
             tarn_buf_sql_string(out, file_name(c->field));
         tarn_buf_puts(out, ":{name:");
         tarn_buf_sql_string(out, scan_name(cx->arena, c->field));
-        tarn_type_duckdb(&type, tarn_type_in_files(cx->arena, c->file_type ? c->file_type : c->field->type));
+        tarn_type_duckdb(&type, type_in_files(cx->arena, c->file_type ? c->file_type : c->field->type, zoneless));
         tarn_buf_puts(out, ",type:");
         tarn_buf_sql_string(out, type.failed ? "" : type.data);
-        tarn_buf_printf(out, ",default_value:CAST((%s) AS VARCHAR)}", c->field->initial_sql);
+        put_initial(cx, out, c->field, zoneless);
     }
     tarn_buf_puts(out, before[2] ? "" : "}");
 }
 
-tarn_code tarn_scan_schema(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group) {
+tarn_code tarn_scan_schema(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless) {
     tarn_auto_buf map = TARN_BUF(out->max);
     bool initials = false;
     for (size_t i = 0; i < group->n_columns; i++)
         initials = initials || (is_read(&group->columns[i]) && group->columns[i].field->initial_sql);
-    TRY(put_map(cx, &map, group));
+    TRY(put_map(cx, &map, group, zoneless));
     tarn_buf_puts(out, initials ? "map_concat(CAST(" : "CAST(");
     tarn_buf_sql_string(out, map.failed ? "" : map.data);
     out->failed = out->failed || map.failed;
     tarn_buf_printf(out, " AS MAP(%s, STRUCT(name VARCHAR, type VARCHAR, default_value VARCHAR)))",
                     group->by_field_id ? "INTEGER" : "VARCHAR");
     if (!initials) return TARN_OK;
-    put_initials(cx, out, group);
+    put_initials(cx, out, group, zoneless);
     tarn_buf_putc(out, ')');
     return TARN_OK;
 }
@@ -235,22 +279,24 @@ static void put_constant(tarn_buf *out, const tarn_file_group *group, const tarn
     tarn_buf_putc(out, ')');
 }
 
-static void put_column(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, const tarn_column_map *c) {
+static void put_column(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, const tarn_column_map *c,
+                       bool zoneless) {
     const char *name = tarn_sql_name(cx->arena, scan_name(cx->arena, c->field));
+    const turn to_table = {cx->arena, false, zoneless};
     if (c->partition >= 0) return put_constant(out, group, c);
     if (c->field->type->kind == TARN_VOID) return tarn_buf_puts(out, "CAST(NULL AS \"NULL\")");
-    if (!c->file_type) return tarn_rename_members(cx->arena, out, name, c->field->type, false);
+    if (!c->file_type) return turn_expr(&to_table, out, name, c->field->type, 0);
     tarn_buf_puts(out, "CAST(");
-    tarn_rename_members(cx->arena, out, name, c->file_type, false);
+    turn_expr(&to_table, out, name, c->file_type, 0);
     tarn_buf_puts(out, " AS ");
     tarn_type_duckdb(out, c->field->type);
     tarn_buf_putc(out, ')');
 }
 
-void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group) {
+void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless) {
     for (size_t i = 0; i < group->n_columns; i++) {
         if (i) tarn_buf_puts(out, ", ");
-        put_column(cx, out, group, &group->columns[i]);
+        put_column(cx, out, group, &group->columns[i], zoneless);
         tarn_buf_puts(out, " AS ");
         tarn_buf_sql_name(out, group->columns[i].field->name);
     }

@@ -5,10 +5,14 @@
 
 #include "format/format.h"
 
-/* A map from physical name or field id to {name, type, default_value}: the argument schema= of read_parquet. */
-TARN_MUST tarn_code tarn_scan_schema(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group);
+/* A map from physical name or field id to {name, type, default_value}: the argument schema= of read_parquet. With
+ * `zoneless`, instants are asked for as DuckDB reads them from such files (scan_files.h): cast to an instant they would
+ * be taken for the session's local time. */
+TARN_MUST tarn_code tarn_scan_schema(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless);
 /* The select list that turns what read_parquet gives into the table's columns. */
-void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group);
+void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless);
+/* Whether the type is an instant or has one inside. */
+bool tarn_type_has_instant(const tarn_type *type);
 /* Whether members somewhere in the type have other names in files. */
 bool tarn_type_is_renamed(const tarn_type *type);
 /* `expr` of this type with members renamed, from their names in files to those of the table, or the other way. */

@@ -1,6 +1,7 @@
 /* scan_test.c: scans over files that lack columns, have other names and types, partition values, deleted rows, and
  * strange paths. */
 #include "table/fake_test.h"
+#include "table/scan_columns.h"
 
 static void copy(fixture *f, const char *select, const char *path) {
     const char *file = tarn_printf(&f->cx, "%s/%s", f->dir, path);
@@ -178,6 +179,43 @@ static void filters_reach_the_files(void **state) {
     tarn_scan_done(&scan);
 }
 
+/* What files with INT96 are read by; DuckDB's own TIMESTAMP stands for them, as nothing here writes INT96. */
+static void instants_without_zone(void **state) {
+    fixture *f = *state;
+    make_table(f,
+               "a BIGINT, t TIMESTAMPTZ, n TIMESTAMP, s STRUCT(x TIMESTAMPTZ, y TIMESTAMP), l STRUCT(x TIMESTAMPTZ)[], "
+               "m MAP(TIMESTAMPTZ, TIMESTAMPTZ), d TIMESTAMPTZ, dl TIMESTAMPTZ[]",
+               0);
+    tarn_field *fields = f->now->base.schema->fields;
+    fields[3].type->fields[0].physical = "c1";
+    fields[6].initial_sql = "'2020-01-01 00:00:00+00'";
+    fields[7].initial_sql = "[TIMESTAMPTZ '2020-01-01 00:00:00+00', NULL]";
+    copy(f,
+         "SELECT 1 AS a, t, t AS n, {'c1': t, 'y': t} AS s, [{'x': t}, NULL] AS l, MAP {t: t} AS m FROM (SELECT "
+         "TIMESTAMP '2024-03-10 02:30:00' AS t) UNION ALL SELECT 2, NULL, NULL, NULL, NULL, NULL",
+         "one.parquet");
+    tarn_column_map columns[8] = {0};
+    for (size_t i = 0; i < 8; i++) columns[i] = (tarn_column_map){.field = &fields[i], .partition = -1};
+    tarn_file_group group = {.columns = columns, .n_columns = 8};
+    tarn_auto_buf select = TARN_BUF(1 << 16), schema = TARN_BUF(1 << 16);
+    tarn_scan_select(&f->cx, &select, &group, true);
+    ok(f, tarn_scan_schema(&f->cx, &schema, &group, true));
+    assert_true(tarn_buf_ok(&select) && tarn_buf_ok(&schema));
+    const char *scan =
+        tarn_printf(&f->cx, "SELECT %s FROM read_parquet(%s, schema=%s)", select.data,
+                    tarn_sql_string(f->cx.arena, tarn_printf(&f->cx, "%s/one.parquet", f->dir)), schema.data);
+    /* New York skipped 02:30 of that day. */
+    ok(f, tarn_conn_run(&f->cx, f->conn, "SET TimeZone='America/New_York'"));
+    check(f,
+          tarn_printf(&f->cx,
+                      "SELECT string_agg(concat_ws('|', a, epoch(t), n, epoch(s.x), s.y, epoch(l[1].x), len(l), "
+                      "epoch(map_keys(m)[1]), epoch(map_values(m)[1]), s IS NULL, epoch(d), epoch(dl[1]), len(dl)), "
+                      "';' ORDER BY a) FROM (%s)",
+                      scan),
+          "1|1710037800.0|2024-03-10 02:30:00|1710037800.0|2024-03-10 02:30:00|1710037800.0|2|1710037800.0|"
+          "1710037800.0|false|1577836800.0|1577836800.0|2;2|true|1577836800.0|1577836800.0|2");
+}
+
 static void only_void_columns(void **state) {
     fixture *f = *state;
     make_table(f, "n \"NULL\"", 0);
@@ -196,6 +234,7 @@ int main(void) {
         FAKE_TEST(partition_values_are_constants),
         FAKE_TEST(deleted_and_skipped_rows_are_left_out),
         FAKE_TEST(filters_reach_the_files),
+        FAKE_TEST(instants_without_zone),
         FAKE_TEST(only_void_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
