@@ -2,9 +2,12 @@
 
 A file is blocks apart by blank lines, lines with # are comments:
     statement ok                 the SQL below runs
-    statement error CODE regex   it fails with this code, and the message (with its hint) matches
-    query [rowsort]              its rows are those below ----, cells apart by " | "
-    reopen                       the lake is closed and opened again
+    statement error CODE [@line:column] regex
+                                 it fails with this code, there, and the message (with its hint) matches
+    query [rowsort] [only regex] its rows are those below ----, cells apart by " | "; with a regex, of the rows that match
+                                 the parts that do
+    reopen                       the lake is closed and opened again, by all sessions
+    session name                 what follows is another user's, who opened the lake for himself; the first is "main"
 ${tmp} is the test's folder, ${format} the table format.
 """
 import datetime
@@ -56,7 +59,10 @@ def blocks(path, replace):
 def run_query(session, header, body):
     sql, expected = body[: body.index("----")], body[body.index("----") + 1:]
     got = [" | ".join(text(cell) for cell in row) for row in session.rows("\n".join(sql))]
-    if "rowsort" in header:
+    options, _, only = header.partition(" only ")
+    if only:
+        got = [match[0] for match in (re.search(only, row) for row in got) if match]
+    if options == "query rowsort":
         got, expected = sorted(got), sorted(expected)
     assert got == expected
 
@@ -67,12 +73,30 @@ def run_block(session, header, body):
     elif header == "statement ok":
         session.sql("\n".join(body))
     else:
-        _, _, code, pattern = header.split(" ", 3)
+        code, place, pattern = re.fullmatch(r"statement error ([A-Z]+) (?:@(\d+:\d+) )?(.+)", header).groups()
         with pytest.raises(TarnError) as failed:
             session.sql("\n".join(body))
         error = failed.value
         assert error.code == code, error
+        assert place in (None, f"{error.line}:{error.column}"), f"{error} at {error.line}:{error.column}"
         assert re.search(pattern, f"{error.message}\n{error.hint}"), error
+
+
+class Sessions:
+    """One lake, opened anew for each session, so that no two share what they know of it."""
+
+    def __init__(self, lake, table_format):
+        self.lake, self.table_format, self.opened, self.name = lake, table_format, {}, "main"
+
+    def current(self):
+        if self.name not in self.opened:
+            self.opened[self.name] = Session(self.lake, {"default_format": self.table_format})
+        return self.opened[self.name]
+
+    def close(self):
+        for session in self.opened.values():
+            session.close()
+        self.opened, self.name = {}, "main"
 
 
 @pytest.mark.parametrize("table_format", FORMATS)
@@ -81,14 +105,15 @@ def test_file(path, table_format, tmp_path):
     def replace(line):
         return line.replace("${tmp}", str(tmp_path)).replace("${format}", table_format)
 
-    session = Session(tmp_path / "lake", {"default_format": table_format})
+    sessions = Sessions(tmp_path / "lake", table_format)
     for number, header, body in blocks(path, replace):
         if header == "reopen":
-            session.close()
-            session = Session(tmp_path / "lake", {"default_format": table_format})
-            continue
-        try:
-            run_block(session, header, body)
-        except (AssertionError, TarnError) as failure:
-            pytest.fail(f"{path.name}:{number}: {header}\n" + "\n".join(body) + f"\n{failure}", pytrace=False)
-    session.close()
+            sessions.close()
+        elif header.startswith("session "):
+            sessions.name = header.removeprefix("session ")
+        else:
+            try:
+                run_block(sessions.current(), header, body)
+            except (AssertionError, TarnError) as failure:
+                pytest.fail(f"{path.name}:{number}: {header}\n" + "\n".join(body) + f"\n{failure}", pytrace=False)
+    sessions.close()
