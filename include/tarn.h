@@ -1,12 +1,13 @@
 /* tarn.h: the public C API of Tarn. Open a lake, open sessions on it, run SQL, take the rows as an Arrow C stream.
  *
- * Ownership: every handle is freed by its own *_close; NULL is allowed there. Strings returned by Tarn belong to the
- * handle they came from and live as long as it does. Strings passed in are copied before the call returns. Threads: a
- * tarn_lake may be shared by any number of threads; a tarn_session and its results belong to one thread at a time,
- * except tarn_cancel and tarn_progress, which any thread may call. A handle opened before fork() is refused after it.
- * Errors: functions that can fail return a tarn_code and fill the tarn_error they are given (which may be NULL).
- * Outputs are untouched on failure. Structs start with their size, so that fields can be added: set `size` to sizeof
- * before the call. */
+ * Ownership: every handle is freed by its own *_close; NULL is allowed there, and the order does not matter: what an
+ * open result or stream needs lives until it is closed. Strings returned by Tarn belong to the handle they came from
+ * and live as long as it does. Strings passed in are copied before the call returns. Threads: a tarn_lake may be shared
+ * by any number of threads; a tarn_session and its results belong to one thread at a time, except tarn_cancel and
+ * tarn_progress, which any thread may call. A handle opened before fork() is refused after it, and closing it there
+ * does nothing. Errors: functions that can fail return a tarn_code and fill the tarn_error they are given (which may be
+ * NULL). Outputs are untouched on failure. Structs start with their size, so that fields can be added: set `size` to
+ * sizeof before the call. */
 #ifndef TARN_H
 #define TARN_H
 
@@ -17,7 +18,8 @@
 extern "C" {
 #endif
 
-#define TARN_ABI 1
+/* Raised by every change of this file; functions and values are only added. */
+#define TARN_ABI 2
 #define TARN_VERSION "0.1.0"
 
 #if defined(TARN_BUILD)
@@ -111,16 +113,22 @@ typedef enum tarn_param_type {
     TARN_PARAM_INT,
     TARN_PARAM_DOUBLE,
     TARN_PARAM_TEXT,
-    TARN_PARAM_BLOB
+    TARN_PARAM_BLOB,
+    TARN_PARAM_DATE,      /* i: days since 1970-01-01 */
+    TARN_PARAM_TIME,      /* i: µs of the day */
+    TARN_PARAM_TIMESTAMP, /* i: µs since 1970, without a zone */
+    TARN_PARAM_INSTANT,   /* i: µs since 1970 UTC */
+    TARN_PARAM_DECIMAL,   /* data: its text, as -12.50; at most 38 digits */
+    TARN_PARAM_UUID       /* data: 16 bytes */
 } tarn_param_type;
 
 /* One bound parameter: by `name` ($name) or, where name is NULL, by position ($1 or ?). */
 typedef struct tarn_param {
     const char *name;
     tarn_param_type type;
-    int64_t i; /* BOOL, INT */
+    int64_t i; /* BOOL, INT, and what counts days or µs */
     double d;
-    const void *data; /* TEXT, BLOB: `n` bytes */
+    const void *data; /* TEXT, BLOB, DECIMAL, UUID: `n` bytes */
     size_t n;
 } tarn_param;
 
@@ -148,16 +156,35 @@ TARN_API tarn_code tarn_query(tarn_session *session, const char *sql, const tarn
 /* Runs one statement and writes its rows to a Parquet file at `path` (replaced when there). */
 TARN_API tarn_code tarn_query_to_parquet(tarn_session *session, const char *sql, const tarn_param *params,
                                          size_t n_params, const char *path, tarn_error *error);
-/* Moves the rows out; the stream must be released before the session is closed, and outlives the result. Once per
- * result. */
+/* The columns; the caller releases them. */
+TARN_API tarn_code tarn_result_schema(tarn_result *result, struct ArrowSchema *out, tarn_error *error);
+/* Looks at the first batch without taking it: it stays the result's, and tarn_result_stream gives it again. NULL when
+ * there are no rows. */
+TARN_API tarn_code tarn_result_peek(tarn_result *result, const struct ArrowArray **out, tarn_error *error);
+/* Moves the rows out; the stream outlives the result. Once per result. Where reading it fails, the stream's last error
+ * is "CODE: message". */
 TARN_API tarn_code tarn_result_stream(tarn_result *result, struct ArrowArrayStream *out, tarn_error *error);
 /* 1 when the statement is a query or shows something, 0 when it only did something (its one-row report is still
  * streamed). */
 TARN_API int tarn_result_is_query(const tarn_result *result);
 TARN_API void tarn_result_close(tarn_result *result);
-/* Writes the rows of any stream to a file, pipe or blocking socket as an Arrow IPC stream (application/vnd.apache.arrow.stream). The stream stays the
- * caller's. UNSUPPORTED for unions, run ends and views. */
+/* Writes the rows of any stream to a file, pipe or blocking socket as an Arrow IPC stream
+ * (application/vnd.apache.arrow.stream). The stream stays the caller's. UNSUPPORTED for unions, run ends and views. */
 TARN_API tarn_code tarn_stream_to_ipc(struct ArrowArrayStream *stream, int fd, tarn_error *error);
+
+/* ROWS OF THE CALLER. Gives `out` a stream of what `name` means, anew for each place a statement reads it: a source
+ * that can be read only once fails the second time. It is called by the thread that runs the statement; the stream may
+ * be read by another one and is released before the statement's call returns. NOTFOUND: there is no such name; any
+ * other failure is the statement's, with error->message. */
+typedef tarn_code tarn_rows_fn(void *state, const char *name, struct ArrowArrayStream *out, tarn_error *error);
+/* From now on the one-part name (without case) stands for the caller's rows where the session's statements read it: in
+ * SELECT, INSERT … SELECT, MERGE … USING, CREATE TABLE … AS; not inside views. A name that is a table of the current
+ * schema too is refused as ambiguous; WITH names come first. Registered again, it is replaced; `open` NULL forgets it
+ * (a name that is not registered too). */
+TARN_API tarn_code tarn_session_register(tarn_session *session, const char *name, tarn_rows_fn *open, void *state,
+                                         tarn_error *error);
+/* Asked for one-part names that nothing else knows; `open` NULL: nobody. */
+TARN_API void tarn_session_on_missing(tarn_session *session, tarn_rows_fn *open, void *state);
 
 /* Stops the statement that runs now, from any thread or a signal handler; it ends with TARN_CANCELLED. Nothing to stop
  * is fine. */

@@ -10,13 +10,17 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "session/session.h"
+#include "session/sources.h"
 #include "session/tables.h"
+#include "session/txn.h"
 #include "sql/lex.h"
 #include "stmt/stmts.h"
 
 struct tarn_result {
     tarn_arena *arena; /* the statement's; goes with the stream */
     tarn_output output;
+    struct ArrowArray first; /* the batch that was looked at: the stream gives it again */
+    bool peeked;
     tarn_session *session;
 };
 
@@ -86,7 +90,6 @@ static tarn_code open_lake(tarn_cx *cx, tarn_lake *lake, const char *uri) {
     lake->pool = tarn_pool_new((int)tarn_conf_int(lake->conf, TARN_IO_THREADS));
     lake->tables = tarn_tables_new(lake->engine);
     lake->stmts = tarn_stmts;
-    lake->pid = (int)getpid();
     return TARN_OK;
 }
 
@@ -105,6 +108,8 @@ tarn_code tarn_open(const tarn_options *options, tarn_lake **out, tarn_error *er
         if (!lake) abort();
         lake->arena = tarn_arena_new();
         lake->conf = conf;
+        lake->pid = (int)getpid();
+        atomic_init(&lake->refs, 1);
         code = open_lake(&cx, lake, options->uri && *options->uri ? options->uri : "lake");
         if (code == TARN_OK)
             *out = lake;
@@ -119,8 +124,11 @@ tarn_code tarn_open(const tarn_options *options, tarn_lake **out, tarn_error *er
     return code;
 }
 
+/* After a fork the threads that the handles need are gone: nothing of them can be used or ended. */
+static bool is_forked(const tarn_lake *lake) { return lake->pid != (int)getpid(); }
+
 void tarn_close(tarn_lake *lake) {
-    if (!lake) return;
+    if (!lake || is_forked(lake) || atomic_fetch_sub(&lake->refs, 1) != 1) return;
     tarn_tables_free(lake->tables);
     tarn_engine_free(lake->engine);
     tarn_pool_free(lake->pool);
@@ -142,7 +150,7 @@ static void begin_call(tarn_cx *cx, tarn_session *s) {
 }
 
 static tarn_code refuse_fork(tarn_cx *cx, const tarn_lake *lake) {
-    if (lake->pid == (int)getpid()) return TARN_OK;
+    if (!is_forked(lake)) return TARN_OK;
     return tarn_fail(cx, TARN_INVALID, "this lake was opened before a fork: open it again in the child process");
 }
 
@@ -151,40 +159,48 @@ tarn_code tarn_session_open(tarn_lake *lake, const char *principal, tarn_session
     tarn_cx_init(&cx, lake->conf);
     tarn_code code = refuse_fork(&cx, lake);
     if (code == TARN_OK) code = tarn_session_new(&cx, lake, principal, out);
+    if (code == TARN_OK) atomic_fetch_add(&lake->refs, 1);
     give_error(&cx, code, error);
     tarn_cx_done(&cx);
     return code;
 }
 
-void tarn_session_close(tarn_session *session) { tarn_session_free(session); }
+static void drop_session(tarn_session *s) {
+    if (atomic_fetch_sub(&s->refs, 1) != 1) return;
+    tarn_lake *lake = s->lake;
+    tarn_session_free(s);
+    tarn_close(lake);
+}
+
+static tarn_session *hold_session(tarn_session *s) {
+    atomic_fetch_add(&s->refs, 1);
+    return s;
+}
+
+void tarn_session_close(tarn_session *session) {
+    if (!session || is_forked(session->lake)) return;
+    tarn_txn_free(session);
+    drop_session(session);
+}
+
+static tarn_code end_call(tarn_cx *cx, tarn_code code, tarn_error *error) {
+    give_error(cx, code, error);
+    tarn_cx_done(cx);
+    return code;
+}
+
+tarn_code tarn_session_register(tarn_session *session, const char *name, tarn_rows_fn *open, void *state,
+                                tarn_error *error) {
+    tarn_cx cx;
+    tarn_cx_init(&cx, session->conf);
+    return end_call(&cx, tarn_sources_set(&cx, session, name, open, state), error);
+}
+
+void tarn_session_on_missing(tarn_session *session, tarn_rows_fn *open, void *state) {
+    tarn_sources_set_missing(session, open, state);
+}
 
 size_t tarn_statement_length(const char *sql, size_t n, int final) { return tarn_lex_statement(sql, n, final != 0); }
-
-static tarn_value param_value(const tarn_param *p) {
-    tarn_value v = {.null = p->type == TARN_PARAM_NULL, .kind = TARN_STRING};
-    switch (p->type) {
-    case TARN_PARAM_BOOL: v.kind = TARN_BOOL, v.b = p->i != 0; break;
-    case TARN_PARAM_INT: v.kind = TARN_INT64, v.i = p->i; break;
-    case TARN_PARAM_DOUBLE: v.kind = TARN_FLOAT64, v.f = p->d; break;
-    case TARN_PARAM_BLOB: v.kind = TARN_BINARY, v.s = (tarn_str){p->data, p->n}; break;
-    case TARN_PARAM_TEXT: v.s = (tarn_str){p->data, p->n}; break;
-    case TARN_PARAM_NULL: break;
-    }
-    return v;
-}
-
-/* The values are copied: a result streams after its call has returned. */
-static tarn_bind *copy_params(tarn_arena *arena, const tarn_param *params, size_t n) {
-    tarn_bind *binds = TARN_NEW_ARRAY(arena, tarn_bind, n);
-    for (size_t i = 0; i < n; i++) {
-        binds[i].name = params[i].name ? tarn_arena_strdup(arena, params[i].name) : NULL;
-        binds[i].value = param_value(&params[i]);
-        tarn_value *v = &binds[i].value;
-        if (!v->null && (v->kind == TARN_STRING || v->kind == TARN_BINARY))
-            v->s.p = tarn_arena_strndup(arena, v->s.p, v->s.n);
-    }
-    return binds;
-}
 
 static void end_output(tarn_output *output) {
     tarn_stream_release(&output->stream);
@@ -200,9 +216,10 @@ static tarn_code run_call(tarn_session *s, const char *sql, const tarn_param *pa
     begin_call(&cx, s);
     cx.counters = &counters;
     atomic_store(&s->cancel, false);
-    tarn_bind *binds = copy_params(cx.arena, params, n_params);
+    tarn_bind *binds = NULL;
     const char *text = tarn_arena_strdup(cx.arena, sql);
     tarn_code code = refuse_fork(&cx, s->lake);
+    if (code == TARN_OK) code = tarn_session_params(&cx, params, n_params, &binds);
     if (code == TARN_OK) code = tarn_session_run(&cx, s, tarn_str_of(text), binds, n_params, path, &output);
     give_error(&cx, code, error);
     if (code != TARN_OK || !out) {
@@ -212,7 +229,7 @@ static tarn_code run_call(tarn_session *s, const char *sql, const tarn_param *pa
     }
     tarn_result *result = calloc(1, sizeof *result);
     if (!result) abort();
-    *result = (tarn_result){.arena = cx.arena, .output = output, .session = s};
+    *result = (tarn_result){.arena = cx.arena, .output = output, .session = hold_session(s)};
     *out = result;
     return TARN_OK;
 }
@@ -231,44 +248,92 @@ tarn_code tarn_query_to_parquet(tarn_session *session, const char *sql, const ta
 typedef struct held_stream {
     tarn_arena *arena;
     tarn_output output;
+    struct ArrowArray first;
+    tarn_session *session;
 } held_stream;
+
+static const char forked[] = "INVALID: these rows were opened before a fork: run the query again in the child process";
 
 static int held_schema(struct ArrowArrayStream *self, struct ArrowSchema *out) {
     held_stream *h = self->private_data;
+    if (is_forked(h->session->lake)) return EINVAL;
     return h->output.stream.get_schema(&h->output.stream, out);
 }
 
 static int held_next(struct ArrowArrayStream *self, struct ArrowArray *out) {
     held_stream *h = self->private_data;
-    return h->output.stream.get_next(&h->output.stream, out);
+    if (is_forked(h->session->lake)) return EINVAL;
+    if (!h->first.release) return h->output.stream.get_next(&h->output.stream, out);
+    *out = h->first;
+    h->first.release = NULL;
+    return 0;
 }
 
 static const char *held_error(struct ArrowArrayStream *self) {
     held_stream *h = self->private_data;
-    return h->output.stream.get_last_error(&h->output.stream);
+    return is_forked(h->session->lake) ? forked : h->output.stream.get_last_error(&h->output.stream);
 }
 
 static void held_release(struct ArrowArrayStream *self) {
     held_stream *h = self->private_data;
+    self->release = NULL;
+    if (is_forked(h->session->lake)) return;
+    tarn_array_release(&h->first);
     end_output(&h->output);
     tarn_arena_free(h->arena);
+    drop_session(h->session);
     free(h);
-    self->release = NULL;
+}
+
+static tarn_code check_rows(tarn_cx *cx, const tarn_result *result) {
+    TRY(refuse_fork(cx, result->session->lake));
+    if (result->output.stream.release) return TARN_OK;
+    return tarn_fail(cx, TARN_INVALID, "the result has no rows, or they were taken already");
+}
+
+/* A stream tells its errors as "CODE: message". */
+static tarn_code stream_failed(tarn_cx *cx, struct ArrowArrayStream *stream) {
+    const char *text = stream->get_last_error(stream);
+    size_t n = text ? strcspn(text, ":") : 0;
+    for (int code = TARN_OK + 1; code <= TARN_INTERNAL; code++)
+        if (n && tarn_str_is((tarn_str){text, n}, tarn_code_name((tarn_code)code)))
+            return tarn_fail(cx, (tarn_code)code, "%s", text + n + 1 + (text[n + 1] == ' '));
+    return tarn_fail(cx, TARN_INTERNAL, "the rows cannot be read: %s", text ? text : "no reason was given");
+}
+
+tarn_code tarn_result_schema(tarn_result *result, struct ArrowSchema *out, tarn_error *error) {
+    struct ArrowArrayStream *stream = &result->output.stream;
+    tarn_cx cx;
+    tarn_cx_init(&cx, result->session->conf);
+    tarn_code code = check_rows(&cx, result);
+    if (code == TARN_OK && stream->get_schema(stream, out) != 0) code = stream_failed(&cx, stream);
+    return end_call(&cx, code, error);
+}
+
+tarn_code tarn_result_peek(tarn_result *result, const struct ArrowArray **out, tarn_error *error) {
+    struct ArrowArrayStream *stream = &result->output.stream;
+    tarn_cx cx;
+    tarn_cx_init(&cx, result->session->conf);
+    tarn_code code = check_rows(&cx, result);
+    if (code == TARN_OK && !result->peeked && stream->get_next(stream, &result->first) != 0)
+        code = stream_failed(&cx, stream);
+    if (code == TARN_OK) {
+        result->peeked = true;
+        *out = result->first.release ? &result->first : NULL;
+    }
+    return end_call(&cx, code, error);
 }
 
 tarn_code tarn_result_stream(tarn_result *result, struct ArrowArrayStream *out, tarn_error *error) {
     tarn_cx cx;
     tarn_cx_init(&cx, result->session->conf);
-    tarn_code code = TARN_OK;
-    if (!result->output.stream.release)
-        code = tarn_fail(&cx, TARN_INVALID, "the result has no rows, or they were taken already");
-    give_error(&cx, code, error);
-    tarn_cx_done(&cx);
+    tarn_code code = end_call(&cx, check_rows(&cx, result), error);
     if (code != TARN_OK) return code;
     held_stream *h = calloc(1, sizeof *h);
     if (!h) abort();
-    *h = (held_stream){result->arena, result->output};
+    *h = (held_stream){result->arena, result->output, result->first, hold_session(result->session)};
     result->arena = NULL;
+    result->first.release = NULL;
     result->output = (tarn_output){.is_query = result->output.is_query};
     *out = (struct ArrowArrayStream){held_schema, held_next, held_error, held_release, h};
     return TARN_OK;
@@ -277,9 +342,11 @@ tarn_code tarn_result_stream(tarn_result *result, struct ArrowArrayStream *out, 
 int tarn_result_is_query(const tarn_result *result) { return result->output.is_query; }
 
 void tarn_result_close(tarn_result *result) {
-    if (!result) return;
+    if (!result || is_forked(result->session->lake)) return;
+    tarn_array_release(&result->first);
     end_output(&result->output);
     tarn_arena_free(result->arena);
+    drop_session(result->session);
     free(result);
 }
 

@@ -8,6 +8,7 @@
 #include "session/guard.h"
 #include "session/metadata.h"
 #include "session/session.h"
+#include "session/sources.h"
 #include "session/tables.h"
 #include "session/txn.h"
 
@@ -277,13 +278,18 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
     }
     if (name->n_parts > 3 || names_path_metadata(name)) return resolve_metadata(cx, s, name, at, out);
     TRY(complete(cx, s, view_state, (const char *const *)name->part, name->n_parts, &catalog, &schema, &table));
+    bool callers = !view_state && name->n_parts == 1; /* a view means the same whoever reads it */
     tarn_code code = tarn_catalog_resolve(cx, s->lake->catalog, catalog, schema, table, &entry);
+    if (code == TARN_OK && callers && tarn_sources_has(s, table))
+        return tarn_fail(cx, TARN_INVALID, "%s is both a table and rows passed in: write %s.%s for the table", table,
+                         schema, table);
     if (code == TARN_OK) return resolve_entry(cx, s, &entry, at, out);
     if (code != TARN_NOTFOUND) return code;
     tarn_error missing = cx->error;
     tarn_clear_error(cx);
     if (tarn_session_is_engine_name(name)) return TARN_OK;
     if (tarn_metadata_find(table) && name->n_parts > 1) return resolve_metadata(cx, s, name, at, out);
+    if (callers && (code = tarn_sources_open(cx, s, table, at, out)) != TARN_NOTFOUND) return code;
     cx->error = missing;
     return code;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "session/guard.h"
+#include "session/sources.h"
 #include "session/tables.h"
 #include "session/txn.h"
 #include "table/write.h"
@@ -18,6 +19,7 @@ tarn_code tarn_session_new(tarn_cx *cx, tarn_lake *lake, const char *principal, 
     s->catalog = "lake";
     s->schema = "main";
     atomic_init(&s->progress, -1);
+    atomic_init(&s->refs, 1);
     *out = s;
     return TARN_OK;
 }
@@ -25,6 +27,7 @@ tarn_code tarn_session_new(tarn_cx *cx, tarn_lake *lake, const char *principal, 
 void tarn_session_free(tarn_session *s) {
     if (!s) return;
     tarn_txn_free(s);
+    tarn_sources_free(s->sources);
     tarn_conf_free(s->conf);
     tarn_arena_free(s->arena);
     free(s);

@@ -18,7 +18,8 @@ struct tarn_lake {
     const tarn_stmt *const *stmts;   /* ends with NULL; given by tarn.c */
     struct tarn_table_cache *tables; /* open tables and their newest snapshots */
     tarn_arena *arena;
-    int pid; /* a lake is refused after fork */
+    int pid;         /* a lake is refused after fork */
+    atomic_int refs; /* its handle and each session */
 };
 
 struct tarn_session {
@@ -29,7 +30,9 @@ struct tarn_session {
     atomic_bool cancel;           /* set from any thread; watched by every loop and by the engine */
     _Atomic double progress;      /* of the statement that runs; -1: unknown */
     struct tarn_txn *txn;         /* NULL: autocommit */
+    struct tarn_sources *sources; /* rows of the caller; NULL: none */
     tarn_arena *arena;
+    atomic_int refs; /* its handle, each result and each stream */
 };
 
 /* What a statement gives: rows from the engine, or rows it made. */

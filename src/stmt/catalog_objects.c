@@ -1,4 +1,5 @@
 /* catalog_objects.c: DROP, UNDROP, views, schemas, catalogs, USE, COMMENT ON: statements that only move names. */
+#include "session/sources.h"
 #include "stmt/stmts.h"
 
 tarn_code tarn_stmt_alone(tarn_cx *cx, const tarn_run *run) {
@@ -108,13 +109,18 @@ static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
     TRY(tarn_expect_end(cx, &c));
     TRY(tarn_stmt_alone(cx, run));
     TRY(tarn_session_name(cx, run->session, &name, &entry.catalog, &entry.schema, &entry.name));
-    entry.sql = names.p ? tarn_printf(cx, "SELECT * FROM (%.*s\n) AS v(%.*s)", (int)query.n, query.p, (int)names.n, names.p)
-                        : tarn_arena_strndup(cx->arena, query.p, query.n);
+    entry.sql = names.p
+                    ? tarn_printf(cx, "SELECT * FROM (%.*s\n) AS v(%.*s)", (int)query.n, query.p, (int)names.n, names.p)
+                    : tarn_arena_strndup(cx->arena, query.p, query.n);
     entry.default_catalog = run->session->catalog;
     entry.default_schema = run->session->schema;
     TRY(tarn_session_conn(cx, run->session, &conn)); /* a view that cannot be read is refused now, not later */
+    uint64_t opened = tarn_sources_opened(run->session);
     TRY(tarn_stmt_source(cx, run, conn, names.p ? tarn_str_of(entry.sql) : query, &planned, &columns));
     tarn_planned_done(&planned);
+    if (tarn_sources_opened(run->session) != opened)
+        return tarn_fail(cx, TARN_INVALID, "view %s reads rows passed in, which nobody else has: make a table of them",
+                         entry.name);
     tarn_code code = tarn_catalog_create(cx, catalog_of(run), &entry, replace);
     if (code == TARN_EXISTS && if_not_exists) {
         tarn_clear_error(cx);
