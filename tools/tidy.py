@@ -18,7 +18,8 @@ EDGES = {
     "store": GROUND + ["model", "codec", "net"],
     "engine": GROUND + ["model", "codec", "net", "store"],
     "format": LAKE,
-    "format/delta": LAKE + ["format"],
+    "format/delta": LAKE + ["format", "format/delta/feed"],
+    "format/delta/feed": LAKE + ["format", "format/delta"],  # one format in two folders
     "format/iceberg": LAKE + ["format"],
     "format/hudi": LAKE + ["format"],
     "format/parquet": LAKE + ["format"],

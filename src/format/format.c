@@ -87,3 +87,10 @@ tarn_code tarn_snapshot_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const 
     if (!snapshot->format->app_version) return TARN_OK;
     return named(cx, snapshot->table, snapshot->format->app_version(cx, snapshot, app_id, version));
 }
+
+tarn_code tarn_snapshot_changes(tarn_cx *cx, tarn_snapshot *end, const tarn_at *from, tarn_arena *arena,
+                                tarn_changed_files *out) {
+    if (!end->format->changes)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "%s tables have no change feed", end->format->name);
+    return named(cx, end->table, end->format->changes(cx, end, from, arena, out));
+}

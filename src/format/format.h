@@ -24,6 +24,18 @@ typedef struct tarn_detail {
     TARN_VEC(tarn_pair) more; /* minReaderVersion and the like */
 } tarn_detail;
 
+/* Rows that one commit brought or took away: all live rows of a file, or just some. */
+typedef struct tarn_changed_file {
+    enum { TARN_ROWS_INSERTED, TARN_ROWS_DELETED, TARN_ROWS_RECORDED } kind; /* RECORDED: column _change_type says it */
+    int64_t version, timestamp_us; /* of the commit */
+    bool rewritten;       /* rows that stayed are among them too, as deleted and inserted again */
+    tarn_snapshot *of;    /* where the file's deleted rows are known; held by whom it was given to */
+    const tarn_file *file;
+    tarn_roaring64 *rows; /* only these; owned; NULL: all that are not deleted */
+} tarn_changed_file;
+
+typedef TARN_VEC(tarn_changed_file) tarn_changed_files;
+
 /* features bits: what a format can do at all; answered once, by tarn_format_require. */
 enum {
     TARN_CAN_WRITE = 1 << 0,
@@ -65,6 +77,11 @@ struct tarn_format {
     tarn_code (*detail)(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
     /* The version an application transaction last committed, or -1. NULL callback where the format has none. */
     tarn_code (*app_version)(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version);
+
+    /* What the commits from `from` up to that of `end` did to rows, oldest first, the files in `arena`, readable with
+     * the schema of `end`. On failure too, rows of what was given are the caller's. NULL callback: no change feed. */
+    tarn_code (*changes)(tarn_cx *cx, tarn_snapshot *end, const tarn_at *from, tarn_arena *arena,
+                         tarn_changed_files *out);
 
     /* WRITING. Required with TARN_CAN_WRITE. */
 
@@ -123,6 +140,8 @@ TARN_MUST tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const 
 TARN_MUST tarn_code tarn_snapshot_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
 TARN_MUST tarn_code tarn_snapshot_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id,
                                               int64_t *version);
+TARN_MUST tarn_code tarn_snapshot_changes(tarn_cx *cx, tarn_snapshot *end, const tarn_at *from, tarn_arena *arena,
+                                          tarn_changed_files *out);
 /* UNSUPPORTED with the reason when the table is read-only. */
 TARN_MUST tarn_code tarn_snapshot_writable(tarn_cx *cx, const tarn_snapshot *snapshot);
 /* Fields for the start of a new snapshot: refs 1, its own arena. `size` is that of the format's own struct, which

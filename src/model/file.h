@@ -17,7 +17,7 @@ typedef struct tarn_file {
     const tarn_value *partition; /* one per partition field of the snapshot */
     const tarn_deletes *deletes; /* NULL: none */
     uint32_t ordinal;            /* place in its snapshot */
-    const void *entry;           /* the format's own record of it */
+    const void *entry;           /* the format's own record of it: ask here, as a tarn_file may be a copy */
 } tarn_file;
 
 /* Min, max and nulls of one leaf column of a file just written. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "session/changes.h"
 #include "session/guard.h"
 #include "session/metadata.h"
 #include "session/session.h"
@@ -299,6 +300,7 @@ static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text
                       tarn_relation *out) {
     tarn_tokens tokens;
     const char *path;
+    if (tarn_session_is_changes(function)) return tarn_session_changes(cx, state, function, text, out);
     TRY(tarn_lex(cx, text, &tokens));
     tarn_cursor c = {&tokens, 1};
     bool scan = tarn_str_ends(function, "_scan");

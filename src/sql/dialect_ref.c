@@ -9,8 +9,9 @@ static const char no_alias[] = "WHERE|JOIN|INNER|LEFT|RIGHT|FULL|OUTER|CROSS|NAT
                                "RETURNING|AND|OR|THEN|INTO|BY|AT (|PIVOT_WIDER|PIVOT_LONGER";
 
 static const char *const table_functions[] = {
-    "table_changes",       "table_diff", "delta_scan",         "iceberg_scan", "hudi_scan",  "hudi_incremental",
-    "hudi_read_optimized", "read_avro",  "point_in_time_join", "ml.predict",   "ml.evaluate"};
+    "table_changes",      "table_diff", "table_changes_raw", "table_diff_raw",      "delta_scan",
+    "iceberg_scan",       "hudi_scan",  "hudi_incremental",  "hudi_read_optimized", "read_avro",
+    "point_in_time_join", "ml.predict", "ml.evaluate"};
 
 typedef struct ref_extent {
     size_t name, name_last; /* tokens */

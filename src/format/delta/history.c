@@ -75,6 +75,7 @@ tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info
     }
     e.engine = engine ? engine : client;
     if (ict >= 0) e.timestamp_ms = ict;
+    if (e.timestamp_ms < 0 || e.timestamp_ms > INT64_MAX / 1000) e.timestamp_ms = out->timestamp_ms;
     *out = e;
     return TARN_OK;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/pool.h"
+#include "format/delta/feed/changes.h"
 #include "format/delta/write.h"
 
 enum { WINDOW_BYTES = 16 << 20, WINDOW_FILES = 64, MEMS_MAX = 64 };
@@ -478,6 +479,7 @@ const tarn_format tarn_format_delta = {
     .history = tarn_delta_history,
     .detail = tarn_delta_detail,
     .app_version = app_version,
+    .changes = tarn_delta_changes,
     .prepare = tarn_delta_prepare,
     .commit = tarn_delta_commit_publish,
     .rebase = tarn_delta_rebase,
