@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -45,24 +44,29 @@ static tarn_code apply_settings(tarn_cx *cx, tarn_conf *conf, const char *const 
     return TARN_OK;
 }
 
-static tarn_code make_root(tarn_cx *cx, const char *uri, char **out) {
+/* A folder is made when missing, and known by its real path from here on, whatever becomes of the links to it. */
+static tarn_code open_root(tarn_cx *cx, const char *uri, tarn_store **out) {
+    tarn_auto(tarn_store *, tarn_store_closep) store = NULL;
     char real[PATH_MAX];
-    if (strstr(uri, "://"))
-        return tarn_fail(cx, TARN_UNSUPPORTED, "warehouse %s: only folders can be warehouses so far", uri);
-    for (char *path = tarn_arena_strdup(cx->arena, uri), *p = path + (*path == '/');; p++) {
-        if (*p && *p != '/') continue;
-        char was = *p;
-        *p = 0;
-        if (*path && mkdir(path, 0777) != 0 && errno != EEXIST)
-            return tarn_fail(cx, tarn_errno_code(errno), "warehouse %s: cannot make folder %s: %s", uri, path,
-                             tarn_errno_text(cx, errno));
-        *p = was;
-        if (!was) break;
+    TRY(tarn_store_open(cx, uri, &store));
+    if (tarn_store_uri(store)[0] != '/') {
+        *out = tarn_store_retain(store);
+        return TARN_OK;
     }
-    if (!realpath(uri, real))
-        return tarn_fail(cx, tarn_errno_code(errno), "warehouse %s: %s", uri, tarn_errno_text(cx, errno));
-    *out = tarn_arena_strdup(cx->arena, real);
-    return TARN_OK;
+    TRY(tarn_store_folder(cx, store, ""));
+    if (!realpath(tarn_store_uri(store), real))
+        return tarn_fail(cx, tarn_errno_code(errno), "%s", tarn_errno_text(cx, errno));
+    return tarn_store_open(cx, real, out);
+}
+
+/* A folder of this process's own: DuckDB's files in it have the same names in every process. */
+static const char *temp_folder(tarn_cx *cx, const tarn_lake *lake) {
+    const char *temp = tarn_conf_text(lake->conf, TARN_TEMP_DIRECTORY), *system = getenv("TMPDIR");
+    uint32_t salt;
+    tarn_random(cx, &salt, sizeof salt);
+    if (!*temp && lake->root[0] == '/') temp = tarn_printf(cx, "%s/.tarn/tmp", lake->root);
+    if (!*temp) temp = system && *system ? system : "/tmp";
+    return tarn_printf(cx, "%s/tarn-%d-%08x", temp, (int)getpid(), salt);
 }
 
 typedef struct setting_reader {
@@ -78,15 +82,13 @@ static void read_setting(void *state, const char *name, const char *value) {
 }
 
 static tarn_code open_lake(tarn_cx *cx, tarn_lake *lake, const char *uri) {
-    char *root = NULL;
     setting_reader reader = {cx, lake->conf, TARN_OK};
-    TRY(make_root(cx, uri, &root));
-    lake->root = tarn_arena_strdup(lake->arena, root);
-    TRY(tarn_catalog_open(cx, lake->root, &lake->catalog));
+    TRY(tarn_prefix(cx, open_root(cx, uri, &lake->store), "warehouse %s", uri));
+    lake->root = tarn_store_uri(lake->store);
+    TRY(tarn_catalog_open(cx, lake->store, &lake->catalog));
     TRY(tarn_catalog_settings(cx, lake->catalog, read_setting, &reader));
     TRY(reader.code);
-    const char *temp = tarn_conf_text(lake->conf, TARN_TEMP_DIRECTORY);
-    lake->engine = tarn_engine_new(*temp ? temp : tarn_printf(cx, "%s/.tarn/tmp", lake->root));
+    lake->engine = tarn_engine_new(temp_folder(cx, lake));
     lake->pool = tarn_pool_new((int)tarn_conf_int(lake->conf, TARN_IO_THREADS));
     lake->tables = tarn_tables_new(lake->engine);
     lake->stmts = tarn_stmts;
@@ -133,6 +135,7 @@ void tarn_close(tarn_lake *lake) {
     tarn_engine_free(lake->engine);
     tarn_pool_free(lake->pool);
     tarn_catalog_close(lake->catalog);
+    tarn_store_close(lake->store);
     tarn_conf_free(lake->conf);
     tarn_arena_free(lake->arena);
     free(lake);

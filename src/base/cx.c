@@ -94,3 +94,14 @@ tarn_code tarn_sleep_ms(tarn_cx *cx, int64_t ms) {
         nanosleep(&(struct timespec){.tv_nsec = wait * 1000}, NULL);
     }
 }
+
+tarn_code tarn_wait_turn(tarn_cx *cx, int attempt, int64_t until_us) {
+    enum { DOUBLINGS = 7, FACTOR_MAX = 100 };
+    int64_t first = tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_WAIT);
+    int64_t factor = attempt < DOUBLINGS ? 1LL << attempt : FACTOR_MAX;
+    int64_t left = (until_us - tarn_monotonic_us()) / 1000;
+    uint32_t dice;
+    tarn_random(cx, &dice, sizeof dice);
+    int64_t wait = first > 0 ? (int64_t)(dice % (uint64_t)(first * factor + 1)) : 0;
+    return tarn_sleep_ms(cx, wait < left ? wait : left);
+}

@@ -52,6 +52,9 @@ int64_t tarn_monotonic_us(void);
 void tarn_random(tarn_cx *cx, void *out, size_t n);
 /* Sleeps up to `ms`, ends early with CANCELLED or TIMEOUT. */
 TARN_MUST tarn_code tarn_sleep_ms(tarn_cx *cx, int64_t ms);
+/* The wait before a lost race is tried again, attempt 0 the first: commit.retry_wait doubled each time, with full
+ * jitter so that writers that collided once do not collide again in step; never past `until_us` (monotonic). */
+TARN_MUST tarn_code tarn_wait_turn(tarn_cx *cx, int attempt, int64_t until_us);
 
 #define tarn_count(cx, counter, k)                                                                                     \
     do {                                                                                                               \

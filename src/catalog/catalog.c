@@ -3,12 +3,18 @@
 
 #include "catalog/catalogs.h"
 
-tarn_code tarn_catalog_open(tarn_cx *cx, const char *root, tarn_catalog **out) {
-    return tarn_prefix(cx, tarn_catalog_sqlite_open(cx, root, out), "catalog of %s", root);
+tarn_code tarn_catalog_open(tarn_cx *cx, tarn_store *root, tarn_catalog **out) {
+    const char *uri = tarn_store_uri(root);
+    tarn_code code = uri[0] == '/' ? tarn_catalog_sqlite_open(cx, uri, out) : tarn_catalog_object_open(cx, root, out);
+    return tarn_prefix(cx, code, "catalog of %s", uri);
 }
 
 void tarn_catalog_close(tarn_catalog *c) {
     if (c) c->type->close(c);
+}
+
+void tarn_catalog_begin(tarn_catalog *c) {
+    if (c->type->begin) c->type->begin(c);
 }
 
 /* Edits between two names, up to 3: enough to say what may have been meant. */
@@ -30,13 +36,36 @@ static int distance(const char *a, const char *b) {
     return row[lb];
 }
 
+static tarn_code find_catalog(tarn_cx *cx, tarn_catalog *c, const char *catalog, bool *out) {
+    tarn_catalog_entries all = {0};
+    TRY(c->type->catalogs(cx, c, &all));
+    *out = false;
+    for (size_t i = 0; i < all.n; i++) *out = *out || tarn_name_eq(all.at[i].catalog, catalog);
+    return TARN_OK;
+}
+
+static tarn_code find_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, bool *out) {
+    tarn_catalog_entries all = {0};
+    TRY(c->type->schemas(cx, c, catalog, &all));
+    *out = false;
+    for (size_t i = 0; i < all.n; i++) *out = *out || tarn_name_eq(all.at[i].schema, schema);
+    return TARN_OK;
+}
+
+tarn_code tarn_catalog_check(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema) {
+    bool found = false;
+    if (schema) TRY(find_schema(cx, c, catalog, schema, &found));
+    if (found) return TARN_OK;
+    TRY(find_catalog(cx, c, catalog, &found));
+    if (!found) return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
+    return schema ? tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, schema) : TARN_OK;
+}
+
 static tarn_code not_found(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, const char *name) {
     tarn_catalog_entries all = {0};
     const char *near = NULL;
     int best = 3;
-    if (!tarn_catalog_has(cx, c, catalog)) return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
-    if (!tarn_catalog_has_schema(cx, c, catalog, schema))
-        return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, schema);
+    TRY(tarn_catalog_check(cx, c, catalog, schema));
     TRY(tarn_catalog_list(cx, c, catalog, NULL, false, &all));
     for (size_t i = 0; i < all.n; i++) {
         int d = distance(name, all.at[i].name);
@@ -44,7 +73,9 @@ static tarn_code not_found(tarn_cx *cx, tarn_catalog *c, const char *catalog, co
         best = d;
         near = tarn_printf(cx, "%s.%s", all.at[i].schema, all.at[i].name);
     }
-    if (near) return tarn_fail(cx, TARN_NOTFOUND, "there is no table %s.%s.%s; did you mean %s?", catalog, schema, name, near);
+    if (near)
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no table %s.%s.%s; did you mean %s?", catalog, schema, name,
+                         near);
     return tarn_fail(cx, TARN_NOTFOUND, "there is no table %s.%s.%s", catalog, schema, name);
 }
 
@@ -55,19 +86,15 @@ tarn_code tarn_catalog_resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog
 }
 
 bool tarn_catalog_has(tarn_cx *cx, tarn_catalog *c, const char *catalog) {
-    tarn_catalog_entries all = {0};
-    if (c->type->catalogs(cx, c, &all) != TARN_OK) tarn_clear_error(cx);
-    for (size_t i = 0; i < all.n; i++)
-        if (tarn_name_eq(all.at[i].catalog, catalog)) return true;
-    return false;
+    bool found = false;
+    if (find_catalog(cx, c, catalog, &found) != TARN_OK) tarn_clear_error(cx);
+    return found;
 }
 
 bool tarn_catalog_has_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema) {
-    tarn_catalog_entries all = {0};
-    if (c->type->schemas(cx, c, catalog, &all) != TARN_OK) tarn_clear_error(cx);
-    for (size_t i = 0; i < all.n; i++)
-        if (tarn_name_eq(all.at[i].schema, schema)) return true;
-    return false;
+    bool found = false;
+    if (find_schema(cx, c, catalog, schema, &found) != TARN_OK) tarn_clear_error(cx);
+    return found;
 }
 
 tarn_code tarn_catalog_list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema, bool dropped,
@@ -85,8 +112,7 @@ static tarn_code check_name(tarn_cx *cx, const char *what, const char *name) {
 
 tarn_code tarn_catalog_create(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_entry *entry, bool replace) {
     TRY(check_name(cx, "table", entry->name));
-    if (!tarn_catalog_has_schema(cx, c, entry->catalog, entry->schema))
-        return not_found(cx, c, entry->catalog, entry->schema, entry->name);
+    TRY(tarn_catalog_check(cx, c, entry->catalog, entry->schema));
     return c->type->create(cx, c, entry, replace);
 }
 
@@ -106,7 +132,7 @@ tarn_code tarn_catalog_schemas(tarn_cx *cx, tarn_catalog *c, const char *catalog
 tarn_code tarn_catalog_create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,
                                      const char *comment) {
     TRY(check_name(cx, "schema", schema));
-    if (!tarn_catalog_has(cx, c, catalog)) return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
+    TRY(tarn_catalog_check(cx, c, catalog, NULL));
     return c->type->create_schema(cx, c, catalog, schema, comment);
 }
 

@@ -1,12 +1,13 @@
-/* catalog.h: names to tables. The vtable of catalogs (SQLite inside a warehouse; PostgreSQL and REST later) and its
- * checked calls. A catalog server holds several catalogs ("lake" is the first), each with schemas ("main" is the
- * first), each with tables and views. Names are compared without case and kept as written. Thread-safe; used by many
- * processes at once. */
+/* catalog.h: names to tables. The vtable of catalogs (SQLite in a folder, an object on an object store; PostgreSQL and
+ * REST later) and its checked calls. A catalog server holds several catalogs ("lake" is the first), each with schemas
+ * ("main" is the first), each with tables and views. Names are compared without case and kept as written. Thread-safe;
+ * used by many processes at once. */
 #ifndef TARN_CATALOG_CATALOG_H
 #define TARN_CATALOG_CATALOG_H
 
 #include "base/cx.h"
 #include "base/vec.h"
+#include "store/store.h"
 
 typedef enum tarn_entry_kind { TARN_ENTRY_TABLE, TARN_ENTRY_VIEW } tarn_entry_kind;
 
@@ -26,10 +27,11 @@ typedef TARN_VEC(tarn_catalog_entry) tarn_catalog_entries;
 
 typedef struct tarn_catalog tarn_catalog;
 
-/* Callbacks, all required; see the wrappers for their meaning. */
+/* Callbacks, all required but `begin`; see the wrappers for their meaning. */
 typedef struct tarn_catalog_type {
     const char *name;
     void (*close)(tarn_catalog *);
+    void (*begin)(tarn_catalog *);
     tarn_code (*resolve)(tarn_cx *, tarn_catalog *, const char *catalog, const char *schema, const char *name,
                          tarn_catalog_entry *out);
     tarn_code (*list)(tarn_cx *, tarn_catalog *, const char *catalog, const char *schema, bool dropped,
@@ -53,16 +55,20 @@ struct tarn_catalog {
     const tarn_catalog_type *type;
 };
 
-/* The catalog of a warehouse: <root>/.tarn/catalog.db, created with catalog "lake" and schema "main" when missing.
- * catalogs.c chooses the type. */
-TARN_MUST tarn_code tarn_catalog_open(tarn_cx *cx, const char *root, tarn_catalog **out);
+/* The catalog of a warehouse, made with catalog "lake" and schema "main" when missing: in a folder .tarn/catalog.db,
+ * elsewhere the object .tarn/catalog.json. */
+TARN_MUST tarn_code tarn_catalog_open(tarn_cx *cx, tarn_store *root, tarn_catalog **out);
 void tarn_catalog_close(tarn_catalog *catalog);
+/* A statement begins: it is told of nothing older than now. Between such calls, what others change may go unseen. */
+void tarn_catalog_begin(tarn_catalog *catalog);
 
 /* NOTFOUND names what is missing (catalog, schema or table) and, where one is close, what may have been meant. */
 TARN_MUST tarn_code tarn_catalog_resolve(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,
                                          const char *name, tarn_catalog_entry *out);
-bool tarn_catalog_has(tarn_cx *cx, tarn_catalog *c,
-                      const char *catalog); /* a catalog of that name; errors count as no */
+/* NOTFOUND names which of the two is not there; schema NULL: the catalog alone. */
+TARN_MUST tarn_code tarn_catalog_check(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema);
+/* Is there one of that name? Errors count as no. */
+bool tarn_catalog_has(tarn_cx *cx, tarn_catalog *c, const char *catalog);
 bool tarn_catalog_has_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema);
 /* schema NULL: all. dropped: those that were dropped instead. Sorted by schema and name. */
 TARN_MUST tarn_code tarn_catalog_list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,

@@ -14,6 +14,7 @@ typedef struct sqlite_catalog {
     "created_ms, dropped_ms"
 
 static sqlite3 *db_of(tarn_catalog *c) { return ((sqlite_catalog *)c)->db; }
+sqlite3 *tarn_sqlite_of(tarn_catalog *c) { return db_of(c); }
 
 static const char *now_text(tarn_cx *cx) { return tarn_printf(cx, "%lld", (long long)tarn_now_ms(cx)); }
 static const char *id_text(tarn_cx *cx, int64_t id) { return tarn_printf(cx, "%lld", (long long)id); }
@@ -142,10 +143,10 @@ static tarn_code schemas(tarn_cx *cx, tarn_catalog *c, const char *catalog, tarn
 static tarn_code create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,
                                const char *comment) {
     const char *args[] = {catalog, schema, comment, now_text(cx)};
-    tarn_code code = tarn_sqlite_run(
-        cx, db_of(c),
-        "INSERT INTO schemas VALUES ((SELECT name FROM catalogs WHERE name = ?), ?, ?, CAST(? AS INTEGER))", args, 4,
-        NULL);
+    tarn_code code = tarn_sqlite_run(cx, db_of(c),
+                                     "INSERT INTO schemas (catalog, name, comment, created_ms) VALUES ((SELECT name "
+                                     "FROM catalogs WHERE name = ?), ?, ?, CAST(? AS INTEGER))",
+                                     args, 4, NULL);
     return code == TARN_EXISTS ? tarn_fail(cx, TARN_EXISTS, "schema %s.%s exists already", catalog, schema) : code;
 }
 
@@ -174,12 +175,14 @@ static tarn_code catalogs(tarn_cx *cx, tarn_catalog *c, tarn_catalog_entries *ou
 
 static tarn_code create_catalog(tarn_cx *cx, tarn_catalog *c, const char *catalog) {
     const char *args[] = {catalog, now_text(cx)}, *schema[] = {catalog, "main", NULL, args[1]};
-    tarn_code code =
-        tarn_sqlite_run(cx, db_of(c), "INSERT INTO catalogs VALUES (?, CAST(? AS INTEGER))", args, 2, NULL);
+    tarn_code code = tarn_sqlite_run(
+        cx, db_of(c), "INSERT INTO catalogs (name, created_ms) VALUES (?, CAST(? AS INTEGER))", args, 2, NULL);
     if (code == TARN_EXISTS) return tarn_fail(cx, TARN_EXISTS, "catalog %s exists already", catalog);
     TRY(code);
-    return tarn_sqlite_run(cx, db_of(c), "INSERT OR IGNORE INTO schemas VALUES (?, ?, ?, CAST(? AS INTEGER))", schema,
-                           4, NULL);
+    return tarn_sqlite_run(
+        cx, db_of(c),
+        "INSERT OR IGNORE INTO schemas (catalog, name, comment, created_ms) VALUES (?, ?, ?, CAST(? AS INTEGER))",
+        schema, 4, NULL);
 }
 
 static tarn_code setting(tarn_cx *cx, tarn_catalog *c, const char *name, const char *value, char **out) {
@@ -232,13 +235,17 @@ static const tarn_catalog_type sqlite_type = {
     .settings = settings,
 };
 
-tarn_code tarn_catalog_sqlite_open(tarn_cx *cx, const char *root, tarn_catalog **out) {
-    sqlite3 *db;
-    TRY(tarn_sqlite_open(cx, root, &db));
+tarn_catalog *tarn_sqlite_catalog(sqlite3 *db) {
     sqlite_catalog *c = calloc(1, sizeof *c);
     if (!c) abort();
     c->base.type = &sqlite_type;
     c->db = db;
-    *out = &c->base;
+    return &c->base;
+}
+
+tarn_code tarn_catalog_sqlite_open(tarn_cx *cx, const char *root, tarn_catalog **out) {
+    sqlite3 *db;
+    TRY(tarn_sqlite_open(cx, root, &db));
+    *out = tarn_sqlite_catalog(db);
     return TARN_OK;
 }

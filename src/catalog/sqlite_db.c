@@ -95,16 +95,16 @@ static tarn_code read_version(tarn_cx *cx, sqlite3 *db, int64_t *out) {
     return TARN_OK;
 }
 
-static tarn_code exec(tarn_cx *cx, sqlite3 *db, const char *sql) {
-    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? TARN_OK : tarn_sqlite_fail(cx, db, "migration");
+tarn_code tarn_sqlite_exec(tarn_cx *cx, sqlite3 *db, const char *sql) {
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? TARN_OK : tarn_sqlite_fail(cx, db, "statement");
 }
 
 /* Under the write lock: another process may be migrating too. */
 static tarn_code migrate_locked(tarn_cx *cx, sqlite3 *db) {
     int64_t version;
     TRY(read_version(cx, db, &version));
-    for (; version < VERSION; version++) TRY(exec(cx, db, migrations[version]));
-    return exec(cx, db, tarn_printf(cx, "PRAGMA user_version = %d", VERSION));
+    for (; version < VERSION; version++) TRY(tarn_sqlite_exec(cx, db, migrations[version]));
+    return tarn_sqlite_exec(cx, db, tarn_printf(cx, "PRAGMA user_version = %d", VERSION));
 }
 
 static tarn_code migrate(tarn_cx *cx, sqlite3 *db) {
@@ -114,10 +114,10 @@ static tarn_code migrate(tarn_cx *cx, sqlite3 *db) {
     if (version > VERSION)
         return tarn_fail(cx, TARN_UNSUPPORTED, "the catalog has version %d, this Tarn knows up to %d: use a newer Tarn",
                          (int)version, VERSION);
-    TRY(exec(cx, db, "PRAGMA journal_mode = WAL"));
-    TRY(exec(cx, db, "BEGIN IMMEDIATE"));
+    TRY(tarn_sqlite_exec(cx, db, "PRAGMA journal_mode = WAL"));
+    TRY(tarn_sqlite_exec(cx, db, "BEGIN IMMEDIATE"));
     tarn_code code = migrate_locked(cx, db);
-    if (code == TARN_OK) return exec(cx, db, "COMMIT");
+    if (code == TARN_OK) return tarn_sqlite_exec(cx, db, "COMMIT");
     tarn_error why = cx->error;
     (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     cx->error = why;
@@ -150,7 +150,7 @@ static tarn_code open_writable(tarn_cx *cx, const char *path, sqlite3 **out) {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW;
     if (sqlite3_open_v2(path, out, flags, NULL) != SQLITE_OK) return tarn_sqlite_fail(cx, *out, path);
     sqlite3_busy_timeout(*out, BUSY_MS);
-    TRY(exec(cx, *out, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF"));
+    TRY(tarn_sqlite_exec(cx, *out, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF"));
     return migrate(cx, *out);
 }
 
@@ -161,6 +161,16 @@ tarn_code tarn_sqlite_open(tarn_cx *cx, const char *root, sqlite3 **out) {
     if (!read_only && mkdir(folder, 0777) != 0 && errno != EEXIST)
         return tarn_fail(cx, tarn_errno_code(errno), "cannot make %s: %s", folder, tarn_errno_text(cx, errno));
     tarn_code code = read_only ? open_read_only(cx, path, &db) : open_writable(cx, path, &db);
+    if (code == TARN_OK)
+        *out = db;
+    else
+        sqlite3_close(db);
+    return code;
+}
+
+tarn_code tarn_sqlite_open_memory(tarn_cx *cx, sqlite3 **out) {
+    sqlite3 *db = NULL;
+    tarn_code code = open_writable(cx, ":memory:", &db);
     if (code == TARN_OK)
         *out = db;
     else

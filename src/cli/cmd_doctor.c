@@ -12,7 +12,7 @@
 const char cmd_doctor_usage[] =
     "tarn doctor\n"
     "Tries the parts of this installation: the library, DuckDB, a table written and read in a throw-away warehouse,\n"
-    "and the warehouse itself if it is there (nothing in it is changed). Exit code 1 when something does not work.\n";
+    "and the warehouse itself (nothing in it is changed; a folder that is not there yet is not made). Exit code 1 when something does not work.\n";
 
 typedef struct visit {
     const cli_globals *g;

@@ -3,8 +3,6 @@
 #include "base/log.h"
 #include "format/format.h"
 
-enum { WAIT_FACTOR_MAX = 100 };
-
 /* Data files come first: what a commit names must outlive a crash. */
 static tarn_code make_durable(tarn_cx *cx, const tarn_table *table, const tarn_change *change) {
     const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, change->adds.n);
@@ -15,17 +13,6 @@ static tarn_code make_durable(tarn_cx *cx, const tarn_table *table, const tarn_c
         if (own) keys[n++] = a->path;
     }
     return n ? tarn_store_sync(cx, table->store, keys, n) : TARN_OK;
-}
-
-/* Full jitter over a wait that doubles: writers that collided once do not collide again in step. */
-static tarn_code wait_turn(tarn_cx *cx, int attempt, int64_t until_us) {
-    int64_t first = tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_WAIT);
-    int64_t factor = attempt < 7 ? 1LL << attempt : WAIT_FACTOR_MAX;
-    int64_t left = (until_us - tarn_monotonic_us()) / 1000;
-    uint32_t dice;
-    tarn_random(cx, &dice, sizeof dice);
-    int64_t wait = first > 0 ? (int64_t)(dice % (uint64_t)(first * factor + 1)) : 0;
-    return tarn_sleep_ms(cx, wait < left ? wait : left > 0 ? left : 0);
 }
 
 static tarn_code check_app(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change) {
@@ -50,7 +37,7 @@ static tarn_code race(tarn_cx *cx, const tarn_table *table, tarn_snapshot **base
             return tarn_fail(cx, TARN_CONFLICT,
                              "other writers were faster for all of commit.retry_timeout; try again, or raise it");
         tarn_clear_error(cx);
-        TRY(wait_turn(cx, attempt, until));
+        TRY(tarn_wait_turn(cx, attempt, until));
         tarn_snapshot *fresh = NULL;
         TRY(table->format->rebase(cx, table, *base, change, &fresh));
         tarn_snapshot_release(*base);

@@ -152,6 +152,23 @@ tarn_code tarn_session_absolute(tarn_cx *cx, const char *path, const char **out)
     return TARN_OK;
 }
 
+static tarn_code holds_files(tarn_cx *cx, tarn_store *store, const char *prefix, bool *out) {
+    tarn_list_spec one = {.prefix = prefix, .limit = 1, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES)};
+    tarn_entry_list found = {0};
+    TRY(tarn_store_list(cx, store, &one, cx->arena, &found));
+    *out = found.n > 0;
+    return TARN_OK;
+}
+
+/* Whether a path is a folder: where there are none, a key that others begin with. */
+static tarn_code is_folder(tarn_cx *cx, const char *path, bool *out) {
+    tarn_auto(tarn_store *, tarn_store_closep) store = NULL;
+    *out = path[0] == '/' && access(tarn_printf(cx, "%s/.", path), F_OK) == 0;
+    if (path[0] == '/' || !tarn_store_driver_for(tarn_str_of(path))) return TARN_OK;
+    TRY(tarn_store_open(cx, path, &store));
+    return holds_files(cx, store, "", out);
+}
+
 tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, const char *schema, const char *table,
                              char **location) {
     tarn_auto_buf safe = TARN_BUF(4096);
@@ -174,7 +191,9 @@ tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, 
         tarn_random(cx, salt, sizeof salt);
         char *candidate =
             i == 0 ? place : tarn_printf(cx, "%s-%02x%02x%02x%02x", place, salt[0], salt[1], salt[2], salt[3]);
-        if (access(tarn_printf(cx, "%s/%s", s->lake->root, candidate), F_OK) != 0) {
+        bool taken;
+        TRY(holds_files(cx, s->lake->store, tarn_printf(cx, "%s/", candidate), &taken));
+        if (!taken) {
             *location = candidate;
             return TARN_OK;
         }
@@ -182,19 +201,22 @@ tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, 
     return tarn_fail(cx, TARN_EXISTS, "no free folder for table %s below %s", table, s->lake->root);
 }
 
-/* parquet.`x`, csv.`x`, json.`x`: files, not tables of a format. */
-static const char *file_reader(tarn_cx *cx, const tarn_name *name) {
+/* parquet.`x`, csv.`x`, json.`x`: files, not tables of a format; *out is NULL for another name. */
+static tarn_code file_reader(tarn_cx *cx, const tarn_name *name, const char **out) {
     static const struct {
         const char *word, *sql;
     } readers[] = {{"parquet", "read_parquet"}, {"csv", "read_csv"}, {"json", "read_json"}, {"text", "read_text"}};
     for (size_t i = 0; name->path && name->n_parts == 1 && i < sizeof readers / sizeof *readers; i++) {
         if (!tarn_name_eq(name->part[0], readers[i].word)) continue;
         const char *path = absolute(cx, name->path);
-        bool folder = i == 0 && !strpbrk(path, "*?[") && access(tarn_printf(cx, "%s/.", path), F_OK) == 0;
-        return tarn_printf(cx, "%s(%s)", readers[i].sql,
-                           tarn_sql_string(cx->arena, folder ? tarn_printf(cx, "%s/**/*.parquet", path) : path));
+        bool folder = false;
+        if (i == 0 && !strpbrk(path, "*?[")) TRY(is_folder(cx, path, &folder));
+        if (folder) path = tarn_printf(cx, "%s/**/*.parquet", path);
+        *out = tarn_printf(cx, "%s(%s)", readers[i].sql, tarn_sql_string(cx->arena, path));
+        return TARN_OK;
     }
-    return NULL;
+    *out = NULL;
+    return TARN_OK;
 }
 
 static tarn_code give_table(tarn_opened *opened, tarn_relation *out) {
@@ -255,9 +277,13 @@ static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name 
 }
 
 /* A table is a folder; a dot in its name or above it makes no file of it. */
-static bool is_file(tarn_cx *cx, const char *path) {
+static tarn_code is_file(tarn_cx *cx, const char *path, bool *out) {
     const char *slash = strrchr(path, '/');
-    return strchr(slash ? slash : path, '.') && access(tarn_printf(cx, "%s/.", absolute(cx, path)), F_OK) != 0;
+    bool folder = false;
+    *out = strchr(slash ? slash : path, '.') != NULL;
+    if (*out) TRY(is_folder(cx, absolute(cx, path), &folder));
+    *out = *out && !folder;
+    return TARN_OK;
 }
 
 static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at,
@@ -266,12 +292,16 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
     const char *catalog, *schema, *table, *reader;
     tarn_catalog_entry entry;
     *out = (tarn_relation){0};
-    if ((reader = file_reader(cx, name))) {
+    TRY(file_reader(cx, name, &reader));
+    if (reader) {
         *out = (tarn_relation){.kind = TARN_REL_SQL, .sql = reader};
         return TARN_OK;
     }
-    if (name->path && name->n_parts == 0 && at->kind == TARN_AT_LATEST && is_file(cx, name->path))
-        return TARN_OK; /* 'x.csv': DuckDB reads it */
+    if (name->path && name->n_parts == 0 && at->kind == TARN_AT_LATEST) {
+        bool file;
+        TRY(is_file(cx, name->path, &file));
+        if (file) return TARN_OK; /* 'x.csv': DuckDB reads it */
+    }
     if (name->path) {
         tarn_opened opened;
         TRY(tarn_session_open_table(cx, s, name, at, &opened));

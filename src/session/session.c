@@ -45,6 +45,7 @@ tarn_code tarn_session_run(tarn_cx *cx, tarn_session *s, tarn_str sql, const tar
     TRY(tarn_lex(cx, sql, &tokens));
     run.cursor = (tarn_cursor){&tokens, 0};
     TRY(tarn_guard_find(cx, s->lake, &run.cursor, &run.stmt));
+    tarn_catalog_begin(s->lake->catalog);
     TRY(tarn_guard_check(cx, s, run.stmt));
     return run.stmt->run(cx, &run);
 }

@@ -10,7 +10,8 @@ typedef struct tarn_stmt tarn_stmt;
 
 /* An open warehouse. Shared by threads. */
 struct tarn_lake {
-    const char *root; /* absolute folder */
+    tarn_store *store; /* its root */
+    const char *root;  /* that as a URI; a plain absolute path for a folder */
     tarn_conf *conf;
     tarn_catalog *catalog;
     tarn_engine *engine;

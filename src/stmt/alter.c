@@ -326,8 +326,7 @@ static tarn_code rename_table(tarn_cx *cx, alter_stmt *a) {
     if (a->column.n_parts == 1) to_schema = schema, to_catalog = catalog;
     if (!tarn_name_eq(catalog, to_catalog))
         return tarn_fail(cx, TARN_UNSUPPORTED, "a table cannot move to another catalog");
-    if (!tarn_catalog_has_schema(cx, s->lake->catalog, catalog, to_schema))
-        return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, to_schema);
+    TRY(tarn_catalog_check(cx, s->lake->catalog, catalog, to_schema));
     return tarn_catalog_rename(cx, s->lake->catalog, entry.id, to_schema, to_table);
 }
 

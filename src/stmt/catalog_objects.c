@@ -169,8 +169,9 @@ static tarn_code run_drop_schema(tarn_cx *cx, tarn_run *run) {
     (void)tarn_accept(&run->cursor, "RESTRICT");
     TRY(tarn_expect_end(cx, &run->cursor));
     TRY(schema_name(cx, run, &name, &catalog, &schema));
-    if (if_exists && !tarn_catalog_has_schema(cx, catalog_of(run), catalog, schema))
-        return tarn_stmt_done(cx, run, "nothing to drop");
+    tarn_code code = tarn_catalog_check(cx, catalog_of(run), catalog, schema);
+    if (code == TARN_NOTFOUND && if_exists) return tarn_clear_error(cx), tarn_stmt_done(cx, run, "nothing to drop");
+    TRY(code);
     if (cascade) TRY(tarn_catalog_list(cx, catalog_of(run), catalog, schema, false, &inside));
     for (size_t i = 0; i < inside.n; i++) TRY(tarn_catalog_drop(cx, catalog_of(run), inside.at[i].id));
     TRY(tarn_catalog_drop_schema(cx, catalog_of(run), catalog, schema));
@@ -207,10 +208,7 @@ static tarn_code run_use(tarn_cx *cx, tarn_run *run) {
         catalog = name.part[0];
     else
         TRY(schema_name(cx, run, &name, &catalog, &schema));
-    if (!tarn_catalog_has(cx, catalog_of(run), catalog))
-        return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
-    if (!tarn_catalog_has_schema(cx, catalog_of(run), catalog, schema))
-        return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", catalog, schema);
+    TRY(tarn_catalog_check(cx, catalog_of(run), catalog, schema));
     s->catalog = tarn_arena_strdup(s->arena, catalog);
     s->schema = tarn_arena_strdup(s->arena, schema);
     return tarn_stmt_done(cx, run, "using %s.%s", catalog, schema);

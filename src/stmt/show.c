@@ -38,8 +38,7 @@ static tarn_code parse_scope(tarn_cx *cx, tarn_run *run, const char **catalog, c
             return tarn_fail(cx, TARN_INVALID, "a schema's name is schema or catalog.schema");
         *schema = name.part[name.n_parts - 1];
         if (name.n_parts == 2) *catalog = name.part[0];
-        if (!tarn_catalog_has_schema(cx, run->session->lake->catalog, *catalog, *schema))
-            return tarn_fail(cx, TARN_NOTFOUND, "there is no schema %s.%s", *catalog, *schema);
+        TRY(tarn_catalog_check(cx, run->session->lake->catalog, *catalog, *schema));
     }
     if (tarn_accept(c, "LIKE") || c->tokens->tokens.at[c->i].kind == TARN_T_STRING)
         TRY(tarn_parse_string(cx, c, pattern));
@@ -75,8 +74,7 @@ static tarn_code run_schemas(tarn_cx *cx, tarn_run *run) {
     if (tarn_accept(&run->cursor, "FROM|IN")) TRY(tarn_parse_ident(cx, &run->cursor, &catalog));
     if (tarn_accept(&run->cursor, "LIKE")) TRY(tarn_parse_string(cx, &run->cursor, &pattern));
     TRY(tarn_expect_end(cx, &run->cursor));
-    if (!tarn_catalog_has(cx, run->session->lake->catalog, catalog))
-        return tarn_fail(cx, TARN_NOTFOUND, "there is no catalog %s", catalog);
+    TRY(tarn_catalog_check(cx, run->session->lake->catalog, catalog, NULL));
     TRY(tarn_catalog_schemas(cx, run->session->lake->catalog, catalog, &entries));
     tarn_rowset *rows = tarn_rowset_new(columns, 3);
     for (size_t i = 0; i < entries.n; i++) {
