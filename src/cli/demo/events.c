@@ -135,11 +135,25 @@ static tarn_code gold(demo *d) {
     return code == TARN_OK ? end_stage(d, "gold.user_features", " of features") : code;
 }
 
+/* What arrives lies in a folder: the warehouse's, or one of this machine that is named after a warehouse that is none.
+ */
+static void landing_folder(cli_buf *out, const char *warehouse) {
+    const char *home = getenv("HOME");
+    if (!strstr(warehouse, "://")) {
+        cli_printf(out, "%s", warehouse);
+    } else {
+        cli_printf(out, "%s/.cache/tarn/demo/", home && *home ? home : "/tmp");
+        for (const char *p = warehouse; *p; p++) cli_printf(out, "%c", *p == '/' || *p == ':' ? '-' : *p);
+    }
+    cli_puts(out, "/landing/events");
+}
+
 tarn_code demo_events(demo *d) {
-    char folder[PATH_MAX], last[11];
+    char last[11];
     bool known = false;
-    snprintf(folder, sizeof folder, "%s/landing/events", d->g->warehouse);
-    demo_landing landing = {.seed = d->seed, .lines = d->rows, .folder = folder};
+    cli_auto_buf folder = {0};
+    landing_folder(&folder, d->g->warehouse);
+    demo_landing landing = {.seed = d->seed, .lines = d->rows, .folder = cli_text(&folder)};
     demo_landing_plan(&landing);
     /* No byte that the lines hold, so that a whole line is one column. */
     demo_set(d, "no_delimiter", "\001");

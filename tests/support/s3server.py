@@ -1,0 +1,69 @@
+"""s3server.py: an S3 server of a test's own on loopback, which checks signatures, with one bucket and one key."""
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+
+MOTO = pathlib.Path.home() / ".cache/tarn/s3-venv/bin/moto_server"
+REGION, BUCKET = "us-east-1", "lakes"
+# moto looks at signatures from its fifth request on: the first four make the user, its key, its rights and the bucket.
+UNSIGNED = 4
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class S3Server:
+    """moto. `env` is what a client of it needs."""
+
+    def __init__(self):
+        self.endpoint = f"http://127.0.0.1:{free_port()}"
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", self.endpoint.rpartition(":")[2]],
+                                        env=dict(os.environ, INITIAL_NO_AUTH_ACTION_COUNT=str(UNSIGNED)), stdout=self.log,
+                                        stderr=self.log)
+        self._wait()
+        self._iam("CreateUser", UserName="tarn")
+        made = self._iam("CreateAccessKey", UserName="tarn")
+        everything = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
+        self._iam("PutUserPolicy", UserName="tarn", PolicyName="all", PolicyDocument=everything)
+        self._send("PUT", f"/{BUCKET}", "s3")
+        self.env = {"AWS_ACCESS_KEY_ID": re.search("<AccessKeyId>(.*)</AccessKeyId>", made)[1],
+                    "AWS_SECRET_ACCESS_KEY": re.search("<SecretAccessKey>(.*)</SecretAccessKey>", made)[1],
+                    "AWS_REGION": REGION, "AWS_ENDPOINT_URL": self.endpoint}
+
+    def _wait(self):
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", int(self.endpoint.rpartition(":")[2])), timeout=1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    self.log.seek(0)
+                    raise RuntimeError("moto does not start:\n" + self.log.read().decode(errors="replace")) from None
+                time.sleep(0.05)
+
+    def _send(self, method, path, service, data=None):
+        headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential=x/20260101/{REGION}/{service}/aws4_request, "
+                                    "SignedHeaders=host, Signature=0"}
+        request = urllib.request.Request(self.endpoint + path, method=method, data=data, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read().decode()
+
+    def _iam(self, action, **parameters):
+        parameters = {"Action": action, "Version": "2010-05-08", **parameters}
+        return self._send("POST", "/", "iam", urllib.parse.urlencode(parameters).encode())
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.log.close()
