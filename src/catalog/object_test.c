@@ -153,6 +153,36 @@ static void test_refused_put(void **state) {
     assert_int_equal(n_tables(f, f->catalog), 0);
 }
 
+/* The machine goes down at call 1, 2, 3 … of a change: then the catalog is as before it or as after it, and as after it
+ * when it was acknowledged. */
+static void crash_at_every_call(fixture *f, tarn_fault_kind kind) {
+    for (int64_t call = 1; call < 100; call++) {
+        tarn_catalog *c, *truth;
+        ok(f, tarn_catalog_object_open(&f->cx, f->store, &c));
+        int64_t before = n_tables(f, c);
+        tarn_catalog_begin(c);
+        tarn_fault_set(f->fault, &(tarn_fault_plan){.kind = kind, .nth = call});
+        bool done = create(&f->cx, c, tarn_printf(&f->cx, "t%d_%d", (int)kind, (int)call)) == TARN_OK;
+        bool reached = tarn_fault_is_down(f->fault);
+        tarn_fault_restart(f->fault);
+        tarn_catalog_close(c);
+        ok(f, tarn_catalog_object_open(&f->cx, f->plain, &truth));
+        int64_t after = n_tables(f, truth);
+        tarn_catalog_close(truth);
+        assert_true(after == before + 1 || (after == before && !done));
+        if (reached) continue;
+        assert_true(done && call > 2); /* past the last call; a change has at least a HEAD and a PUT */
+        return;
+    }
+    fail_msg("a change never ends");
+}
+
+static void test_crashes(void **state) {
+    crash_at_every_call(*state, TARN_FAULT_CRASH_BEFORE);
+    crash_at_every_call(*state, TARN_FAULT_CRASH_AFTER);
+    crash_at_every_call(*state, TARN_FAULT_TEAR);
+}
+
 /* A put that lost its race says nothing of what it failed at: a name taken meanwhile is told. */
 static void test_lost_race(void **state) {
     fixture *f = *state;
@@ -300,6 +330,7 @@ int main(void) {
         CASE(test_doubtful_put_far_under_others),
         CASE(test_store_down),
         CASE(test_refused_put),
+        CASE(test_crashes),
         CASE(test_lost_race),
         CASE(test_unknown_fields_stay),
         CASE(test_bad_manifests),
