@@ -40,6 +40,7 @@ static void read_entry(tarn_cx *cx, sqlite3_stmt *s, tarn_catalog_entry *out) {
 
 static tarn_code read_entries(tarn_cx *cx, tarn_catalog *c, const char *sql, const char *const *args, size_t n,
                               tarn_catalog_entries *out) {
+    tarn_sqlite_hold(db_of(c));
     tarn_auto_stmt s = NULL;
     bool row;
     TRY(tarn_sqlite_prepare(cx, db_of(c), sql, args, n, &s));
@@ -187,6 +188,7 @@ static tarn_code create_catalog(tarn_cx *cx, tarn_catalog *c, const char *catalo
 
 static tarn_code setting(tarn_cx *cx, tarn_catalog *c, const char *name, const char *value, char **out) {
     const char *args[] = {name, value};
+    tarn_sqlite_hold(db_of(c));
     tarn_auto_stmt s = NULL;
     bool row;
     if (value)
@@ -201,6 +203,7 @@ static tarn_code setting(tarn_cx *cx, tarn_catalog *c, const char *name, const c
 
 static tarn_code settings(tarn_cx *cx, tarn_catalog *c, void (*each)(void *state, const char *name, const char *value),
                           void *state) {
+    tarn_sqlite_hold(db_of(c));
     tarn_auto_stmt s = NULL;
     bool row;
     TRY(tarn_sqlite_prepare(cx, db_of(c), "SELECT name, value FROM settings ORDER BY name", NULL, 0, &s));

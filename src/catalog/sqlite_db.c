@@ -73,6 +73,7 @@ tarn_code tarn_sqlite_step(tarn_cx *cx, sqlite3 *db, sqlite3_stmt *s, bool *row)
 
 tarn_code tarn_sqlite_run(tarn_cx *cx, sqlite3 *db, const char *sql, const char *const *args, size_t n,
                           int64_t *changes) {
+    tarn_sqlite_hold(db);
     tarn_auto_stmt s = NULL;
     bool row = true;
     TRY(tarn_sqlite_prepare(cx, db, sql, args, n, &s));

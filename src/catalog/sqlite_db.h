@@ -8,6 +8,12 @@
 
 static inline void tarn_sqlite_finalizep(sqlite3_stmt **s) { sqlite3_finalize(*s); }
 #define tarn_auto_stmt tarn_auto(sqlite3_stmt *, tarn_sqlite_finalizep)
+/* To the end of the block no other thread uses the connection: its error and its count of changes belong to it, not to
+ * the statement. May be nested. */
+static inline void tarn_sqlite_leave(sqlite3_mutex **m) { sqlite3_mutex_leave(*m); }
+#define tarn_sqlite_hold(db)                                                                                           \
+    sqlite3_mutex *held_ __attribute__((cleanup(tarn_sqlite_leave), unused)) = sqlite3_db_mutex(db);                   \
+    sqlite3_mutex_enter(held_)
 
 /* Opens <root>/.tarn/catalog.db (made when missing) with the newest schema version; older ones are migrated, newer ones
  * refused. */
