@@ -47,7 +47,13 @@ tarn_code tarn_session_run(tarn_cx *cx, tarn_session *s, tarn_str sql, const tar
     TRY(tarn_guard_find(cx, s->lake, &run.cursor, &run.stmt));
     tarn_catalog_begin(s->lake->catalog);
     TRY(tarn_guard_check(cx, s, run.stmt));
-    return run.stmt->run(cx, &run);
+    int changes = tarn_txn_changes(s);
+    tarn_code code = run.stmt->run(cx, &run);
+    if (s->txn && tarn_txn_changes(s) != changes) { /* what it parsed and planned waits for COMMIT with its change */
+        tarn_arena_adopt(tarn_txn_arena(s), cx->arena);
+        cx->arena = tarn_arena_new();
+    }
+    return code;
 }
 
 static bool has_effect(const tarn_change *c) {
@@ -90,13 +96,7 @@ tarn_code tarn_session_change(tarn_cx *cx, tarn_session *s, const tarn_name *nam
                               int64_t *version) {
     int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT), ignored;
     if (!version) version = &ignored;
-    if (s->txn) {
-        tarn_arena *statement = cx->arena;
-        cx->arena = tarn_txn_arena(s); /* the change waits for COMMIT */
-        tarn_code code = change_once(cx, s, name, plan, state, version);
-        cx->arena = statement;
-        return code;
-    }
+    if (s->txn) return change_once(cx, s, name, plan, state, version);
     tarn_code code = change_once(cx, s, name, plan, state, version);
     while (code == TARN_CONFLICT && tarn_monotonic_us() < until) {
         TRY(tarn_check(cx));

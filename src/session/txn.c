@@ -31,6 +31,8 @@ tarn_code tarn_session_begin(tarn_cx *cx, tarn_session *s) {
 
 tarn_arena *tarn_txn_arena(tarn_session *s) { return s->txn->arena; }
 
+int tarn_txn_changes(const tarn_session *s) { return s->txn ? s->txn->statements : 0; }
+
 void tarn_txn_free(tarn_session *s) {
     if (!s->txn) return;
     for (txn_table *t = s->txn->tables; t; t = t->next) {

@@ -6,10 +6,12 @@
 
 /* The snapshot the transaction reads of a table: pinned at its first use, with the pending change on it. Retained. */
 TARN_MUST tarn_code tarn_txn_snapshot(tarn_cx *cx, tarn_session *s, const tarn_table *table, tarn_snapshot **out);
-/* Adds a statement's change to the pending one. UNSUPPORTED for a second table. Memory of `change` must live in
- * tarn_txn_arena. */
+/* Adds a statement's change to the pending one. UNSUPPORTED for a second table. The memory of `change` must
+ * then live until the transaction ends: tarn_session_run sees to it. */
 TARN_MUST tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, tarn_change *change);
 tarn_arena *tarn_txn_arena(tarn_session *s);
+/* How many changes wait for COMMIT; 0 outside of a transaction. */
+int tarn_txn_changes(const tarn_session *s);
 /* Frees it without committing (the session ends). */
 void tarn_txn_free(tarn_session *s);
 

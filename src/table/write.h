@@ -33,6 +33,10 @@ typedef struct tarn_insert_map {
 TARN_MUST tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *select,
                                       const tarn_schema *source, const tarn_insert_map *map, char **out);
 
+/* Whether values of type `from` fit column `path` of type `to` member by member: DuckDB's cast drops members the target
+ * lacks, which would lose data in silence. INVALID names the member. */
+TARN_MUST tarn_code tarn_write_members(tarn_cx *cx, const char *path, const tarn_type *from, const tarn_type *to);
+
 /* Runs a select made by tarn_write_select (or of exactly the table's columns) and adds the files it wrote to
  * change->adds. Rows written in *rows. */
 TARN_MUST tarn_code tarn_write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select,

@@ -82,8 +82,7 @@ static tarn_code match(tarn_cx *cx, const tarn_target *target, const tarn_schema
     return TARN_OK;
 }
 
-/* DuckDB's cast drops members the target lacks: that would lose data in silence. */
-static tarn_code check_members(tarn_cx *cx, const char *path, const tarn_type *from, const tarn_type *to) {
+tarn_code tarn_write_members(tarn_cx *cx, const char *path, const tarn_type *from, const tarn_type *to) {
     if (from->kind != to->kind) return TARN_OK;
     for (size_t i = 0; i < from->n_fields; i++) {
         const tarn_field *f = &from->fields[i];
@@ -93,13 +92,13 @@ static tarn_code check_members(tarn_cx *cx, const char *path, const tarn_type *f
             return tarn_fail(cx, TARN_INVALID,
                              "%s is not a member of the table's column; add it with ALTER TABLE, or leave it out",
                              inner);
-        TRY(check_members(cx, inner, f->type, to->fields[k].type));
+        TRY(tarn_write_members(cx, inner, f->type, to->fields[k].type));
     }
     return TARN_OK;
 }
 
 static tarn_code put_given(tarn_cx *cx, tarn_buf *out, const tarn_field *f, const tarn_schema *source, int at) {
-    TRY(check_members(cx, f->name, source->fields[at].type, f->type));
+    TRY(tarn_write_members(cx, f->name, source->fields[at].type, f->type));
     tarn_buf_printf(out, "CAST(_c%d AS ", at);
     tarn_type_duckdb(out, f->type);
     tarn_buf_putc(out, ')');

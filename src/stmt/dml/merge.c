@@ -35,12 +35,38 @@ static tarn_code read_source(tarn_cx *cx, tarn_merge *m, tarn_conn *conn, tarn_s
     return code;
 }
 
+/* A clause's values are typed over the rows it has: the other side does not bind, and no member of a struct is lost. */
+static tarn_code check_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_merge_clause *c,
+                           const char *const *exprs, tarn_conn *conn) {
+    tarn_auto_buf sql = TARN_BUF((size_t)64 << 20);
+    tarn_planned planned;
+    tarn_schema *types;
+    tarn_buf_puts(&sql, "SELECT true");
+    for (size_t i = 0; i < schema->n_fields; i++) tarn_buf_printf(&sql, ", %s", exprs[i] ? exprs[i] : "NULL");
+    tarn_buf_puts(&sql, " FROM ");
+    if (c->kind != TARN_NOT_MATCHED) {
+        tarn_buf_putc(&sql, '(');
+        tarn_scan_empty(&sql, schema, false);
+        tarn_buf_printf(&sql, ") AS %s", tarn_sql_name(cx->arena, m->alias));
+    }
+    if (c->kind == TARN_MATCHED) tarn_buf_puts(&sql, ", ");
+    if (c->kind != TARN_NOT_MATCHED_BY_SOURCE)
+        tarn_buf_printf(&sql, "temp.%s AS %s", SOURCE, tarn_sql_name(cx->arena, m->source_alias));
+    if (sql.failed) return tarn_fail(cx, TARN_LIMIT, "MERGE: the statement is too long");
+    TRY(tarn_stmt_source(cx, m->run, conn, (tarn_str){sql.data, sql.n}, &planned, &types));
+    tarn_planned_done(&planned);
+    for (size_t i = 0; i < schema->n_fields; i++)
+        TRY(tarn_write_members(cx, schema->fields[i].name, types->fields[i + 1].type, schema->fields[i].type));
+    return TARN_OK;
+}
+
 /* `{action, new row}` of one clause: CASE branches of one struct type. */
 static tarn_code clause_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
-                            const tarn_merge_clause *c, tarn_buf *out) {
+                            const tarn_merge_clause *c, tarn_conn *conn, tarn_buf *out) {
     const char **exprs = TARN_NEW_ARRAY(cx->arena, const char *, schema->n_fields);
     if (c->action == TARN_ACTION_UPDATE) TRY(tarn_merge_update_row(cx, m, schema, source, c, exprs));
     if (c->action == TARN_ACTION_INSERT) TRY(tarn_merge_insert_row(cx, m, schema, source, c, exprs));
+    if (c->action != TARN_ACTION_DELETE) TRY(check_row(cx, m, schema, c, exprs, conn));
     tarn_buf_printf(out, "struct_pack(k := %d::TINYINT", c->action);
     for (size_t i = 0; i < schema->n_fields; i++) {
         tarn_buf_printf(out, ", c%zu := CAST(%s AS ", i, exprs[i] ? exprs[i] : "NULL");
@@ -53,7 +79,7 @@ static tarn_code clause_row(tarn_cx *cx, const tarn_merge *m, const tarn_schema 
 
 /* CASE WHEN <the kind's rows> AND (condition) THEN row … END: the first clause that fits decides. */
 static tarn_code action_case(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
-                             tarn_buf *out) {
+                             tarn_conn *conn, tarn_buf *out) {
     const char *target = tarn_sql_name(cx->arena, m->alias), *from = tarn_sql_name(cx->arena, m->source_alias);
     tarn_buf_puts(out, "CASE");
     for (size_t i = 0; i < m->clauses.n; i++) {
@@ -63,14 +89,14 @@ static tarn_code action_case(tarn_cx *cx, const tarn_merge *m, const tarn_schema
                         in_target ? "NOT NULL" : "NULL", from, in_source ? "NOT NULL" : "NULL");
         if (c->condition.p) tarn_buf_printf(out, " AND (%.*s\n)", (int)c->condition.n, c->condition.p);
         tarn_buf_puts(out, " THEN ");
-        TRY(clause_row(cx, m, schema, source, c, out));
+        TRY(clause_row(cx, m, schema, source, c, conn, out));
     }
     tarn_buf_puts(out, " END");
     return TARN_OK;
 }
 
 static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
-                          const char *keys, tarn_buf *out) {
+                          const char *keys, tarn_conn *conn, tarn_buf *out) {
     const char *target = tarn_sql_name(cx->arena, m->alias), *from = tarn_sql_name(cx->arena, m->source_alias);
     bool all_target = has_kind(m, TARN_NOT_MATCHED_BY_SOURCE), all_source = has_kind(m, TARN_NOT_MATCHED);
     const char *join = all_target ? (all_source ? "FULL" : "LEFT") : all_source ? "RIGHT" : "INNER";
@@ -81,7 +107,7 @@ static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_schema *s
         tarn_buf_sql_name(out, schema->fields[i].name);
     }
     tarn_buf_printf(out, " FROM (SELECT %s." TARN_FILE_COLUMN ", %s." TARN_ROW_COLUMN ", ", target, target);
-    TRY(action_case(cx, m, schema, source, out));
+    TRY(action_case(cx, m, schema, source, conn, out));
     tarn_buf_printf(out,
                     " AS _tarn_row_new FROM \"" TARN_TARGET
                     "\" AS %s %s JOIN temp.%s AS %s ON (%.*s\n)%s) WHERE _tarn_row_new IS NOT NULL",
@@ -114,7 +140,7 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     TRY(read_source(cx, m, conn, &source));
     if (m->options.merge_schema) TRY(tarn_merge_new_columns(cx, m, source, change, &schema));
     TRY(tarn_merge_keys(cx, m, schema, conn, SOURCE, &keys));
-    TRY(join_sql(cx, m, schema, source, keys, &sql));
+    TRY(join_sql(cx, m, schema, source, keys, conn, &sql));
     TRY(tarn_stmt_into_temp(cx, m->run, opened, &m->table, conn, sql.data, ROWS, &planned, &ref));
     tarn_code code = tarn_stmt_apply(cx, opened, conn, ROWS, ref, change, &m->result);
     tarn_planned_done(&planned);
