@@ -85,7 +85,7 @@ static bool make_slice(shared_batch *batch, int64_t at, int64_t rows, struct Arr
         children[i] = *batch->array.children[i];
         children[i].offset += batch->array.offset + at;
         children[i].length = rows;
-        if (children[i].null_count != 0) children[i].null_count = -1;
+        if (children[i].null_count != 0) children[i].null_count = children[i].dictionary ? rows : -1;
         children[i].release = release_nothing;
         pointers[i] = &children[i];
     }
@@ -107,6 +107,12 @@ static tarn_code fail_stream(tarn_cx *cx, struct ArrowArrayStream *stream, const
                      text && *text ? text : tarn_errno_text(cx, code));
 }
 
+/* DuckDB 1.5.5 takes a dictionary's unknown count of nulls for none, and gives the first word in their place. */
+static void suppose_nulls(struct ArrowArray *array) {
+    if (array->dictionary && array->null_count < 0) array->null_count = array->length;
+    for (int64_t i = 0; i < array->n_children; i++) suppose_nulls(array->children[i]);
+}
+
 static tarn_code next_batch(feed *f) {
     struct ArrowArray array = {0};
     int code = f->stream->get_next(f->stream, &array);
@@ -119,6 +125,7 @@ static tarn_code next_batch(feed *f) {
         return batch ? tarn_fail(&f->cx, TARN_INVALID, "a batch handed in has not the columns of its schema")
                      : tarn_fail(&f->cx, TARN_NOMEM, "no memory for a batch");
     }
+    suppose_nulls(&array);
     batch->refs = 1;
     batch->array = array;
     f->batch = batch;
@@ -250,21 +257,26 @@ static void remove_feed(tarn_feeds *feeds, feed *f) {
     pthread_mutex_unlock(&feeds->lock);
 }
 
-static tarn_code check_schema(tarn_cx *cx, const struct ArrowSchema *schema, int depth) {
+/* Depth 0 is the table itself. */
+static tarn_code check_schema(tarn_cx *cx, const struct ArrowSchema *schema, int depth, bool in_list) {
     if (depth > 64) return tarn_fail(cx, TARN_LIMIT, "the rows handed in are nested deeper than 64 levels");
     if (depth == 0 && (!schema->format || strcmp(schema->format, "+s") != 0 || schema->n_children < 1))
         return tarn_fail(cx, TARN_INVALID,
                          "the rows handed in are no table: a struct of at least one column is wanted");
     if (schema->n_children > tarn_conf_int(cx->conf, TARN_LIMIT_COLUMNS))
         return tarn_fail(cx, TARN_LIMIT, "the rows handed in have more than limit.columns columns");
-    for (int64_t i = 0; i < schema->n_children; i++) TRY(check_schema(cx, schema->children[i], depth + 1));
-    return schema->dictionary ? check_schema(cx, schema->dictionary, depth + 1) : TARN_OK;
+    if (schema->dictionary && in_list) /* DuckDB 1.5.5 ends its database over them */
+        return tarn_fail(cx, TARN_UNSUPPORTED,
+                         "the rows handed in have a list of dictionary-encoded values: decode them first");
+    in_list |= depth > 0 && schema->format && schema->format[0] == '+' && schema->format[1] != 's';
+    for (int64_t i = 0; i < schema->n_children; i++) TRY(check_schema(cx, schema->children[i], depth + 1, in_list));
+    return schema->dictionary ? check_schema(cx, schema->dictionary, depth + 1, false) : TARN_OK;
 }
 
 /* A table first and a view over it: the view's name is free of the table's, so that both can be replaced. */
 static tarn_code make_table(tarn_cx *cx, feed *f, const char *name) {
     tarn_conn *conn = f->conn;
-    TRY(check_schema(&f->cx, &f->schema, 0));
+    TRY(check_schema(&f->cx, &f->schema, 0, false));
     TRY(tarn_duckdb_check(&f->cx, conn, conn->api->schema_from_arrow(conn->handle, &f->schema, &f->types)));
     const char *table = tarn_sql_name(cx->arena, tarn_printf(cx, "%s$rows", name));
     TRY(tarn_conn_run(&f->cx, conn,
