@@ -83,7 +83,7 @@ static void read_setting(void *state, const char *name, const char *value) {
 
 static tarn_code open_lake(tarn_cx *cx, tarn_lake *lake, const char *uri) {
     setting_reader reader = {cx, lake->conf, TARN_OK};
-    TRY(tarn_prefix(cx, open_root(cx, uri, &lake->store), "warehouse %s", uri));
+    TRY(tarn_prefix(cx, open_root(cx, uri, &lake->store), "warehouse"));
     lake->root = tarn_store_uri(lake->store);
     TRY(tarn_catalog_open(cx, lake->store, &lake->catalog));
     TRY(tarn_catalog_settings(cx, lake->catalog, read_setting, &reader));

@@ -150,6 +150,25 @@ def test_interrupt_cancels(lake):
     assert (process.returncode, out) == (130, "") and error.startswith("tarn: CANCELLED: ")
 
 
+def test_a_warehouse_is_a_uri(tarn):
+    assert "warehouse mem://a/b is ready" in tarn("init", "mem://a/b")
+    listing = "CREATE SCHEMA s; CREATE TABLE s.t (i INT); ALTER TABLE s.t RENAME TO s.u; SHOW TABLES; DROP TABLE s.u PURGE; SHOW TABLES"
+    found = tarn("-w", "mem://a/b", "sql", "--format", "jsonl", listing).splitlines()
+    assert [json.loads(line)["name"] for line in found if '"name"' in line] == ["u"]
+    assert "sound" in tarn("-w", "mem://a", "doctor")
+
+
+@pytest.mark.parametrize("uri, code, message", [
+    ("ftp://host/lake", "UNSUPPORTED", "no store for"),
+    ("s3://key:hidden@bucket/lake", "INVALID", "credentials by settings"),
+    ("mem://", "INVALID", "empty"),
+    ("mem://a/../b", "INVALID", '".."'),
+])
+def test_a_wrong_uri_is_told_and_no_secret_of_it(tarn, uri, code, message):
+    error = tarn("-w", uri, "sql", "SELECT 1", code=1)
+    assert error.startswith(f"tarn: {code}: warehouse: ") and message in error and "hidden" not in error
+
+
 def test_doctor_finds_this_installation_sound(tarn):
     lines = tarn("doctor").splitlines()
     assert lines[-1] == "sound" and all(line.startswith("ok ") for line in lines[:-1])
