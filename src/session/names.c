@@ -176,8 +176,9 @@ tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, 
     for (int i = 0; i < 3; i++) {
         if (i) tarn_buf_putc(&safe, '/');
         for (const char *p = parts[i]; *p; p++) {
-            bool plain = *p != '/' && *p != '%' && *p != '\\' && (unsigned char)*p >= ' ' &&
-                         !(p == parts[i] && (*p == '.' || *p == '_'));
+            /* What parts paths, and what DuckDB takes for a wildcard or a URI's query. */
+            bool plain =
+                !strchr("/%\\?#*[]", *p) && (unsigned char)*p >= ' ' && !(p == parts[i] && (*p == '.' || *p == '_'));
             if (plain)
                 tarn_buf_putc(&safe, *p);
             else
