@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 20
 TARN_SANITIZE ?= $(if $(CI),1)
 CONFIGURE = $(if $(CI),-DTARN_WERROR=ON)
 
-.PHONY: all setup setup-dev build test demo asan tsan fuzz bench interop fmt tidy docs install clean
+.PHONY: all setup setup-dev build test demo asan tsan fuzz bench interop wheel fmt tidy docs install clean
 all: build
 
 setup:
@@ -54,6 +54,9 @@ bench: build
 	@bench/run.sh
 interop: build
 	@tests/interop/run.sh
+
+wheel: build
+	@. tools/versions.env && ~/.cache/tarn/venv/bin/python python/build_wheel.py build ~/.cache/tarn/duckdb-$$DUCKDB_VERSION python/dist
 
 fmt: setup-dev
 	@find src include tests fuzz -name '*.[ch]' | xargs clang-format-14 -i
