@@ -2,6 +2,7 @@
 #include "base/crypto.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -82,12 +83,30 @@ static void digest(const char *name, const void *p, size_t n, unsigned char *out
     memcpy(out, hash, size);
 }
 
+void tarn_md5(const void *p, size_t n, unsigned char out[16]) { digest("MD5", p, n, out, 16); }
+
 void tarn_md5_hex(const void *p, size_t n, char out[TARN_MD5_HEX]) {
     unsigned char hash[16];
-    digest("MD5", p, n, hash, sizeof hash);
+    tarn_md5(p, n, hash);
     tarn_hex(hash, sizeof hash, out);
 }
 
 void tarn_sha256(const void *p, size_t n, unsigned char out[32]) { digest("SHA256", p, n, out, 32); }
+
+void tarn_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, unsigned char out[32]) {
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (!HMAC(EVP_sha256(), key, (int)key_n, p, n, hash, &size) || size != 32) {
+        fprintf(stderr, "tarn: INTERNAL: OpenSSL has no HMAC-SHA256\n");
+        abort();
+    }
+    memcpy(out, hash, size);
+}
+
+char *tarn_base64(tarn_arena *arena, const void *p, size_t n) {
+    char *out = tarn_arena_alloc(arena, (n + 2) / 3 * 4 + 1);
+    EVP_EncodeBlock((unsigned char *)out, p, (int)n);
+    return out;
+}
 
 uint32_t tarn_crc32(uint32_t crc, const void *p, size_t n) { return n ? (uint32_t)crc32_z(crc, p, n) : crc; }

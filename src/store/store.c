@@ -212,3 +212,8 @@ tarn_code tarn_store_local_path(tarn_cx *cx, tarn_store *store, const char *key,
     *out = path;
     return TARN_OK;
 }
+
+bool tarn_store_access_of(tarn_store *store, tarn_store_access *out) {
+    if (store->driver->access) store->driver->access(store, out);
+    return store->driver->access != NULL;
+}

@@ -104,6 +104,17 @@ TARN_MUST tarn_code tarn_store_folder(tarn_cx *cx, tarn_store *store, const char
 TARN_MUST tarn_code tarn_store_local_path(tarn_cx *cx, tarn_store *store, const char *key, tarn_arena *arena,
                                           const char **out);
 
+/* What DuckDB needs to know to read and write below `scope` on its own. Strings live as long as the store. */
+typedef struct tarn_store_access {
+    const char *scope;                   /* the store's URI */
+    const char *key_id, *secret, *token; /* key_id NULL: requests are not signed; token NULL: none */
+    const char *region, *host;           /* host[:port] */
+    bool tls, path_style;
+} tarn_store_access;
+
+/* False where it needs nothing: its files are the machine's. */
+bool tarn_store_access_of(tarn_store *store, tarn_store_access *out);
+
 /* FOR IMPLEMENTATIONS. All callbacks are required unless marked optional; they get checked keys and fail as the calls
  * above say, with a message that names neither store nor key (the wrapper does; remove and sync name the key). Any
  * number of threads may be in them. Only store.c and wrapping stores call them. */
@@ -133,6 +144,8 @@ typedef struct tarn_store_driver {
     tarn_code (*folder)(tarn_cx *cx, tarn_store *store, const char *key);
     /* Optional, and may give NULL: UNSUPPORTED. `key` may be "". */
     char *(*local_path)(tarn_cx *cx, tarn_store *store, const char *key, tarn_arena *arena);
+    /* Optional: see tarn_store_access_of. */
+    void (*access)(tarn_store *store, tarn_store_access *out);
 } tarn_store_driver;
 
 /* The first member of every implementation's struct. */
@@ -154,6 +167,6 @@ const tarn_store_driver *tarn_store_driver_for(tarn_str uri);
 /* The schemes there are, "file, mem", for messages. */
 const char *tarn_store_schemes(tarn_cx *cx);
 
-extern const tarn_store_driver tarn_store_local, tarn_store_mem;
+extern const tarn_store_driver tarn_store_local, tarn_store_mem, tarn_store_s3;
 
 #endif

@@ -5,6 +5,7 @@
 static const tarn_store_driver *const drivers[] = {
     &tarn_store_local,
     &tarn_store_mem,
+    &tarn_store_s3,
 };
 
 enum { DRIVERS = sizeof drivers / sizeof *drivers };

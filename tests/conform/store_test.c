@@ -41,11 +41,18 @@ static void make_mem(char *uri, size_t size) {
 }
 static void clean_mem(const char *uri) { (void)uri; }
 
+/* Runs below tests/support/with_s3.py, which starts a server and says so. */
+static void make_s3(char *uri, size_t size) {
+    static int made;
+    snprintf(uri, size, "s3://lakes/conform-%d/some/folder %d", (int)getpid(), made++);
+}
+
 static const maker makers[] = {
     {"local", make_local, clean_local, false},
     {"mem", make_mem, clean_mem, false},
     {"fault over local", make_local, clean_local, true},
     {"fault over mem", make_mem, clean_mem, true},
+    {"s3", make_s3, clean_mem, false},
 };
 
 typedef struct fixture {
@@ -184,7 +191,7 @@ static void *run_racer(void *arg) {
     tarn_store *store = open_again(&cx, r->uri);
     for (int round = 0; round < ROUNDS; round++) {
         const char *key = r->by_etag ? "race/etag" : tarn_printf(&cx, "race/%020d.json", round);
-        const char *text = tarn_printf(&cx, "%d", r->id);
+        const char *text = tarn_printf(&cx, "%d in %d", r->id, round); /* content twice the same has one etag */
         tarn_stat stat = {0};
         pthread_barrier_wait(r->start);
         tarn_code code = r->by_etag ? tarn_store_head(&cx, store, key, &stat) : TARN_OK;
@@ -220,7 +227,7 @@ static void race(fixture *f, bool by_etag) {
         }
         assert_int_equal(winners, 1);
         const char *key = by_etag ? "race/etag" : tarn_printf(&f->cx, "race/%020d.json", round);
-        if (!by_etag || round == ROUNDS - 1) assert_holds(f, key, tarn_printf(&f->cx, "%d", winner));
+        if (!by_etag || round == ROUNDS - 1) assert_holds(f, key, tarn_printf(&f->cx, "%d in %d", winner, round));
     }
 }
 
@@ -269,7 +276,8 @@ static void assert_range(fixture *f, int64_t offset, int64_t length, tarn_code c
     tarn_auto_buf buf = TARN_BUF(100);
     tarn_buf_puts(&buf, ">");
     tarn_range range = {offset, length, NULL};
-    assert_int_equal(tarn_store_get(&f->cx, f->store, "r", &range, &buf, NULL), code);
+    tarn_code got = tarn_store_get(&f->cx, f->store, "r", &range, &buf, NULL);
+    if (got != code) fail_msg("%lld, %lld: %s", (long long)offset, (long long)length, f->cx.error.message);
     assert_string_equal(buf.data, tarn_printf(&f->cx, ">%s", text));
 }
 
@@ -360,18 +368,19 @@ static void test_odd_names(void **state) {
     fixture *f = *state;
     static const char *const names[] = {
         "with space", "100%", "a%20b", "p=1%2F2/x", "\xc3\xa4\xe6\xbc\xa2\xf0\x9f\xa6\x86", "it's", "say \"so\"", "back\\slash",
-        "#?&+;*[]{}|<>:@!$^`~", "-dash", "..twodots", "...", "trailing.", " ", "new\nline",
-        "x.tarn-y", "_delta_log/00000000000000000000.json", "ends with space ",
+        "#?&+;*[]{}|<>:@!$^`~", "-dash", "..twodots", "...", "trailing.", " ",
+        "x.tarn-y", "_delta_log/00000000000000000000.json", "ends with space ", "new\nline",
     };
-    enum { N = sizeof names / sizeof *names };
+    enum { ALL = sizeof names / sizeof *names };
+    const int N = now->make_uri == make_s3 ? ALL - 1 : ALL; /* moto finds no object with a line's end in its name */
     for (int i = 0; i < N; i++) assert_int_equal(put(f, names[i], names[i], TARN_PUT_ABSENT), TARN_OK);
     for (int i = 0; i < N; i++) assert_holds(f, names[i], names[i]);
     tarn_entry_list entries = list(f, (tarn_list_spec){.recursive = true});
-    assert_int_equal(entries.n, N);
-    for (size_t i = 1; i < N; i++) assert_true(strcmp(entries.at[i - 1].key, entries.at[i].key) < 0);
-    for (size_t i = 0; i < N; i++) {
+    assert_int_equal((int)entries.n, N);
+    for (int i = 1; i < N; i++) assert_true(strcmp(entries.at[i - 1].key, entries.at[i].key) < 0);
+    for (int i = 0; i < N; i++) {
         tarn_entry_list rest = list(f, (tarn_list_spec){.recursive = true, .start_after = entries.at[i].key});
-        assert_int_equal(rest.n, N - 1 - i);
+        assert_int_equal((int)rest.n, N - 1 - i);
         assert_holds(f, entries.at[i].key, entries.at[i].key);
     }
 }
@@ -499,6 +508,7 @@ int main(void) {
     int failed = 0;
     for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
         now = &makers[i];
+        if (now->make_uri == make_s3 && !getenv("AWS_ENDPOINT_URL")) continue; /* with_s3.py runs all rows once more */
         failed += cmocka_run_group_tests_name(now->name, tests, NULL, NULL);
     }
     return failed;
