@@ -76,6 +76,8 @@ if(NOT TARN_SANITIZE)
     find_package(Python3 REQUIRED COMPONENTS Interpreter)
     # The suites once more, on a server: every store there is.
     tarn_test(conform/store_s3 python 300 ${TARN_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/with_s3.py $<TARGET_FILE:test_conform_store>)
+    tarn_test(conform/catalog_s3 python 300 ${TARN_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/with_s3.py $<TARGET_FILE:test_conform_catalog>)
+    tarn_test(catalog/object_s3 python 300 ${TARN_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/with_s3.py $<TARGET_FILE:test_catalog_object>)
     tarn_test(tidy style 60 ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/tidy.py)
     tarn_test(tidy/self style 60 ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/tidy_test.py)
     tarn_test(docs style 60 ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/gen_docs.py --check)
