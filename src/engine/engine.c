@@ -24,6 +24,7 @@ tarn_engine *tarn_engine_new(const char *temp_directory) {
     engine->watcher = tarn_watcher_new();
     engine->live = tarn_live_new();
     engine->feeds = tarn_feeds_new();
+    engine->grants = tarn_grants_new();
     return engine;
 }
 
@@ -35,6 +36,7 @@ static void drop_ref(tarn_engine *engine) {
         if (engine->databases[i]) api->close(&engine->databases[i]);
     tarn_live_free(engine->live); /* after the functions that use it */
     tarn_feeds_free(engine->feeds);
+    tarn_grants_free(engine->grants);
     pthread_mutex_destroy(&engine->lock);
     pthread_mutex_destroy(&engine->planning);
     free(engine->temp_directory);

@@ -11,6 +11,7 @@
 #include "base/cx.h"
 #include "codec/arrow.h"
 #include "model/value.h"
+#include "store/store.h"
 
 typedef struct tarn_engine tarn_engine;
 typedef struct tarn_conn tarn_conn;
@@ -78,6 +79,14 @@ TARN_MUST tarn_code tarn_conn_ingest(tarn_cx *cx, tarn_conn *conn, const char *n
 void tarn_conn_interrupt(tarn_conn *conn);
 /* 0..100 or -1, from any thread. */
 double tarn_conn_progress(const tarn_conn *conn);
+
+/* OBJECT STORES. Lets the executing database read and write below the store, with the store's own account and for its
+ * prefix alone; nothing to do for a file system. The first one of a process loads DuckDB's httpfs (a quarter of a
+ * second). NOTFOUND: the extension is not there. */
+TARN_MUST tarn_code tarn_engine_reach(tarn_cx *cx, tarn_engine *engine, tarn_store *store);
+/* tarn_store_local_path of something the engine is about to read or write. */
+TARN_MUST tarn_code tarn_engine_path(tarn_cx *cx, tarn_engine *engine, tarn_store *store, const char *key,
+                                     tarn_arena *arena, const char **out);
 
 /* DELETED ROWS. The SQL function tarn_live(scan, file_index, file_row_number) is true for rows that count. `scan` is an
  * id made here; `contains` must be thread-safe and pure: for n rows of one file (ascending in nearly all calls) it sets

@@ -10,6 +10,7 @@
 typedef struct tarn_watcher tarn_watcher;
 typedef struct tarn_live tarn_live;
 typedef struct tarn_feeds tarn_feeds;
+typedef struct tarn_grants tarn_grants;
 
 enum { TARN_IDLE_CONNS = 8 };
 
@@ -28,6 +29,7 @@ struct tarn_engine {
     pthread_mutex_t planning; /* held while an optimizer is off: the setting is the database's, not the connection's */
     tarn_live *live;
     tarn_feeds *feeds;
+    tarn_grants *grants;
 };
 
 struct tarn_conn {
@@ -78,5 +80,9 @@ TARN_MUST tarn_code tarn_zorder_register(tarn_cx *cx, const tarn_duckdb *api, du
 tarn_feeds *tarn_feeds_new(void);
 void tarn_feeds_free(tarn_feeds *feeds);
 TARN_MUST tarn_code tarn_feeds_register(tarn_cx *cx, tarn_engine *engine, duckdb_connection handle);
+
+/* access.c: which object stores the databases know. */
+tarn_grants *tarn_grants_new(void);
+void tarn_grants_free(tarn_grants *grants);
 
 #endif

@@ -173,6 +173,7 @@ static tarn_code build(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *co
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     if (!snapshot->schema->n_fields)
         return tarn_fail(cx, TARN_INVALID, "the table has no columns; add one with ALTER TABLE");
+    if (n) TRY(tarn_scan_reach(cx, scan->engine, snapshot->table, files, n));
     if (n) TRY(snapshot->format->groups(cx, snapshot, files, n, &groups, &n_groups));
     TRY(tarn_scan_split(cx, scan->engine, snapshot->table, groups, n_groups, &parts, &n_parts));
     scan->files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, n);

@@ -47,6 +47,30 @@ static tarn_code file_path(tarn_cx *cx, const tarn_table *table, const tarn_file
     return TARN_OK;
 }
 
+/* The bucket of a file that names its own; its length, 0 for others. */
+static size_t bucket_of(tarn_str path) {
+    tarn_str scheme = tarn_uri_scheme(path);
+    if (!scheme.n || tarn_str_is(scheme, "file") || path.n < scheme.n + 3) return 0;
+    size_t host = scheme.n + 3;
+    const char *slash = memchr(path.p + host, '/', path.n - host);
+    return slash ? (size_t)(slash - path.p) : path.n;
+}
+
+tarn_code tarn_scan_reach(tarn_cx *cx, tarn_engine *engine, const tarn_table *table, const tarn_file *const *files,
+                          size_t n) {
+    tarn_str last = {0};
+    TRY(tarn_engine_reach(cx, engine, table->store));
+    for (size_t i = 0; i < n; i++) {
+        tarn_str bucket = {files[i]->path.p, bucket_of(files[i]->path)};
+        if (!bucket.n || tarn_str_eq(bucket, last)) continue;
+        tarn_auto(tarn_store *, tarn_store_closep) store = NULL;
+        TRY(tarn_store_open(cx, tarn_arena_strndup(cx->arena, bucket.p, bucket.n), &store));
+        TRY(tarn_engine_reach(cx, engine, store));
+        last = bucket;
+    }
+    return TARN_OK;
+}
+
 tarn_code tarn_scan_put_file(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file *file) {
     const char *path;
     TRY(file_path(cx, table, file, &path));

@@ -29,7 +29,7 @@ static tarn_code open_relation(tarn_cx *cx, const tarn_table *table, tarn_conn *
     tarn_buf_puts(&sql, "read_parquet([");
     for (size_t i = 0; i < n; i++) {
         const char *path = NULL;
-        TRY(tarn_store_local_path(cx, table->store, keys[i], cx->arena, &path));
+        TRY(tarn_engine_path(cx, table->engine, table->store, keys[i], cx->arena, &path));
         if (i) tarn_buf_puts(&sql, ", ");
         add_path(&sql, path);
     }

@@ -236,10 +236,10 @@ static const char COLUMNS[] =
     "\"minWriterVersion\":\"INTEGER\",\"readerFeatures\":[\"VARCHAR\"],\"writerFeatures\":[\"VARCHAR\"]},"
     "\"domainMetadata\":{\"domain\":\"VARCHAR\",\"configuration\":\"VARCHAR\",\"removed\":\"BOOLEAN\"}}";
 
-static tarn_code ckpt_copy(ckpt_writer *cw, tarn_store *store, const char *temp) {
+static tarn_code ckpt_copy(ckpt_writer *cw, const tarn_table *table, const char *temp) {
     tarn_auto_buf sql = TARN_BUF(1 << 20);
     const char *path = NULL;
-    TRY(tarn_store_local_path(cw->cx, store, temp, cw->cx->arena, &path));
+    TRY(tarn_engine_path(cw->cx, table->engine, table->store, temp, cw->cx->arena, &path));
     tarn_buf_puts(
         &sql,
         "COPY (SELECT j.txn, j.add, j.remove, j.metaData, j.protocol, j.domainMetadata FROM (SELECT from_json(a, ");
@@ -277,7 +277,7 @@ tarn_code tarn_delta_checkpoint_write(tarn_cx *cx, tarn_delta_snapshot *s) {
     const char *key = tarn_delta_version_key(cx->arena, s->base.version, ".checkpoint.parquet");
     const char *temp =
         tarn_printf(cx, TARN_DELTA_LOG ".%020lld.checkpoint.parquet.%s.tmp", (long long)s->base.version, uuid);
-    tarn_code code = ckpt_copy(&cw, table->store, temp);
+    tarn_code code = ckpt_copy(&cw, table, temp);
     if (code == TARN_OK) code = tarn_store_copy(cx, table->store, temp, key, TARN_PUT_ALWAYS);
     tarn_error error = cx->error;
     if (tarn_store_remove(cx, table->store, &temp, 1) != TARN_OK) tarn_clear_error(cx); /* VACUUM finds it */
