@@ -125,6 +125,14 @@ tarn_code tarn_catalog_rename(tarn_cx *cx, tarn_catalog *c, int64_t id, const ch
     return c->type->rename(cx, c, id, schema, name);
 }
 
+tarn_code tarn_catalog_pointer(tarn_cx *cx, tarn_catalog *c, int64_t id, const char **out) {
+    return c->type->pointer(cx, c, id, out);
+}
+
+tarn_code tarn_catalog_swap_pointers(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_swap *swaps, size_t n) {
+    return n ? c->type->swap(cx, c, swaps, n) : TARN_OK;
+}
+
 tarn_code tarn_catalog_schemas(tarn_cx *cx, tarn_catalog *c, const char *catalog, tarn_catalog_entries *out) {
     return c->type->schemas(cx, c, catalog, out);
 }

@@ -21,7 +21,14 @@ typedef struct tarn_catalog_entry {
     const char *default_catalog, *default_schema; /* VIEW: where its names are looked up */
     const char *comment;
     int64_t created_ms, dropped_ms; /* dropped_ms 0: alive */
+    const char *pointer; /* TABLE: its current metadata file, of a format that leaves that to the catalog; else NULL */
 } tarn_catalog_entry;
+
+/* One table's step to its next metadata file. */
+typedef struct tarn_catalog_swap {
+    int64_t id;
+    const char *from, *to; /* from NULL: there was none */
+} tarn_catalog_swap;
 
 typedef TARN_VEC(tarn_catalog_entry) tarn_catalog_entries;
 
@@ -41,6 +48,8 @@ typedef struct tarn_catalog_type {
     tarn_code (*undrop)(tarn_cx *, tarn_catalog *, int64_t id);
     tarn_code (*forget)(tarn_cx *, tarn_catalog *, int64_t id);
     tarn_code (*rename)(tarn_cx *, tarn_catalog *, int64_t id, const char *schema, const char *name);
+    tarn_code (*pointer)(tarn_cx *, tarn_catalog *, int64_t id, const char **out);
+    tarn_code (*swap)(tarn_cx *, tarn_catalog *, const tarn_catalog_swap *swaps, size_t n);
     tarn_code (*schemas)(tarn_cx *, tarn_catalog *, const char *catalog, tarn_catalog_entries *out);
     tarn_code (*create_schema)(tarn_cx *, tarn_catalog *, const char *catalog, const char *schema, const char *comment);
     tarn_code (*drop_schema)(tarn_cx *, tarn_catalog *, const char *catalog, const char *schema);
@@ -81,6 +90,11 @@ TARN_MUST tarn_code tarn_catalog_drop(tarn_cx *cx, tarn_catalog *c, int64_t id);
 TARN_MUST tarn_code tarn_catalog_undrop(tarn_cx *cx, tarn_catalog *c, int64_t id);
 TARN_MUST tarn_code tarn_catalog_forget(tarn_cx *cx, tarn_catalog *c, int64_t id);
 TARN_MUST tarn_code tarn_catalog_rename(tarn_cx *cx, tarn_catalog *c, int64_t id, const char *schema, const char *name);
+/* The pointer as it is now, in cx->arena; NULL where there is none. NOTFOUND: dropped. */
+TARN_MUST tarn_code tarn_catalog_pointer(tarn_cx *cx, tarn_catalog *c, int64_t id, const char **out);
+/* Moves the pointers of all these tables or of none, at one instant. EXISTS: one is not where it was any more, another
+ * writer was first; NOTFOUND: one was dropped. After IO the swap may have been done: look at the pointer. */
+TARN_MUST tarn_code tarn_catalog_swap_pointers(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_swap *swaps, size_t n);
 /* Entries with catalog, schema, comment, created_ms set. */
 TARN_MUST tarn_code tarn_catalog_schemas(tarn_cx *cx, tarn_catalog *c, const char *catalog, tarn_catalog_entries *out);
 TARN_MUST tarn_code tarn_catalog_create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,

@@ -4,7 +4,7 @@
  *     {"version": 1, "sequence": 17, "changes": ["id of change 17", "id of change 16", ...], "next_id": 5,
  *      "catalogs": [{"name", "created_ms"}, ...], "schemas": [{"catalog", "name", "comment", "created_ms"}, ...],
  *      "entries": [{"id", "kind": "table" or "view", "catalog", "schema", "name", "format", "location", "managed",
- * "sql", "default_catalog", "default_schema", "comment", "created_ms", "dropped_ms"}, ...], "settings": {name: value,
+ * "sql", "default_catalog", "default_schema", "comment", "created_ms", "dropped_ms", "pointer"}, ...], "settings": {name: value,
  * ...}}
  *
  * What is null is left out; fields that are not known are kept as they are. */

@@ -63,6 +63,8 @@ typedef struct edit {
     bool replace;
     int64_t id;
     const char *catalog, *schema, *name, *text;
+    const tarn_catalog_swap *swaps;
+    size_t n_swaps;
 } edit;
 
 /* A change on its way to the object. */
@@ -188,6 +190,20 @@ static tarn_code rename_entry(tarn_cx *cx, tarn_catalog *c, int64_t id, const ch
     return change(cx, c, &(edit){.apply = apply_rename, .id = id, .schema = schema, .name = name});
 }
 
+static tarn_code pointer(tarn_cx *cx, tarn_catalog *c, int64_t id, const char **out) {
+    hold(c);
+    TRY(refresh(cx, o));
+    return o->memory->type->pointer(cx, o->memory, id, out);
+}
+
+static tarn_code apply_swap(tarn_cx *cx, tarn_catalog *memory, const edit *e) {
+    return memory->type->swap(cx, memory, e->swaps, e->n_swaps);
+}
+
+static tarn_code swap(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_swap *swaps, size_t n) {
+    return change(cx, c, &(edit){.apply = apply_swap, .swaps = swaps, .n_swaps = n});
+}
+
 static tarn_code apply_create_schema(tarn_cx *cx, tarn_catalog *memory, const edit *e) {
     return memory->type->create_schema(cx, memory, e->catalog, e->schema, e->text);
 }
@@ -243,6 +259,8 @@ static const tarn_catalog_type object_type = {
     .undrop = undrop,
     .forget = forget,
     .rename = rename_entry,
+    .pointer = pointer,
+    .swap = swap,
     .schemas = schemas,
     .create_schema = create_schema,
     .drop_schema = drop_schema,

@@ -11,7 +11,7 @@ typedef struct sqlite_catalog {
 
 #define COLUMNS                                                                                                        \
     "id, kind, catalog, schema, name, format, location, managed, sql, default_catalog, default_schema, comment, "      \
-    "created_ms, dropped_ms"
+    "created_ms, dropped_ms, pointer"
 
 static sqlite3 *db_of(tarn_catalog *c) { return ((sqlite_catalog *)c)->db; }
 sqlite3 *tarn_sqlite_of(tarn_catalog *c) { return db_of(c); }
@@ -35,6 +35,7 @@ static void read_entry(tarn_cx *cx, sqlite3_stmt *s, tarn_catalog_entry *out) {
         .comment = tarn_sqlite_text(cx->arena, s, 11),
         .created_ms = sqlite3_column_int64(s, 12),
         .dropped_ms = sqlite3_column_int64(s, 13),
+        .pointer = tarn_sqlite_text(cx->arena, s, 14),
     };
 }
 
@@ -75,17 +76,17 @@ static tarn_code list(tarn_cx *cx, tarn_catalog *c, const char *catalog, const c
 
 static tarn_code create(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_entry *e, bool replace) {
     const char *kind = e->kind == TARN_ENTRY_VIEW ? "1" : "0", *managed = e->managed ? "1" : "0";
-    const char *args[] = {kind,    e->catalog, e->schema,          e->name,           e->format,  e->location,
-                          managed, e->sql,     e->default_catalog, e->default_schema, e->comment, now_text(cx)};
+    const char *args[] = {kind,   e->catalog,         e->schema,         e->name,    e->format,    e->location, managed,
+                          e->sql, e->default_catalog, e->default_schema, e->comment, now_text(cx), e->pointer};
     int64_t changes = 0;
     if (replace) {
         const char *set[] = {e->format,          e->location,       managed,    e->sql,
-                             e->default_catalog, e->default_schema, e->comment, e->catalog,
-                             e->schema,          e->name,           kind};
+                             e->default_catalog, e->default_schema, e->comment, e->pointer,
+                             e->catalog,         e->schema,         e->name,    kind};
         TRY(tarn_sqlite_run(
             cx, db_of(c),
             "UPDATE entries SET format = ?, location = ?, managed = CAST(? AS INTEGER), sql = ?, default_catalog = ?, "
-            "default_schema = ?, comment = ?"
+            "default_schema = ?, comment = ?, pointer = ?"
             " WHERE catalog = ? AND schema = ? AND name = ? AND kind = CAST(? AS INTEGER) AND dropped_ms = 0",
             set, sizeof set / sizeof *set, &changes));
         if (changes) return TARN_OK;
@@ -93,8 +94,8 @@ static tarn_code create(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_entry *
     tarn_code code = tarn_sqlite_run(
         cx, db_of(c),
         "INSERT INTO entries (kind, catalog, schema, name, format, location, managed, sql, default_catalog, "
-        "default_schema, comment, created_ms)"
-        " VALUES (CAST(? AS INTEGER), ?, ?, ?, ?, ?, CAST(? AS INTEGER), ?, ?, ?, ?, CAST(? AS INTEGER))",
+        "default_schema, comment, created_ms, pointer)"
+        " VALUES (CAST(? AS INTEGER), ?, ?, ?, ?, ?, CAST(? AS INTEGER), ?, ?, ?, ?, CAST(? AS INTEGER), ?)",
         args, sizeof args / sizeof *args, NULL);
     if (code == TARN_EXISTS)
         return tarn_fail(cx, TARN_EXISTS, "%s.%s.%s exists already", e->catalog, e->schema, e->name);
@@ -133,12 +134,49 @@ static tarn_code rename_entry(tarn_cx *cx, tarn_catalog *c, int64_t id, const ch
     return code == TARN_EXISTS ? tarn_fail(cx, TARN_EXISTS, "%s.%s exists already", schema, name) : code;
 }
 
+static tarn_code pointer(tarn_cx *cx, tarn_catalog *c, int64_t id, const char **out) {
+    const char *args[] = {id_text(cx, id)};
+    tarn_sqlite_hold(db_of(c));
+    tarn_auto_stmt s = NULL;
+    bool row;
+    TRY(tarn_sqlite_prepare(
+        cx, db_of(c), "SELECT pointer FROM entries WHERE id = CAST(? AS INTEGER) AND dropped_ms = 0", args, 1, &s));
+    TRY(tarn_sqlite_step(cx, db_of(c), s, &row));
+    if (!row) return tarn_fail(cx, TARN_NOTFOUND, "the table is gone: somebody else dropped it");
+    *out = tarn_sqlite_text(cx->arena, s, 0);
+    return TARN_OK;
+}
+
+static tarn_code swap_one(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_swap *swap) {
+    const char *args[] = {swap->to, id_text(cx, swap->id), swap->from}, *now;
+    int64_t changes = 0;
+    TRY(tarn_sqlite_run(
+        cx, db_of(c),
+        "UPDATE entries SET pointer = ? WHERE id = CAST(? AS INTEGER) AND pointer IS ? AND dropped_ms = 0", args, 3,
+        &changes));
+    if (changes) return TARN_OK;
+    TRY(pointer(cx, c, swap->id, &now));
+    return tarn_fail(cx, TARN_EXISTS, "another writer was first: the table is at %s", now ? now : "no metadata file");
+}
+
+/* A savepoint: it may stand inside a transaction of whoever holds the database. */
+static tarn_code swap(tarn_cx *cx, tarn_catalog *c, const tarn_catalog_swap *swaps, size_t n) {
+    tarn_sqlite_hold(db_of(c));
+    TRY(tarn_sqlite_exec(cx, db_of(c), "SAVEPOINT swap"));
+    tarn_code code = TARN_OK;
+    for (size_t i = 0; i < n && code == TARN_OK; i++) code = swap_one(cx, c, &swaps[i]);
+    if (code == TARN_OK) code = tarn_sqlite_exec(cx, db_of(c), "RELEASE swap");
+    if (code != TARN_OK) (void)sqlite3_exec(db_of(c), "ROLLBACK TO swap; RELEASE swap", NULL, NULL, NULL);
+    return code;
+}
+
 static tarn_code schemas(tarn_cx *cx, tarn_catalog *c, const char *catalog, tarn_catalog_entries *out) {
     const char *args[] = {catalog};
-    return read_entries(cx, c,
-                        "SELECT 0, 0, catalog, name, NULL, NULL, NULL, 0, NULL, NULL, NULL, comment, created_ms, 0 "
-                        "FROM schemas WHERE catalog = ? ORDER BY name",
-                        args, 1, out);
+    return read_entries(
+        cx, c,
+        "SELECT 0, 0, catalog, name, NULL, NULL, NULL, 0, NULL, NULL, NULL, comment, created_ms, 0, NULL "
+        "FROM schemas WHERE catalog = ? ORDER BY name",
+        args, 1, out);
 }
 
 static tarn_code create_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, const char *schema,
@@ -168,10 +206,11 @@ static tarn_code drop_schema(tarn_cx *cx, tarn_catalog *c, const char *catalog, 
 }
 
 static tarn_code catalogs(tarn_cx *cx, tarn_catalog *c, tarn_catalog_entries *out) {
-    return read_entries(cx, c,
-                        "SELECT 0, 0, name, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, created_ms, 0 FROM "
-                        "catalogs ORDER BY created_ms, name",
-                        NULL, 0, out);
+    return read_entries(
+        cx, c,
+        "SELECT 0, 0, name, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, created_ms, 0, NULL FROM "
+        "catalogs ORDER BY created_ms, name",
+        NULL, 0, out);
 }
 
 static tarn_code create_catalog(tarn_cx *cx, tarn_catalog *c, const char *catalog) {
@@ -229,6 +268,8 @@ static const tarn_catalog_type sqlite_type = {
     .undrop = undrop,
     .forget = forget,
     .rename = rename_entry,
+    .pointer = pointer,
+    .swap = swap,
     .schemas = schemas,
     .create_schema = create_schema,
     .drop_schema = drop_schema,

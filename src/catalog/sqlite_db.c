@@ -23,6 +23,7 @@ static const char *const migrations[] = {
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "INSERT INTO catalogs VALUES ('lake', CAST(unixepoch() AS INTEGER) * 1000);"
     "INSERT INTO schemas VALUES ('lake', 'main', NULL, CAST(unixepoch() AS INTEGER) * 1000);",
+    "ALTER TABLE entries ADD COLUMN pointer TEXT",
 };
 
 enum { VERSION = sizeof migrations / sizeof *migrations };

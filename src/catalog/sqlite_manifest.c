@@ -21,10 +21,12 @@ static const char fill[] =
     "INSERT INTO schemas (catalog, name, comment, created_ms, json) SELECT value->>'catalog', value->>'name', "
     "value->>'comment', value->>'created_ms', value FROM manifest, json_each(manifest.json, '$.schemas');"
     "INSERT INTO entries (id, kind, catalog, schema, name, format, location, managed, sql, default_catalog, "
-    "default_schema, comment, created_ms, dropped_ms, json) SELECT value->>'id', CASE value->>'kind' WHEN 'table' THEN "
+    "default_schema, comment, created_ms, dropped_ms, pointer, json) SELECT value->>'id', CASE value->>'kind' WHEN "
+    "'table' THEN "
     "0 WHEN 'view' THEN 1 END, value->>'catalog', value->>'schema', value->>'name', value->>'format', "
     "value->>'location', coalesce(value->>'managed', 0), value->>'sql', value->>'default_catalog', "
-    "value->>'default_schema', value->>'comment', value->>'created_ms', coalesce(value->>'dropped_ms', 0), value"
+    "value->>'default_schema', value->>'comment', value->>'created_ms', coalesce(value->>'dropped_ms', 0), "
+    "value->>'pointer', value"
     " FROM manifest, json_each(manifest.json, '$.entries');"
     "INSERT INTO settings SELECT key, value FROM manifest, json_each(manifest.json, '$.settings');"
     "DELETE FROM sqlite_sequence;"
@@ -49,7 +51,7 @@ static const char text[] =
     "ELSE 'table' END, 'catalog', catalog, 'schema', schema, 'name', name, 'format', format, 'location', location, "
     "'managed', CASE WHEN managed THEN json('true') END, 'sql', sql, 'default_catalog', default_catalog, "
     "'default_schema', default_schema, 'comment', comment, 'created_ms', created_ms, 'dropped_ms', nullif(dropped_ms, "
-    "0)))) FROM (SELECT * FROM entries ORDER BY id)),"
+    "0), 'pointer', pointer))) FROM (SELECT * FROM entries ORDER BY id)),"
     "'settings', (SELECT json_group_object(name, value) FROM settings))) FROM manifest";
 
 static tarn_code read_int(tarn_cx *cx, tarn_catalog *c, const char *sql, const char *const *args, size_t n,

@@ -123,6 +123,38 @@ static void test_drop_and_back(void **state) {
     assert_string_equal(alive.at[0].name, "u");
 }
 
+static void test_pointers(void **state) {
+    fixture *f = *state;
+    tarn_catalog_entry a = table("main", "a"), b = table("main", "b"), got;
+    const char *now = "?";
+    a.pointer = "m/0.json";
+    assert_int_equal(tarn_catalog_create(&f->cx, f->catalog, &a, false), TARN_OK);
+    assert_int_equal(tarn_catalog_create(&f->cx, f->catalog, &b, false), TARN_OK);
+    assert_int_equal(tarn_catalog_resolve(&f->cx, f->catalog, "lake", "main", "a", &got), TARN_OK);
+    assert_string_equal(got.pointer, "m/0.json");
+    int64_t id_a = got.id;
+    assert_int_equal(tarn_catalog_resolve(&f->cx, f->catalog, "lake", "main", "b", &got), TARN_OK);
+    assert_null(got.pointer);
+    int64_t id_b = got.id;
+    tarn_catalog_swap both[] = {{id_a, "m/0.json", "m/1.json"}, {id_b, NULL, "n/1.json"}};
+    assert_int_equal(tarn_catalog_swap_pointers(&f->cx, f->catalog, both, 2), TARN_OK);
+    assert_int_equal(tarn_catalog_pointer(&f->cx, f->catalog, id_b, &now), TARN_OK);
+    assert_string_equal(now, "n/1.json");
+    /* One of them has moved on: neither is changed. */
+    tarn_catalog_swap late[] = {{id_b, "n/1.json", "n/2.json"}, {id_a, "m/0.json", "m/2.json"}};
+    assert_int_equal(tarn_catalog_swap_pointers(&f->cx, f->catalog, late, 2), TARN_EXISTS);
+    assert_int_equal(tarn_catalog_pointer(&f->cx, f->catalog, id_b, &now), TARN_OK);
+    assert_string_equal(now, "n/1.json");
+    assert_int_equal(tarn_catalog_pointer(&f->cx, f->catalog, id_a, &now), TARN_OK);
+    assert_string_equal(now, "m/1.json");
+    assert_int_equal(tarn_catalog_drop(&f->cx, f->catalog, id_a), TARN_OK);
+    late[1].from = "m/1.json";
+    assert_int_equal(tarn_catalog_swap_pointers(&f->cx, f->catalog, late, 2), TARN_NOTFOUND);
+    assert_int_equal(tarn_catalog_pointer(&f->cx, f->catalog, id_a, &now), TARN_NOTFOUND);
+    assert_int_equal(tarn_catalog_swap_pointers(&f->cx, f->catalog, late, 1), TARN_OK);
+    assert_int_equal(tarn_catalog_swap_pointers(&f->cx, f->catalog, late, 0), TARN_OK);
+}
+
 static void test_schemas_and_catalogs(void **state) {
     fixture *f = *state;
     tarn_catalog_entry entry = table("bronze", "t"), found;
@@ -205,6 +237,7 @@ int main(void) {
         CASE(test_names),
         CASE(test_close_names_are_offered),
         CASE(test_drop_and_back),
+        CASE(test_pointers),
         CASE(test_schemas_and_catalogs),
         CASE(test_views_and_settings),
         CASE(test_reopened),
