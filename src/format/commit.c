@@ -25,23 +25,63 @@ static tarn_code check_app(tarn_cx *cx, const tarn_table *table, tarn_snapshot *
                      (long long)version);
 }
 
-/* Leaves in *base the snapshot that was committed on. */
-static tarn_code race(tarn_cx *cx, const tarn_table *table, tarn_snapshot **base, tarn_change *change,
-                      int64_t *version) {
+/* A part under way. */
+typedef struct attempt {
+    tarn_commit_part *part;
+    tarn_snapshot *on; /* what it is committed on; held */
+    int64_t version;
+} attempt;
+
+static tarn_code named(tarn_cx *cx, const attempt *a, tarn_code code) {
+    const tarn_table *table = a->part->table;
+    return tarn_prefix(cx, code, "%s table %s", table->format->name, table->name ? table->name : table->location);
+}
+
+static tarn_code ready(tarn_cx *cx, attempt *a) {
+    const tarn_table *table = a->part->table;
+    tarn_change *change = a->part->change;
+    if (!change->commit_id) {
+        char uuid[TARN_UUID_TEXT];
+        tarn_uuid_v4(cx, uuid);
+        change->commit_id = tarn_arena_strdup(cx->arena, uuid);
+    }
+    TRY(check_app(cx, table, a->on, change));
+    TRY(table->format->prepare(cx, table, a->on, change));
+    return make_durable(cx, table, change);
+}
+
+/* Several tables: each writes its metadata, and one step of their catalog makes all of it the newest. */
+static tarn_code publish(tarn_cx *cx, attempt *all, size_t n) {
+    tarn_steps steps = {0};
+    for (size_t i = 0; i < n; i++) {
+        attempt *a = &all[i];
+        a->part->change->together = n > 1 ? &steps : NULL;
+        TRY(named(cx, a, a->part->table->format->commit(cx, a->part->table, a->on, a->part->change, &a->version)));
+    }
+    return n > 1 ? all[0].part->table->committer->swap(cx, steps.at, steps.n) : TARN_OK;
+}
+
+static tarn_code rebase(tarn_cx *cx, attempt *a) {
+    const tarn_table *table = a->part->table;
+    tarn_snapshot *fresh = NULL;
+    TRY(named(cx, a, table->format->rebase(cx, table, a->on, a->part->change, &fresh)));
+    tarn_snapshot_release(a->on);
+    a->on = fresh;
+    return TARN_OK;
+}
+
+static tarn_code race(tarn_cx *cx, attempt *all, size_t n) {
     int64_t until = tarn_monotonic_us() + tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT) * 1000;
-    for (int attempt = 0;; attempt++) {
-        tarn_code code = table->format->commit(cx, table, *base, change, version);
+    for (int try = 0;; try++) {
+        tarn_code code = publish(cx, all, n);
         if (code != TARN_EXISTS) return code;
         tarn_count(cx, commit_retries, 1);
         if (tarn_monotonic_us() >= until)
             return tarn_fail(cx, TARN_CONFLICT,
                              "other writers were faster for all of commit.retry_timeout; try again, or raise it");
         tarn_clear_error(cx);
-        TRY(tarn_wait_turn(cx, attempt, until));
-        tarn_snapshot *fresh = NULL;
-        TRY(table->format->rebase(cx, table, *base, change, &fresh));
-        tarn_snapshot_release(*base);
-        *base = fresh;
+        TRY(tarn_wait_turn(cx, try, until));
+        for (size_t i = 0; i < n; i++) TRY(rebase(cx, &all[i]));
     }
 }
 
@@ -50,25 +90,14 @@ static void maintain(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapsh
     tarn_clear_error(cx); /* the commit stands whatever became of this */
 }
 
-static tarn_code commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
-                        tarn_snapshot **out) {
-    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) on = tarn_snapshot_retain(base);
-    int64_t version = -1;
-    if (!change->commit_id) {
-        char uuid[TARN_UUID_TEXT];
-        tarn_uuid_v4(cx, uuid);
-        change->commit_id = tarn_arena_strdup(cx->arena, uuid);
-    }
-    TRY(check_app(cx, table, base, change));
-    TRY(table->format->prepare(cx, table, base, change));
-    TRY(make_durable(cx, table, change));
-    TRY(race(cx, table, &on, change, &version));
+/* Nothing may fail the commit any more: a snapshot that cannot be had cheaply is opened. */
+static tarn_code look_after(tarn_cx *cx, attempt *a) {
+    const tarn_table *table = a->part->table;
+    tarn_snapshot *after = NULL;
     tarn_count(cx, commits, 1);
-    /* From here on nothing may fail the commit: a snapshot that cannot be had cheaply is opened. */
-    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) after = NULL;
-    tarn_code code = on ? table->format->apply(cx, on, change, version, &after) : TARN_INTERNAL;
+    tarn_code code = a->on ? table->format->apply(cx, a->on, a->part->change, a->version, &after) : TARN_INTERNAL;
     if (code != TARN_OK) {
-        tarn_at at = {.kind = TARN_AT_VERSION, .version = version};
+        tarn_at at = {.kind = TARN_AT_VERSION, .version = a->version};
         tarn_clear_error(cx);
         code = tarn_table_open(cx, table, &at, NULL, &after);
     }
@@ -77,14 +106,8 @@ static tarn_code commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *bas
     else
         tarn_log(cx, TARN_LOG_WARN, "snapshot_after_commit", "table", table->location, "error", cx->error.message,
                  NULL);
-    if (!out) {
-        tarn_clear_error(cx);
-        return TARN_OK;
-    }
-    TRY(code);
-    *out = after;
-    after = NULL;
-    return TARN_OK;
+    a->part->after = after;
+    return named(cx, a, code);
 }
 
 bool tarn_commit_refused(tarn_code code) {
@@ -92,10 +115,48 @@ bool tarn_commit_refused(tarn_code code) {
            code == TARN_CONSTRAINT || code == TARN_DENIED;
 }
 
+static tarn_code allowed(tarn_cx *cx, const tarn_commit_part *part, bool alone) {
+    const tarn_table *table = part->table;
+    TRY(tarn_format_require(cx, table->format, TARN_CAN_WRITE, "writing"));
+    if (part->base && part->base->version >= 0) TRY(tarn_snapshot_writable(cx, part->base));
+    if (alone || table->committer) return TARN_OK;
+    return tarn_hint(cx,
+                     tarn_fail(cx, TARN_UNSUPPORTED,
+                               "%s table %s can only be changed in a transaction of its own: its versions are not in "
+                               "the catalog",
+                               table->format->name, table->name ? table->name : table->location),
+                     "COMMIT before another table is changed");
+}
+
+tarn_code tarn_commit_together(tarn_cx *cx, tarn_commit_part *parts, size_t n) {
+    attempt *all = TARN_NEW_ARRAY(cx->arena, attempt, n);
+    tarn_code code = TARN_OK;
+    for (size_t i = 0; i < n && code == TARN_OK; i++) code = allowed(cx, &parts[i], n == 1);
+    for (size_t i = 0; i < n; i++) all[i] = (attempt){&parts[i], tarn_snapshot_retain(parts[i].base), -1};
+    for (size_t i = 0; i < n && code == TARN_OK; i++) code = named(cx, &all[i], ready(cx, &all[i]));
+    if (code == TARN_OK) code = race(cx, all, n);
+    bool published = code == TARN_OK;
+    for (size_t i = 0; published && i < n; i++) {
+        parts[i].published = true;
+        tarn_code seen = look_after(cx, &all[i]);
+        if (code == TARN_OK) code = seen;
+    }
+    for (size_t i = 0; i < n; i++) tarn_snapshot_release(all[i].on);
+    return code;
+}
+
 tarn_code tarn_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                       tarn_snapshot **out) {
-    TRY(tarn_format_require(cx, table->format, TARN_CAN_WRITE, "writing"));
-    if (base && base->version >= 0) TRY(tarn_snapshot_writable(cx, base));
-    return tarn_prefix(cx, commit(cx, table, base, change, out), "%s table %s", table->format->name,
-                       table->name ? table->name : table->location);
+    tarn_commit_part part = {.table = table, .base = base, .change = change};
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) after = NULL;
+    tarn_code code = tarn_commit_together(cx, &part, 1);
+    after = part.after;
+    if (!out && part.published) {
+        tarn_clear_error(cx);
+        return TARN_OK;
+    }
+    TRY(code);
+    *out = after;
+    after = NULL;
+    return TARN_OK;
 }

@@ -27,9 +27,9 @@ typedef struct tarn_detail {
 /* Rows that one commit brought or took away: all live rows of a file, or just some. */
 typedef struct tarn_changed_file {
     enum { TARN_ROWS_INSERTED, TARN_ROWS_DELETED, TARN_ROWS_RECORDED } kind; /* RECORDED: column _change_type says it */
-    int64_t version, timestamp_us; /* of the commit */
-    bool rewritten;       /* rows that stayed are among them too, as deleted and inserted again */
-    tarn_snapshot *of;    /* where the file's deleted rows are known; held by whom it was given to */
+    int64_t version, timestamp_us;                                           /* of the commit */
+    bool rewritten;    /* rows that stayed are among them too, as deleted and inserted again */
+    tarn_snapshot *of; /* where the file's deleted rows are known; held by whom it was given to */
     const tarn_file *file;
     tarn_roaring64 *rows; /* only these; owned; NULL: all that are not deleted */
 } tarn_changed_file;
@@ -43,7 +43,8 @@ enum {
     TARN_CAN_BRANCH = 1 << 2,
     TARN_CAN_TRANSFORM = 1 << 3, /* hidden partitioning */
     TARN_CAN_RENAME = 1 << 4,    /* rename and drop columns without rewriting */
-    TARN_CAN_APP_TRANSACTIONS = 1 << 5
+    TARN_CAN_APP_TRANSACTIONS = 1 << 5,
+    TARN_IN_CATALOG = 1 << 6 /* the newest version of a table in the catalog is the one the catalog points at */
 };
 
 struct tarn_format {
@@ -154,6 +155,19 @@ tarn_snapshot *tarn_snapshot_new(const tarn_table *table, size_t size);
  * run. */
 TARN_MUST tarn_code tarn_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                                 tarn_snapshot **out);
+
+/* One table's part in a commit of several. */
+typedef struct tarn_commit_part {
+    const tarn_table *table;
+    tarn_snapshot *base;
+    tarn_change *change;
+    tarn_snapshot *after; /* out: the caller's to release; NULL: see `published` */
+    bool published;       /* out: it is committed; an error then only says that the version cannot be opened */
+} tarn_commit_part;
+
+/* All of these or none, at one instant: the tables' versions are in one catalog (UNSUPPORTED where one's is not). One
+ * part is a tarn_commit. */
+TARN_MUST tarn_code tarn_commit_together(tarn_cx *cx, tarn_commit_part *parts, size_t n);
 
 /* Whether a failure of tarn_commit says that nothing was published. After any other one (IO, TIMEOUT, CANCELLED, …) the
  * commit may stand, so its data files must stay; VACUUM finds them if it does not. */

@@ -15,7 +15,7 @@ typedef struct tarn_table {
     const char *location;      /* as the catalog or the user names it, for messages */
     const char *name;          /* "lake.main.t", or NULL for a path */
     tarn_engine *engine;       /* for formats whose metadata is Parquet; loaded only when needed */
-    tarn_committer *committer; /* NULL: put-if-absent in the store */
+    tarn_committer *committer; /* NULL: the store alone says which version is the newest */
 } tarn_table;
 
 typedef enum tarn_at_kind { TARN_AT_LATEST, TARN_AT_VERSION, TARN_AT_TIMESTAMP, TARN_AT_REF } tarn_at_kind;
@@ -61,6 +61,7 @@ typedef struct tarn_snapshot {
     size_t n_properties;
     const tarn_pair *checks; /* CHECK constraints: name, SQL; NOT NULL is in the schema */
     size_t n_checks;
+    const char *pointer;   /* the metadata file it was read from, of a TARN_IN_CATALOG format; else NULL */
     const char *read_only; /* why it cannot be written ("writer feature \"x\" is not supported"); NULL: it can */
     tarn_arena *arena;
     atomic_int refs;

@@ -21,6 +21,14 @@ typedef struct tarn_pair {
     const char *name, *value; /* value NULL: unset */
 } tarn_pair;
 
+/* A table's step from one metadata file to the next, of a format that leaves the newest one to a catalog. */
+typedef struct tarn_step {
+    void *state;           /* the committer's */
+    const char *from, *to; /* keys; from NULL: the table is new */
+} tarn_step;
+
+typedef TARN_VEC(tarn_step) tarn_steps;
+
 typedef struct tarn_change {
     const char *operation; /* as Delta names them: WRITE, MERGE, DELETE, OPTIMIZE, CREATE TABLE AS SELECT, … */
     TARN_VEC(tarn_pair) parameters; /* for the history; values as JSON text */
@@ -40,6 +48,8 @@ typedef struct tarn_change {
     const char *commit_id; /* tells this change from all others, in every try; made by tarn_commit */
     const char *app_id;    /* idempotence: (app_id, app_version) commits once; a repeat is EXISTS */
     int64_t app_version;
+
+    tarn_steps *together; /* not published yet: the step is kept here, to be made with others; NULL: at once */
 
     /* What the change rests on, for conflicts with others' commits. */
     bool blind_append;                 /* reads nothing of the table */

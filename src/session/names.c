@@ -71,10 +71,10 @@ static char *absolute(tarn_cx *cx, const char *path) {
 }
 
 static tarn_code open_location(tarn_cx *cx, tarn_session *s, const char *location, const char *format_name,
-                               const char *name, const tarn_table **out) {
+                               const char *name, const tarn_table_home *home, const tarn_table **out) {
     const tarn_format *format = NULL;
     if (format_name) TRY(tarn_format_find(cx, tarn_str_of(format_name), &format));
-    return tarn_tables_open(cx, s->lake->tables, absolute(cx, location), format, name, out);
+    return tarn_tables_open(cx, s->lake->tables, absolute(cx, location), format, name, home, out);
 }
 
 /* A path's version suffix, as Delta spells it: …@v3. */
@@ -99,19 +99,21 @@ static tarn_code find_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_ent
     if (entry->kind == TARN_ENTRY_VIEW) return tarn_fail(cx, TARN_INVALID, "%s is a view, not a table", name);
     if (entry->managed && location[0] != '/' && !strstr(location, "://"))
         location = tarn_printf(cx, "%s/%s", s->lake->root, location);
+    tarn_table_home home = {s->lake->catalog, entry->id};
     out->entry = *entry;
-    return open_location(cx, s, location, entry->format, name, &out->table);
+    return open_location(cx, s, location, entry->format, name, &home, &out->table);
 }
 
 /* *at takes the version a path may end in. */
 static tarn_code find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, tarn_at *at, tarn_opened *out) {
     const char *catalog, *schema, *table;
     tarn_catalog_entry entry;
+    tarn_table_home nowhere = {0};
     if (name->path) {
         const char *path = split_version(cx, name->path, at);
         if (name->n_parts > 1)
             return tarn_fail(cx, TARN_INVALID, "write a path as format.`path`, with one word before it");
-        return open_location(cx, s, path, name->n_parts ? name->part[0] : NULL, NULL, &out->table);
+        return open_location(cx, s, path, name->n_parts ? name->part[0] : NULL, NULL, &nowhere, &out->table);
     }
     TRY(tarn_session_name(cx, s, name, &catalog, &schema, &table));
     TRY(tarn_catalog_resolve(cx, s->lake->catalog, catalog, schema, table, &entry));
@@ -143,7 +145,8 @@ void tarn_opened_done(tarn_opened *opened) {
 
 tarn_code tarn_session_new_table(tarn_cx *cx, tarn_session *s, const char *format, const char *location,
                                  const char *name, const tarn_table **out) {
-    return open_location(cx, s, location, format, name, out);
+    tarn_table_home home = {name ? s->lake->catalog : NULL, 0};
+    return open_location(cx, s, location, format, name, &home, out);
 }
 
 tarn_code tarn_session_absolute(tarn_cx *cx, const char *path, const char **out) {

@@ -10,6 +10,8 @@
 typedef struct open_table {
     tarn_table table; /* first: a tarn_table is its open_table */
     tarn_arena *arena;
+    tarn_table_home home; /* of a format that leaves its versions to the catalog; else zero */
+    tarn_committer committer;
     tarn_snapshot *newest; /* NULL: not loaded, or evicted */
     struct open_table *next;
 } open_table;
@@ -45,14 +47,38 @@ void tarn_tables_free(tarn_table_cache *cache) {
     free(cache);
 }
 
-static open_table *find(tarn_table_cache *cache, const char *location) {
-    for (open_table *t = cache->first; t; t = t->next)
-        if (strcmp(t->table.location, location) == 0) return t;
+/* The same files under two names of the catalog are two tables, each with its own newest version. */
+static open_table *find(tarn_table_cache *cache, const char *location, const tarn_table_home *home) {
+    for (open_table *t = cache->first; t; t = t->next) {
+        bool in_catalog = t->table.format->features & TARN_IN_CATALOG;
+        if (strcmp(t->table.location, location) == 0 &&
+            (!in_catalog || (t->home.catalog == home->catalog && t->home.id == home->id)))
+            return t;
+    }
     return NULL;
 }
 
+static tarn_code load_pointer(tarn_cx *cx, void *state, const char **key) {
+    const tarn_table_home *home = state;
+    *key = NULL;
+    return home->id ? tarn_catalog_pointer(cx, home->catalog, home->id, key) : TARN_OK;
+}
+
+/* A table without an entry gets one, with its pointer, once its first version is there. */
+static tarn_code swap_pointers(tarn_cx *cx, const tarn_step *steps, size_t n) {
+    tarn_catalog_swap *swaps = TARN_NEW_ARRAY(cx->arena, tarn_catalog_swap, n);
+    tarn_catalog *catalog = NULL;
+    size_t n_swaps = 0;
+    for (size_t i = 0; i < n; i++) {
+        const tarn_table_home *home = steps[i].state;
+        catalog = home->catalog;
+        if (home->id) swaps[n_swaps++] = (tarn_catalog_swap){home->id, steps[i].from, steps[i].to};
+    }
+    return n_swaps ? tarn_catalog_swap_pointers(cx, catalog, swaps, n_swaps) : TARN_OK;
+}
+
 static tarn_code open_new(tarn_cx *cx, tarn_table_cache *cache, const char *location, const tarn_format *format,
-                          const char *name, open_table **out) {
+                          const char *name, const tarn_table_home *home, open_table **out) {
     tarn_store *store = NULL;
     TRY(tarn_store_open(cx, location, &store));
     if (!format) {
@@ -68,21 +94,26 @@ static tarn_code open_new(tarn_cx *cx, tarn_table_cache *cache, const char *loca
     t->table = (tarn_table){
         .format = format, .store = store, .location = tarn_arena_strdup(t->arena, location), .engine = cache->engine};
     t->table.name = name ? tarn_arena_strdup(t->arena, name) : NULL;
+    if (home->catalog && (format->features & TARN_IN_CATALOG)) {
+        t->home = *home;
+        t->committer = (tarn_committer){&t->home, load_pointer, swap_pointers};
+        t->table.committer = &t->committer;
+    }
     *out = t;
     return TARN_OK;
 }
 
 tarn_code tarn_tables_open(tarn_cx *cx, tarn_table_cache *cache, const char *location, const tarn_format *format,
-                           const char *name, const tarn_table **out) {
+                           const char *name, const tarn_table_home *home, const tarn_table **out) {
     pthread_mutex_lock(&cache->lock);
-    open_table *t = find(cache, location);
+    open_table *t = find(cache, location, home);
     pthread_mutex_unlock(&cache->lock);
     if (t && format && t->table.format != format)
         return tarn_fail(cx, TARN_INVALID, "%s is a %s table, not %s", location, t->table.format->name, format->name);
     if (!t) {
-        TRY(open_new(cx, cache, location, format, name, &t));
+        TRY(open_new(cx, cache, location, format, name, home, &t));
         pthread_mutex_lock(&cache->lock);
-        open_table *other = find(cache, location); /* another session may have been quicker */
+        open_table *other = find(cache, location, home); /* another session may have been quicker */
         if (!other) {
             t->next = cache->first;
             cache->first = t;
@@ -112,7 +143,8 @@ static void evict(tarn_table_cache *cache, const open_table *keep, int64_t limit
 
 static void remember(tarn_table_cache *cache, open_table *t, tarn_snapshot *snapshot) {
     pthread_mutex_lock(&cache->lock);
-    if (!t->newest || t->newest->version < snapshot->version) {
+    /* Versions in a catalog are names, not numbers in an order. */
+    if (!t->newest || t->table.committer || t->newest->version < snapshot->version) {
         tarn_snapshot_release(t->newest);
         t->newest = tarn_snapshot_retain(snapshot);
     }
@@ -141,8 +173,8 @@ void tarn_tables_put(tarn_table_cache *cache, const tarn_table *table, tarn_snap
 
 void tarn_tables_forget(tarn_table_cache *cache, const char *location) {
     pthread_mutex_lock(&cache->lock);
-    open_table *t = find(cache, location);
-    if (t) {
+    for (open_table *t = cache->first; t; t = t->next) {
+        if (strcmp(t->table.location, location)) continue;
         tarn_snapshot_release(t->newest);
         t->newest = NULL;
     }

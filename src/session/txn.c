@@ -1,4 +1,5 @@
-/* txn.c: a transaction is a pinned base snapshot and one growing change set; COMMIT is one commit of it. */
+/* txn.c: a transaction is pinned base snapshots and a growing change set for each table; COMMIT is one commit of all.
+ */
 #include "session/txn.h"
 
 #include "session/tables.h"
@@ -9,14 +10,14 @@ typedef struct txn_table {
     const tarn_table *table;
     tarn_snapshot *base;    /* as it was at its first use */
     tarn_snapshot *current; /* base with the pending change: what is read */
+    tarn_change change;
+    int statements; /* that changed it */
     struct txn_table *next;
 } txn_table;
 
 struct tarn_txn {
     tarn_arena *arena;
     txn_table *tables;
-    txn_table *written; /* the one table with a pending change */
-    tarn_change change;
     TARN_VEC(tarn_snapshot *) kept; /* older currents: pending changes point into them */
     int statements;
 };
@@ -111,38 +112,58 @@ static void merge_change(tarn_arena *arena, tarn_change *into, const tarn_change
     into->no_data_change = into->no_data_change && from->no_data_change;
 }
 
+static const char *name_of(const txn_table *t) { return t->table->name ? t->table->name : t->table->location; }
+
+/* Refused at once, not after all the work: tables whose versions lie side by side in their stores cannot be changed at
+ * one instant. */
+static tarn_code check_together(tarn_cx *cx, const struct tarn_txn *txn, const txn_table *t) {
+    for (const txn_table *other = txn->tables; other; other = other->next)
+        if (other != t && other->statements && !(other->table->committer && t->table->committer))
+            return tarn_hint(
+                cx,
+                tarn_fail(cx, TARN_UNSUPPORTED,
+                          "this transaction has changed %s: it cannot change %s too, as %s tables are committed one at "
+                          "a time",
+                          name_of(other), name_of(t),
+                          other->table->committer ? t->table->format->name : other->table->format->name),
+                "COMMIT before another table is changed");
+    return TARN_OK;
+}
+
 tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, tarn_change *change) {
     struct tarn_txn *txn = s->txn;
     tarn_snapshot *next;
     txn_table *t;
     TRY(use_table(cx, s, opened->table, &t));
-    if (txn->written && txn->written != t)
-        return tarn_fail(cx, TARN_UNSUPPORTED,
-                         "a transaction can change one table: %s has changes already, COMMIT them before %s is changed",
-                         txn->written->table->location, t->table->location);
+    TRY(check_together(cx, txn, t));
     TRY(tarn_snapshot_apply(cx, t->current, change, t->current->version, &next));
-    tarn_change merged = txn->change;
-    if (!txn->written)
-        merged = *change;
+    if (!t->statements)
+        t->change = *change;
     else
-        merge_change(txn->arena, &merged, change);
+        merge_change(txn->arena, &t->change, change);
     *TARN_PUSH(txn->arena, &txn->kept) = t->current;
     t->current = next;
-    txn->written = t;
-    txn->change = merged;
-    if (txn->statements++) txn->change.operation = "TRANSACTION";
+    txn->statements++;
+    if (t->statements++) t->change.operation = "TRANSACTION";
     return TARN_OK;
 }
 
 tarn_code tarn_session_commit(tarn_cx *cx, tarn_session *s) {
     if (!s->txn) return tarn_fail(cx, TARN_INVALID, "no transaction is open: BEGIN one first");
-    struct tarn_txn *txn = s->txn;
-    tarn_code code = TARN_OK;
-    if (txn->written) {
-        tarn_snapshot *fresh = NULL;
-        code = tarn_commit(cx, txn->written->table, txn->written->base, &txn->change, &fresh);
-        if (code == TARN_OK) tarn_tables_put(s->lake->tables, txn->written->table, fresh);
-        tarn_snapshot_release(fresh);
+    TARN_VEC(tarn_commit_part) parts = {0};
+    for (txn_table *t = s->txn->tables; t; t = t->next)
+        if (t->statements)
+            *TARN_PUSH(cx->arena, &parts) =
+                (tarn_commit_part){.table = t->table, .base = t->base, .change = &t->change};
+    tarn_code code = parts.n ? tarn_commit_together(cx, parts.at, parts.n) : TARN_OK;
+    for (size_t i = 0; i < parts.n; i++) {
+        tarn_commit_part *part = &parts.at[i];
+        if (part->after) tarn_tables_put(s->lake->tables, part->table, part->after);
+        tarn_snapshot_release(part->after);
+    }
+    if (parts.n && parts.at[0].published) {
+        tarn_clear_error(cx);
+        code = TARN_OK;
     }
     tarn_txn_free(s);
     return code;
@@ -150,7 +171,8 @@ tarn_code tarn_session_commit(tarn_cx *cx, tarn_session *s) {
 
 tarn_code tarn_session_rollback(tarn_cx *cx, tarn_session *s) {
     if (!s->txn) return tarn_fail(cx, TARN_INVALID, "no transaction is open");
-    if (s->txn->written) tarn_write_abandon(cx, s->txn->written->table, &s->txn->change);
+    for (txn_table *t = s->txn->tables; t; t = t->next)
+        if (t->statements) tarn_write_abandon(cx, t->table, &t->change);
     tarn_txn_free(s);
     return TARN_OK;
 }

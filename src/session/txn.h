@@ -1,4 +1,4 @@
-/* txn.h: BEGIN … COMMIT: one pending change of one table, which the transaction's own statements already see. */
+/* txn.h: BEGIN … COMMIT: a pending change for each table, which the transaction's own statements already see. */
 #ifndef TARN_SESSION_TXN_H
 #define TARN_SESSION_TXN_H
 
@@ -6,7 +6,8 @@
 
 /* The snapshot the transaction reads of a table: pinned at its first use, with the pending change on it. Retained. */
 TARN_MUST tarn_code tarn_txn_snapshot(tarn_cx *cx, tarn_session *s, const tarn_table *table, tarn_snapshot **out);
-/* Adds a statement's change to the pending one. UNSUPPORTED for a second table. The memory of `change` must
+/* Adds a statement's change to the pending one. UNSUPPORTED for a second table where the two cannot
+ * be committed at one instant. The memory of `change` must
  * then live until the transaction ends: tarn_session_run sees to it. */
 TARN_MUST tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, tarn_change *change);
 tarn_arena *tarn_txn_arena(tarn_session *s);

@@ -10,6 +10,7 @@ typedef struct create_stmt {
     const char *catalog, *schema, *table; /* NULL: a table by path, outside the catalog */
     const char *format;
     const char *location; /* as the catalog keeps it */
+    const char *pointer;  /* of a format that leaves it to the catalog: the metadata file to begin with */
     bool managed;
     int64_t rows;
 } create_stmt;
@@ -123,12 +124,24 @@ static tarn_code enter(tarn_cx *cx, create_stmt *s, bool replace) {
                                 .format = s->format,
                                 .location = s->location,
                                 .managed = s->managed,
-                                .comment = s->def.comment};
+                                .comment = s->def.comment,
+                                .pointer = s->pointer};
     return tarn_catalog_create(cx, s->run->session->lake->catalog, &entry, replace);
 }
 
 static const char *full_location(tarn_cx *cx, const create_stmt *s) {
     return s->managed ? tarn_printf(cx, "%s/%s", s->run->session->lake->root, s->location) : s->location;
+}
+
+/* The metadata file that is the newest now: from here on the catalog says which one is. */
+static tarn_code find_pointer(tarn_cx *cx, create_stmt *s, const char *location) {
+    tarn_name by_path = {.path = location, .part = {s->format}, .n_parts = 1};
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    tarn_opened opened;
+    TRY(tarn_session_open_table(cx, s->run->session, &by_path, &latest, &opened));
+    s->pointer = opened.snapshot->pointer ? tarn_arena_strdup(cx->arena, opened.snapshot->pointer) : NULL;
+    tarn_opened_done(&opened);
+    return TARN_OK;
 }
 
 /* What stands at a path already: it is registered as it is. */
@@ -146,7 +159,7 @@ static tarn_code registered(tarn_cx *cx, create_stmt *s, const char *location, b
     if (s->def.using_format && !tarn_name_eq(s->def.using_format, format->name))
         return tarn_fail(cx, TARN_INVALID, "%s holds a %s table, not %s", location, format->name, s->def.using_format);
     s->format = format->name;
-    return TARN_OK;
+    return format->features & TARN_IN_CATALOG ? find_pointer(cx, s, location) : TARN_OK;
 }
 
 /* A new table: its first commit, then its name. A crash in between leaves a folder nobody names. */
@@ -162,6 +175,7 @@ static tarn_code create_new(tarn_cx *cx, create_stmt *s) {
     if (!there) {
         TRY(tarn_session_new_table(cx, s->run->session, s->format, location, name, &table));
         TRY(commit_table(cx, s, table, NULL, &fresh));
+        s->pointer = fresh->pointer ? tarn_arena_strdup(cx->arena, fresh->pointer) : NULL;
         tarn_snapshot_release(fresh);
     }
     return s->table ? enter(cx, s, false) : TARN_OK;

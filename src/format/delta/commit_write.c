@@ -537,9 +537,8 @@ tarn_code tarn_delta_commit_publish(tarn_cx *cx, const tarn_table *table, tarn_s
     tarn_auto_buf text = TARN_BUF((size_t)tarn_conf_int(cx->conf, TARN_LIMIT_COMMIT_BYTES));
     TRY(encode(cx, real_base(base), change, next, &text));
     const char *key = tarn_delta_version_key(cx->arena, next, ".json");
-    const char *before = next > 0 ? tarn_delta_version_key(cx->arena, next - 1, ".json") : NULL;
     tarn_code code =
-        tarn_committer_publish(cx, table->committer, table->store, before, key, (tarn_str){text.data, text.n});
+        tarn_store_put(cx, table->store, key, (tarn_str){text.data, text.n}, TARN_PUT_ABSENT, NULL, NULL);
     bool unsure = code == TARN_EXISTS || code == TARN_IO || code == TARN_TIMEOUT || code == TARN_CANCELLED;
     if (unsure && change->commit_id) code = settle(cx, table, key, change->commit_id, code);
     TRY(code);
