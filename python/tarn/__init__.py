@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from . import _lib
 from ._lake import Lake, Table
 from ._result import Result
 from ._rows import Column, Interval
@@ -17,7 +18,7 @@ from .errors import (Cancelled, Conflict, Constraint, Corrupt, DatabaseError, Da
                      OperationalError, ProgrammingError, Timeout, Unsupported, Warning)
 
 __version__ = "0.1.0"
-__all__ = ["connect", "Lake", "Table", "Result", "Column", "Interval", "Error", "Cancelled", "Conflict", "Constraint",
+__all__ = ["adbc_driver", "connect", "Lake", "Table", "Result", "Column", "Interval", "Error", "Cancelled", "Conflict", "Constraint",
            "Corrupt", "DatabaseError", "DataError", "Denied", "Exists", "IntegrityError", "InterfaceError", "Internal",
            "InternalError", "Invalid", "IOFailed", "Limit", "NoMemory", "NotFound", "NotSupportedError", "OperationalError",
            "ProgrammingError", "Timeout", "Unsupported", "Warning"]
@@ -31,3 +32,8 @@ def connect(uri: Any = "lake", *, principal: Optional[str] = None, scope: bool =
     `**{"write.file_size": "64MB"}`.
     """
     return Lake(uri, principal, scope, settings)
+
+
+def adbc_driver() -> str:
+    """The path of libtarn, which is an ADBC driver too: `adbc_driver_manager.dbapi.connect(driver=tarn.adbc_driver(), …)`."""
+    return _lib.library_path()

@@ -63,13 +63,14 @@ def release(struct: Any) -> None:
         struct.release(byref(struct))
 
 
-def _library_path() -> str:
+def library_path() -> str:
+    """TARN_LIBRARY, else the library in the package, else one that the system finds."""
     here = pathlib.Path(__file__).parent / "lib" / "libtarn.so.0"
     return os.environ.get("TARN_LIBRARY") or (str(here) if here.exists() else "libtarn.so.0")
 
 
 def _load() -> ctypes.CDLL:
-    path = _library_path()
+    path = library_path()
     try:
         lib = ctypes.CDLL(path)
     except OSError as why:
