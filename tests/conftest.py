@@ -10,6 +10,10 @@ from s3server import S3Server  # noqa: E402
 
 @pytest.fixture(scope="session")
 def s3():
+    """A server that this process, and those it starts, are clients of."""
     server = S3Server()
-    yield server
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.env.items():
+            patch.setenv(name, value)
+        yield server
     server.stop()

@@ -33,7 +33,9 @@ static const struct {
 } phrases[] = {
     {"No files found that match", TARN_NOTFOUND},
     {"No such file or directory", TARN_NOTFOUND},
+    {"HTTP 404", TARN_NOTFOUND},
     {"Permission denied", TARN_DENIED},
+    {"HTTP 403", TARN_DENIED},
     {"No magic bytes found", TARN_CORRUPT},
     {"too small to be a Parquet", TARN_CORRUPT},
     {"Footer length", TARN_CORRUPT},

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "codec/json_tree.h"
+#include "store/path.h"
+#include "table/scan_files.h"
 
 enum { AST_DEPTH_MAX = 3000 };
 
@@ -21,6 +23,17 @@ typedef struct walker {
     TARN_VEC(json *) columns; /* COLUMN_REFs with two and more parts, looked at when all tables are known */
     TARN_VEC(tarn_name) tables;
 } walker;
+
+/* A text that begins like a URI of a store may be read by the query. One that is no place after all harms nothing. */
+static void reach_literals(tarn_cx *cx, const tarn_binding *binding, const tarn_tokens *tokens) {
+    for (size_t i = 0; i < tokens->tokens.n; i++) {
+        const tarn_token *t = &tokens->tokens.at[i];
+        if ((t->kind != TARN_T_STRING && t->kind != TARN_T_NAME) || t->n < 2) continue;
+        tarn_str text = {tokens->text + t->at + 1, t->n - 2};
+        if (!tarn_uri_scheme(text).n || !tarn_store_driver_for(text)) continue;
+        if (tarn_scan_reach_uri(cx, binding->env->engine, text) != TARN_OK) tarn_clear_error(cx);
+    }
+}
 
 static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scope);
 
@@ -327,6 +340,7 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
     char *ast_text;
     const tarn_json_value *ast;
     TRY(tarn_lex(cx, text, &scope->tokens));
+    reach_literals(cx, binding, &scope->tokens);
     TRY(tarn_conn_text(
         cx, binding->env->conn,
         tarn_printf(cx, "SELECT json_serialize_sql(%s)", tarn_sql_string(cx->arena, scope->query.text.sql)),

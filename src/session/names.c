@@ -12,6 +12,7 @@
 #include "session/sources.h"
 #include "session/tables.h"
 #include "session/txn.h"
+#include "table/scan_files.h"
 
 /* Where the names inside a view are looked up. */
 typedef struct view_place {
@@ -206,7 +207,7 @@ tarn_code tarn_session_place(tarn_cx *cx, tarn_session *s, const char *catalog, 
 }
 
 /* parquet.`x`, csv.`x`, json.`x`: files, not tables of a format; *out is NULL for another name. */
-static tarn_code file_reader(tarn_cx *cx, const tarn_name *name, const char **out) {
+static tarn_code file_reader(tarn_cx *cx, tarn_session *s, const tarn_name *name, const char **out) {
     static const struct {
         const char *word, *sql;
     } readers[] = {{"parquet", "read_parquet"}, {"csv", "read_csv"}, {"json", "read_json"}, {"text", "read_text"}};
@@ -216,6 +217,7 @@ static tarn_code file_reader(tarn_cx *cx, const tarn_name *name, const char **ou
         bool folder = false;
         if (i == 0 && !strpbrk(path, "*?[")) TRY(is_folder(cx, path, &folder));
         if (folder) path = tarn_printf(cx, "%s/**/*.parquet", path);
+        TRY(tarn_scan_reach_uri(cx, s->lake->engine, tarn_str_of(path)));
         *out = tarn_printf(cx, "%s(%s)", readers[i].sql, tarn_sql_string(cx->arena, path));
         return TARN_OK;
     }
@@ -296,7 +298,7 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
     const char *catalog, *schema, *table, *reader;
     tarn_catalog_entry entry;
     *out = (tarn_relation){0};
-    TRY(file_reader(cx, name, &reader));
+    TRY(file_reader(cx, s, name, &reader));
     if (reader) {
         *out = (tarn_relation){.kind = TARN_REL_SQL, .sql = reader};
         return TARN_OK;

@@ -56,6 +56,14 @@ static size_t bucket_of(tarn_str path) {
     return slash ? (size_t)(slash - path.p) : path.n;
 }
 
+tarn_code tarn_scan_reach_uri(tarn_cx *cx, tarn_engine *engine, tarn_str uri) {
+    tarn_auto(tarn_store *, tarn_store_closep) store = NULL;
+    size_t n = bucket_of(uri);
+    if (!n) return TARN_OK;
+    TRY(tarn_store_open(cx, tarn_arena_strndup(cx->arena, uri.p, n), &store));
+    return tarn_engine_reach(cx, engine, store);
+}
+
 tarn_code tarn_scan_reach(tarn_cx *cx, tarn_engine *engine, const tarn_table *table, const tarn_file *const *files,
                           size_t n) {
     tarn_str last = {0};
@@ -63,9 +71,7 @@ tarn_code tarn_scan_reach(tarn_cx *cx, tarn_engine *engine, const tarn_table *ta
     for (size_t i = 0; i < n; i++) {
         tarn_str bucket = {files[i]->path.p, bucket_of(files[i]->path)};
         if (!bucket.n || tarn_str_eq(bucket, last)) continue;
-        tarn_auto(tarn_store *, tarn_store_closep) store = NULL;
-        TRY(tarn_store_open(cx, tarn_arena_strndup(cx->arena, bucket.p, bucket.n), &store));
-        TRY(tarn_engine_reach(cx, engine, store));
+        TRY(tarn_scan_reach_uri(cx, engine, bucket));
         last = bucket;
     }
     return TARN_OK;

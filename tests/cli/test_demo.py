@@ -248,6 +248,17 @@ def test_flights_know_the_weather_before_them(tmp_path, files):
     assert contents(lake, FLIGHT_TABLES) == before
 
 
+def test_on_s3(s3, tmp_path):
+    """The same tables in a bucket, as another engine reads them there; the raw lines stay on this machine."""
+    place, lake = s3.prefix(), tmp_path / "lake"
+    for where in (place, lake):
+        run = demo(where, "--rows", "10000", "--only", "events", home=tmp_path)
+        assert run.returncode == 0, run.stderr
+    for name in ["silver.events", "silver.events_quarantine", "gold.daily_revenue", "gold.user_features"]:
+        table = deltalake.DeltaTable(f"{place}/lake/{name.replace('.', '/')}", storage_options={**s3.env, "AWS_ALLOW_HTTP": "true"})
+        assert sorted(map(repr, table.to_pyarrow_table().to_pylist())) == contents(lake, [name])[name]
+
+
 def test_a_gate_stops_the_job(tmp_path, files):
     lake = tmp_path / "lake"
     (files / "airlines.csv").write_text("carrier,name\nXX,Nobody\n")

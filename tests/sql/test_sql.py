@@ -1,4 +1,4 @@
-"""Runs tests/sql/*.test, each on every table format there is.
+"""Runs tests/sql/*.test, each on every table format and every kind of warehouse there is.
 
 A file is blocks apart by blank lines, lines with # are comments:
     statement ok                 the SQL below runs
@@ -8,7 +8,7 @@ A file is blocks apart by blank lines, lines with # are comments:
                                  the parts that do
     reopen                       the lake is closed and opened again, by all sessions
     session name                 what follows is another user's, who opened the lake for himself; the first is "main"
-${tmp} is the test's folder, ${format} the table format.
+${tmp} is the test's folder (on S3 a prefix), ${format} the table format.
 """
 import datetime
 import decimal
@@ -24,6 +24,7 @@ from tarnlib import Session, TarnError  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 FORMATS = ["delta"]
+STORES = ["local", "s3"]
 
 
 def text(value):
@@ -99,13 +100,16 @@ class Sessions:
         self.opened, self.name = {}, "main"
 
 
+@pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("table_format", FORMATS)
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.test")), ids=lambda path: path.stem)
-def test_file(path, table_format, tmp_path):
-    def replace(line):
-        return line.replace("${tmp}", str(tmp_path)).replace("${format}", table_format)
+def test_file(path, table_format, store, tmp_path, request):
+    folder = tmp_path if store == "local" else request.getfixturevalue("s3").prefix()
 
-    sessions = Sessions(tmp_path / "lake", table_format)
+    def replace(line):
+        return line.replace("${tmp}", str(folder)).replace("${format}", table_format)
+
+    sessions = Sessions(f"{folder}/lake", table_format)
     for number, header, body in blocks(path, replace):
         if header == "reopen":
             sessions.close()

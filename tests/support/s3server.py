@@ -26,6 +26,7 @@ class S3Server:
 
     def __init__(self):
         self.endpoint = f"http://127.0.0.1:{free_port()}"
+        self.prefixes = 0
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", self.endpoint.rpartition(":")[2]],
                                         env=dict(os.environ, INITIAL_NO_AUTH_ACTION_COUNT=str(UNSIGNED)), stdout=self.log,
@@ -62,6 +63,11 @@ class S3Server:
     def _iam(self, action, **parameters):
         parameters = {"Action": action, "Version": "2010-05-08", **parameters}
         return self._send("POST", "/", "iam", urllib.parse.urlencode(parameters).encode())
+
+    def prefix(self):
+        """A part of the bucket that nobody else has."""
+        self.prefixes += 1
+        return f"s3://{BUCKET}/{self.prefixes}"
 
     def stop(self):
         self.process.terminate()

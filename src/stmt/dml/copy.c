@@ -2,6 +2,7 @@
 #include "stmt/dml/copy.h"
 
 #include "base/crypto.h"
+#include "table/scan_files.h"
 
 typedef struct copy_stmt {
     tarn_run *run;
@@ -94,7 +95,28 @@ static tarn_code copy_in(tarn_cx *cx, copy_stmt *s, const tarn_name *table) {
     return (*insert)->run(cx, &run);
 }
 
-/* One file, or a folder of them when the path ends in '/'. */
+static const char *find_format(const char *name) {
+    static const char *const formats[] = {"parquet", "csv", "json"};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (tarn_name_eq(formats[i], name)) return formats[i];
+    return NULL;
+}
+
+/* Where the rows go: the file named, or a new one in the folder named (made when missing) by a path that ends in '/'.
+ */
+static tarn_code ready_path(tarn_cx *cx, const copy_stmt *s, const char *format, const char **out) {
+    tarn_auto(tarn_store *, tarn_store_closep) folder = NULL;
+    char id[TARN_UUID_TEXT];
+    TRY(tarn_scan_reach_uri(cx, s->run->session->lake->engine, tarn_str_of(s->path)));
+    *out = s->path;
+    if (!tarn_str_ends(tarn_str_of(s->path), "/")) return TARN_OK;
+    TRY(tarn_store_open(cx, s->path, &folder));
+    TRY(tarn_store_folder(cx, folder, ""));
+    tarn_uuid_v7(cx, id);
+    *out = tarn_printf(cx, "%spart-%s.%s", s->path, id, format);
+    return TARN_OK;
+}
+
 static tarn_code copy_out(tarn_cx *cx, copy_stmt *s, tarn_str from) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_planned planned;
@@ -103,21 +125,16 @@ static tarn_code copy_out(tarn_cx *cx, copy_stmt *s, tarn_str from) {
         from.n && (from.p[0] == '(' || tarn_str_ieq((tarn_str){from.p, from.n < 6 ? from.n : 6}, TARN_LIT("SELECT")));
     const char *select = query ? tarn_arena_strndup(cx->arena, from.p, from.n)
                                : tarn_printf(cx, "SELECT * FROM %.*s", (int)from.n, from.p);
-    if (!tarn_name_eq(s->format, "parquet") && !tarn_name_eq(s->format, "csv") && !tarn_name_eq(s->format, "json"))
-        return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV or JSON, not %s", s->format);
+    const char *format = find_format(s->format), *path;
+    if (!format) return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV or JSON, not %s", s->format);
+    TRY(ready_path(cx, s, format, &path));
     TRY(tarn_session_conn(cx, s->run->session, &conn));
     TRY(tarn_stmt_source(cx, s->run, conn, tarn_str_of(select), &planned, &columns));
-    const char *path = s->path;
-    if (path[0] && path[strlen(path) - 1] == '/') {
-        char id[TARN_UUID_TEXT];
-        tarn_uuid_v7(cx, id);
-        path = tarn_printf(cx, "%spart-%s.%s", path, id, s->format);
-    }
     tarn_rows *result = NULL;
     struct ArrowArray batch = {0};
     tarn_code code = tarn_conn_query(
         cx, conn,
-        tarn_printf(cx, "COPY (%s\n) TO %s (FORMAT %s)", planned.sql, tarn_sql_string(cx->arena, path), s->format),
+        tarn_printf(cx, "COPY (%s\n) TO %s (FORMAT %s)", planned.sql, tarn_sql_string(cx->arena, path), format),
         planned.binds, planned.n_binds, &result);
     if (code == TARN_OK) code = tarn_rows_next(cx, result, &batch);
     int64_t n = code == TARN_OK && batch.release && batch.length
