@@ -25,7 +25,7 @@ __all__ = ["adbc_driver", "connect", "Lake", "Table", "Result", "Column", "Inter
 
 
 def connect(uri: Any = "lake", *, principal: Optional[str] = None, scope: bool = True, **settings: Any) -> Lake:
-    """Opens the warehouse at `uri`, a folder that is made when it is missing.
+    """Opens the warehouse at `uri`: a folder, which is made when it is missing, or a prefix of an object store.
 
     `principal`: who runs the statements (None: the owner). `scope`: whether names that no catalog has are looked for among
     the caller's variables; False for SQL that others wrote. `settings`: as SHOW SETTINGS lists them; dotted ones as
