@@ -122,12 +122,12 @@ class Table:
             raise errors.Invalid("give a version or a timestamp, not both")
         self.lake, self.name = lake, name
         self._at = ""
-        self._wanted, self._when = version, None
+        self._wanted = version
         if version is not None:
             self._at = f" VERSION AS OF {version if isinstance(version, int) else _quoted(version)}"
         elif timestamp is not None:
-            self._when = timestamp.isoformat(" ") if isinstance(timestamp, datetime.datetime) else str(timestamp)
-            self._at = f" TIMESTAMP AS OF {_quoted(self._when)}"
+            when = timestamp.isoformat(" ") if isinstance(timestamp, datetime.datetime) else str(timestamp)
+            self._at = f" TIMESTAMP AS OF {_quoted(when)}"
 
     def __repr__(self) -> str:
         return f"<tarn.Table {self.name}{self._at}: {', '.join(map(repr, self.schema))}>"
@@ -143,14 +143,13 @@ class Table:
 
     @property
     def version(self) -> Union[int, str]:
-        """The version this table shows."""
+        """The version this table shows, as its rows are read: the newest one unless a version or timestamp was given."""
         if self._wanted is not None:
             return self._wanted
-        when = f" WHERE timestamp <= CAST({_quoted(self._when)} AS TIMESTAMPTZ)" if self._when else ""
-        row = self.lake._run(f"SELECT max(version) FROM {self.name}.history{when}", None, {}).fetchone()
-        if not row or row[0] is None:
-            raise errors.NotFound(f"{self.name} has no version{self._at}")
-        return row[0]
+        for _, what, value in self.lake._run(f"EXPLAIN SELECT * FROM {self.name}{self._at}", None, {}):
+            if what == "version":
+                return int(value)
+        raise errors.Unsupported(f"{self.name} has no versions")
 
     def history(self, limit: Optional[int] = None) -> Result:
         """What was done to the table, the newest first."""
