@@ -165,6 +165,10 @@ static char *fault_path(tarn_cx *cx, tarn_store *store, const char *key, tarn_ar
     return inner->driver->local_path ? inner->driver->local_path(cx, inner, key, arena) : NULL;
 }
 
+static bool fault_access(tarn_store *store, tarn_store_access *out) {
+    return tarn_store_access_of(fault_of(store)->inner, out);
+}
+
 static void fault_close(tarn_store *store) {
     tarn_fault *fault = fault_of(store);
     tarn_store_close(fault->inner);
@@ -185,6 +189,7 @@ static const tarn_store_driver tarn_store_faulty = {
     .sync = fault_sync,
     .folder = fault_folder,
     .local_path = fault_path,
+    .access = fault_access,
 };
 
 void tarn_store_fault(tarn_store *inner, tarn_store **store, tarn_fault **fault) {

@@ -183,7 +183,7 @@ static char *s3_local_path(tarn_cx *cx, tarn_store *store, const char *key, tarn
 }
 
 /* DuckDB's own reader gets the same account, for this prefix alone. */
-static void s3_access(tarn_store *store, tarn_store_access *out) {
+static bool s3_access(tarn_store *store, tarn_store_access *out) {
     const tarn_s3_account *a = &of(store)->account;
     *out = (tarn_store_access){.scope = store->uri,
                                .key_id = a->key_id,
@@ -193,6 +193,7 @@ static void s3_access(tarn_store *store, tarn_store_access *out) {
                                .host = strstr(a->endpoint, "://") + 3,
                                .tls = !strncmp(a->endpoint, "https", 5),
                                .path_style = a->path_style};
+    return true;
 }
 
 static void s3_close(tarn_store *store) {

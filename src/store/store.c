@@ -214,6 +214,5 @@ tarn_code tarn_store_local_path(tarn_cx *cx, tarn_store *store, const char *key,
 }
 
 bool tarn_store_access_of(tarn_store *store, tarn_store_access *out) {
-    if (store->driver->access) store->driver->access(store, out);
-    return store->driver->access != NULL;
+    return store->driver->access && store->driver->access(store, out);
 }

@@ -145,7 +145,7 @@ typedef struct tarn_store_driver {
     /* Optional, and may give NULL: UNSUPPORTED. `key` may be "". */
     char *(*local_path)(tarn_cx *cx, tarn_store *store, const char *key, tarn_arena *arena);
     /* Optional: see tarn_store_access_of. */
-    void (*access)(tarn_store *store, tarn_store_access *out);
+    bool (*access)(tarn_store *store, tarn_store_access *out);
 } tarn_store_driver;
 
 /* The first member of every implementation's struct. */
