@@ -109,8 +109,9 @@ typedef struct tarn_write_spec {
     const char *select;              /* the rows: SQL for this connection */
     const char *directory;           /* where files go: as tarn_store_local_path gives it; must exist */
     const char *file_prefix;         /* "part-": files are <prefix><uuidv7>.parquet */
-    const char *const *partition_by; /* columns of the select; their values are not written into the files */
+    const char *const *partition_by; /* columns of the select */
     size_t n_partition_by;
+    bool hold_partitions;      /* their values are written into the files too */
     const tarn_schema *schema; /* for FIELD_IDS where fields have ids; NULL: none */
     const char *compression;
     int64_t file_size; /* cut at about this many bytes; 0: never */

@@ -54,7 +54,7 @@ static void put_field_ids(tarn_buf *sql, const tarn_write_spec *spec) {
     const char *before = ", FIELD_IDS {";
     for (size_t i = 0; spec->schema && i < spec->schema->n_fields; i++) {
         const tarn_field *field = &spec->schema->fields[i];
-        if (!has_ids(field) || is_partition(spec, file_name(field))) continue;
+        if (!has_ids(field) || (!spec->hold_partitions && is_partition(spec, file_name(field)))) continue;
         tarn_buf_puts(sql, before);
         before = ", ";
         put_ids(sql, file_name(field), field);
@@ -78,7 +78,7 @@ static tarn_code copy_sql(tarn_cx *cx, const tarn_write_spec *spec, const char *
         tarn_buf_sql_name(&sql, spec->partition_by[i]);
     }
     if (spec->n_partition_by)
-        tarn_buf_putc(&sql, ')');
+        tarn_buf_puts(&sql, spec->hold_partitions ? "), WRITE_PARTITION_COLUMNS true" : ")");
     else
         tarn_buf_printf(&sql, ", FILE_SIZE_BYTES %lld", (long long)(spec->file_size > 0 ? spec->file_size : no_limit));
     put_field_ids(&sql, spec);

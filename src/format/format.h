@@ -44,12 +44,14 @@ enum {
     TARN_CAN_TRANSFORM = 1 << 3, /* hidden partitioning */
     TARN_CAN_RENAME = 1 << 4,    /* rename and drop columns without rewriting */
     TARN_CAN_APP_TRANSACTIONS = 1 << 5,
-    TARN_IN_CATALOG = 1 << 6 /* the newest version of a table in the catalog is the one the catalog points at */
+    TARN_HOLDS_PARTITIONS = 1 << 7, /* data files hold the columns they are partitioned by */
+    TARN_IN_CATALOG = 1 << 6        /* the newest version of a table in the catalog is the one the catalog points at */
 };
 
 struct tarn_format {
     const char *name;        /* "delta" */
     const char *title;       /* "Delta Lake" */
+    const char *data_folder; /* where new data files go: a key below the root, "" for the root itself */
     const char *data_prefix; /* how data files are called: "part-" */
     uint64_t features;
 

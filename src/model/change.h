@@ -49,6 +49,7 @@ typedef struct tarn_change {
     const char *app_id;    /* idempotence: (app_id, app_version) commits once; a repeat is EXISTS */
     int64_t app_version;
 
+    void *format_state;   /* the format's own, made by its prepare */
     tarn_steps *together; /* not published yet: the step is kept here, to be made with others; NULL: at once */
 
     /* What the change rests on, for conflicts with others' commits. */

@@ -157,6 +157,7 @@ static inline int64_t fake_retention(tarn_snapshot *s) {
 static const tarn_format fake_format = {
     .name = "fake",
     .title = "Fake",
+    .data_folder = "",
     .data_prefix = "part-",
     .features = TARN_CAN_WRITE,
     .free = fake_free,

@@ -17,6 +17,10 @@ static bool is_partition(const tarn_target *target, const tarn_field *f) {
     return false;
 }
 
+static bool holds_partitions(const tarn_target *target) {
+    return target->table->format->features & TARN_HOLDS_PARTITIONS;
+}
+
 /* The leaves of a schema whose statistics are kept: not those below lists and maps. */
 typedef struct leaf {
     const tarn_field *field;
@@ -103,13 +107,14 @@ static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char
     for (size_t i = 0; i < schema->n_fields; i++) {
         const tarn_field *f = &schema->fields[i];
         if (f->type->kind == TARN_VOID) continue; /* never materialised */
-        if (!partitions && is_partition(target, f)) continue;
+        bool apart = is_partition(target, f) && !holds_partitions(target);
+        if (!partitions && apart) continue;
         tarn_buf_puts(out, comma);
         comma = ", ";
         tarn_rename_members(cx->arena, out, tarn_sql_name(cx->arena, f->name), f->type, true);
         tarn_buf_puts(out, " AS ");
         tarn_buf_sql_name(out, file_name(f));
-        if (is_partition(target, f)) continue;
+        if (apart) continue;
         tarn_field *to = &copy->fields[copy->n_fields++];
         *to = *f;
         to->name = file_name(f);
@@ -162,7 +167,8 @@ static tarn_code count_partitions(tarn_cx *cx, const tarn_target *target, const 
 }
 
 static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_partition_folder *into,
-                           const tarn_written_file *files, size_t n, tarn_change *change, int64_t *rows) {
+                           const char *folder, const tarn_written_file *files, size_t n, tarn_change *change,
+                           int64_t *rows) {
     leaf_list leaves = {0};
     tarn_map by_path = {0};
     int64_t now = tarn_now_ms(cx);
@@ -171,9 +177,8 @@ static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_pa
     *rows = 0;
     for (size_t i = 0; i < n; i++) {
         tarn_add *add = TARN_PUSH(cx->arena, &change->adds);
-        const char *slash = into && into->folder[0] ? "/" : "";
         *add = (tarn_add){.size = files[i].size, .rows = files[i].rows, .mtime_ms = now};
-        add->path = tarn_printf(cx, "%s%s%s", into ? into->folder : "", slash, files[i].path);
+        add->path = tarn_printf(cx, "%s%s%s", folder, *folder ? "/" : "", files[i].path);
         if (into)
             add->partition = into->values;
         else
@@ -202,7 +207,7 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     tarn_schema *in_files;
     tarn_written_file *files = NULL;
     const char **partition_by = TARN_NEW_ARRAY(cx->arena, const char *, target->n_partition_by);
-    const char *folder = into ? into->folder : "";
+    const char *folder = into ? into->folder : target->table->format->data_folder;
     size_t n = 0, first = change->adds.n;
     int64_t written = 0;
     TRY(check_partitions(cx, target, partition_by));
@@ -213,11 +218,12 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     spec->file_prefix = target->table->format->data_prefix;
     spec->partition_by = partition_by;
     spec->n_partition_by = into ? 0 : target->n_partition_by;
+    spec->hold_partitions = holds_partitions(target);
     spec->schema = in_files;
     spec->compression = tarn_conf_text(cx->conf, TARN_WRITE_COMPRESSION);
     spec->file_size = into ? into->file_size : tarn_conf_int(cx->conf, TARN_WRITE_FILE_SIZE);
     TRY(tarn_rules_error(cx, tarn_engine_write(cx, conn, spec, &files, &n)));
-    tarn_code code = add_files(cx, target, into, files, n, change, &written);
+    tarn_code code = add_files(cx, target, into, folder, files, n, change, &written);
     if (code != TARN_OK)
         remove_adds(cx, target->table, change, first);
     else

@@ -467,6 +467,7 @@ extern const tarn_format tarn_format_delta;
 const tarn_format tarn_format_delta = {
     .name = "delta",
     .title = "Delta Lake",
+    .data_folder = "",
     .data_prefix = "part-",
     .features = TARN_CAN_WRITE | TARN_CAN_ROW_DELETES | TARN_CAN_RENAME | TARN_CAN_APP_TRANSACTIONS,
     .detect = detect,
