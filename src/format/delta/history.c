@@ -33,7 +33,8 @@ static tarn_code int_of(tarn_cx *cx, tarn_json *r, tarn_arena *arena, int64_t *o
     return TARN_OK;
 }
 
-tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info, tarn_history_entry *out) {
+tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info, tarn_history_entry *out,
+                                   bool *in_commit) {
     tarn_json r;
     tarn_history_entry e = {
         .version = out->version, .timestamp_ms = out->timestamp_ms, .read_version = -1, .blind_append = -1};
@@ -75,6 +76,7 @@ tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info
     }
     e.engine = engine ? engine : client;
     if (ict >= 0) e.timestamp_ms = ict;
+    *in_commit = ict >= 0;
     if (e.timestamp_ms < 0 || e.timestamp_ms > INT64_MAX / 1000) e.timestamp_ms = out->timestamp_ms;
     *out = e;
     return TARN_OK;
@@ -87,7 +89,13 @@ typedef struct one {
 
 static tarn_code take_info(tarn_cx *cx, void *state, const tarn_delta_action *a) {
     one *o = state;
-    return a->kind == TARN_DELTA_COMMIT_INFO ? tarn_delta_history_entry(cx, o->arena, a->info, o->entry) : TARN_OK;
+    bool in_commit;
+    int64_t mtime_ms = o->entry->timestamp_ms;
+    if (a->kind != TARN_DELTA_COMMIT_INFO) return TARN_OK;
+    TRY(tarn_delta_history_entry(cx, o->arena, a->info, o->entry, &in_commit));
+    /* The time that TIMESTAMP AS OF goes by (1.9): what the writer's clock said is a little earlier, or anything. */
+    if (!in_commit) o->entry->timestamp_ms = mtime_ms;
+    return TARN_OK;
 }
 
 /* commitInfo is one line, mostly the first, of a commit that may be huge: the other lines are passed over. */

@@ -37,8 +37,9 @@ static tarn_code collect(tarn_cx *cx, void *state, const tarn_delta_action *a) {
         }
         break;
     case TARN_DELTA_COMMIT_INFO: {
+        bool in_commit;
         tarn_history_entry entry = {0};
-        TRY(tarn_delta_history_entry(cx, st->arena, a->info, &entry));
+        TRY(tarn_delta_history_entry(cx, st->arena, a->info, &entry, &in_commit));
         st->operation = entry.operation;
         st->engine = entry.engine;
         st->blind = entry.blind_append == 1;

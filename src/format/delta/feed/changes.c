@@ -27,7 +27,8 @@ static tarn_code collect(tarn_cx *cx, void *state, const tarn_delta_action *a) {
         *meta = a->meta;
         c->meta = meta;
     }
-    if (a->kind == TARN_DELTA_COMMIT_INFO) return tarn_delta_history_entry(cx, c->arena, a->info, &c->info);
+    bool in_commit;
+    if (a->kind == TARN_DELTA_COMMIT_INFO) return tarn_delta_history_entry(cx, c->arena, a->info, &c->info, &in_commit);
     bool rows = (a->kind == TARN_DELTA_ADD || a->kind == TARN_DELTA_REMOVE) && a->data_change;
     if (!rows && a->kind != TARN_DELTA_CDC) return TARN_OK;
     acted *f = a->kind == TARN_DELTA_ADD      ? TARN_PUSH(c->arena, &c->adds)
@@ -139,7 +140,7 @@ static tarn_code give_commit(tarn_cx *cx, feed *f, const tarn_delta_commit *comm
                                &c));
     if (c.meta) *enabled = tarn_delta_conf_true(c.meta, "delta.enableChangeDataFeed");
     f->version = commit->version;
-    f->timestamp_us = c.info.timestamp_ms * 1000; /* as in DESCRIBE HISTORY: files that were copied have new times */
+    f->timestamp_us = c.info.timestamp_ms * 1000; /* as its writer said: the files of a copied table have new times */
     f->rewritten = !*enabled && c.adds.n && c.removes.n;
     for (size_t i = c.recorded.n; i-- > 0;) TRY(give(cx, f, TARN_ROWS_RECORDED, &c.recorded.at[i], NULL, NULL));
     return c.recorded.n ? TARN_OK : give_files(cx, f, &c);
