@@ -17,11 +17,20 @@ typedef struct cte {
     tarn_str name;
 } cte;
 
+/* An item of a select list without a name of its own that something was spliced into. */
+typedef struct label {
+    size_t splice;
+    int items; /* it is the so many-th item around the splice, counted from outside */
+} label;
+
 typedef struct walker {
     tarn_binding *binding;
     tarn_scope *scope;
-    TARN_VEC(json *) columns; /* COLUMN_REFs with two and more parts, looked at when all tables are known */
+    int items; /* that are being walked */
+    TARN_VEC(label) labels;
+    TARN_VEC(json *) columns; /* COLUMN_REFs with several parts, looked at when all tables are known */
     TARN_VEC(tarn_name) tables;
+    TARN_VEC(tarn_str) aliases;
 } walker;
 
 /* A text that begins like a URI of a store may be read by the query. One that is no place after all harms nothing. */
@@ -41,14 +50,7 @@ static bool is(json *node, const char *key, const char *text) {
     return tarn_str_is(tarn_json_as_str(tarn_json_get(node, key)), text);
 }
 
-static size_t origin(const tarn_scope *scope, size_t at) {
-    size_t in = tarn_text_origin(&scope->query.text, at);
-    for (; scope->outer; scope = scope->outer) in = tarn_text_origin(&scope->outer->query.text, scope->outer_at);
-    return in;
-}
-
-/* Index of the token that begins at or after `at`. */
-static size_t token_at(const tarn_tokens *t, size_t at) {
+size_t tarn_bind_token(const tarn_tokens *t, size_t at) {
     size_t lo = 0, hi = t->tokens.n - 1; /* END is always there */
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -60,6 +62,13 @@ static size_t token_at(const tarn_tokens *t, size_t at) {
     return lo;
 }
 
+/* A fault at a byte of the scope's text, shown in the text the user wrote. In a view he wrote none. */
+static tarn_code fail_in(tarn_cx *cx, const tarn_scope *scope, tarn_code code, size_t at, tarn_str message) {
+    if (!scope->source.p) return tarn_fail(cx, code, "%.*s", (int)message.n, message.p);
+    return tarn_fail_at(cx, code, scope->source, tarn_text_origin(&scope->query.text, at), "%.*s", (int)message.n,
+                        message.p);
+}
+
 static const tarn_foreign_ref *find_foreign(const tarn_scope *scope, const char *key) {
     for (size_t i = 0; i < scope->query.refs.n; i++)
         if (strcmp(scope->query.refs.at[i].key, key) == 0) return &scope->query.refs.at[i];
@@ -68,7 +77,7 @@ static const tarn_foreign_ref *find_foreign(const tarn_scope *scope, const char 
 
 static tarn_splice *add_splice(tarn_cx *cx, walker *w, size_t at, size_t n, tarn_splice_kind kind) {
     tarn_splice *s = TARN_PUSH(cx->arena, &w->scope->splices);
-    *s = (tarn_splice){.at = at, .n = n, .kind = kind};
+    *s = (tarn_splice){.at = at, .n = n, .kind = kind, .items = w->items};
     return s;
 }
 
@@ -100,21 +109,38 @@ static tarn_code ingest_rows(tarn_cx *cx, tarn_binding *b, struct ArrowArrayStre
     return describe_extra(cx, b, s->text, s);
 }
 
+static bool same_name(const tarn_name *a, const tarn_name *b) {
+    bool same = a->n_parts == b->n_parts;
+    for (int i = 0; same && i < a->n_parts; i++) same = tarn_name_eq(a->part[i], b->part[i]);
+    return same;
+}
+
+/* The view in which the fault stands names it, not those that read it. A place in its text is not one in the user's. */
+static tarn_code fail_view(tarn_cx *cx, tarn_code code, const char *name) {
+    tarn_error was = cx->error;
+    if (code == TARN_OK || strncmp(was.message, "view ", 5) == 0) return code;
+    return tarn_fail(cx, code, "view %s: %s", name, was.message);
+}
+
 static tarn_code bind_view(tarn_cx *cx, walker *w, const tarn_relation *rel, const char *name, tarn_splice *s) {
     int depth_max = (int)tarn_conf_int(cx->conf, TARN_LIMIT_VIEW_DEPTH);
+    for (const tarn_scope *o = w->scope; o->view; o = o->outer)
+        if (same_name(o->view, rel->known_as)) return tarn_fail(cx, TARN_INVALID, "view %s reads itself", name);
     if (w->scope->depth >= depth_max)
         return tarn_fail(cx, TARN_LIMIT, "view %s: views stand more than %d deep (limit.view_depth)", name, depth_max);
     tarn_scope *inner = TARN_NEW(cx->arena, tarn_scope);
     inner->outer = w->scope;
     inner->outer_at = s->at;
+    inner->view = rel->known_as;
     inner->view_state = rel->view_state;
     inner->depth = w->scope->depth + 1;
     s->scope = inner;
-    TRY(tarn_prefix(cx, tarn_dialect_query(cx, tarn_str_of(rel->sql), &inner->query), "view %s", name));
-    return tarn_prefix(cx, bind_scope(cx, w->binding, inner), "view %s", name);
+    *TARN_PUSH(cx->arena, &w->binding->planned->views) = rel->known_as;
+    TRY(fail_view(cx, tarn_dialect_query(cx, tarn_str_of(rel->sql), &inner->query), name));
+    return fail_view(cx, bind_scope(cx, w->binding, inner), name);
 }
 
-static const char *name_text(tarn_cx *cx, const tarn_name *name) {
+const char *tarn_bind_name_text(tarn_cx *cx, const tarn_name *name) {
     tarn_auto_buf out = TARN_BUF(1 << 16);
     for (int i = 0; i < name->n_parts; i++) {
         tarn_buf_puts(&out, i ? "." : "");
@@ -128,9 +154,9 @@ static const char *name_text(tarn_cx *cx, const tarn_name *name) {
 static tarn_code splice_relation(tarn_cx *cx, walker *w, tarn_relation *rel, const tarn_name *name, size_t at, size_t n,
                                  const char *alias, bool show) {
     tarn_binding *b = w->binding;
-    const char *text = name_text(cx, name);
+    const char *text = tarn_bind_name_text(cx, name);
     if (rel->kind == TARN_REL_NONE) return TARN_OK;
-    respell_table(cx, w, token_at(&w->scope->tokens, at));
+    respell_table(cx, w, tarn_bind_token(&w->scope->tokens, at));
     size_t place = w->scope->splices.n;
     add_splice(cx, w, at, n,
                rel->kind == TARN_REL_TABLE  ? TARN_SPLICE_REF
@@ -169,7 +195,7 @@ static tarn_code bind_foreign(tarn_cx *cx, walker *w, const tarn_foreign_ref *f,
     }
     if (rel.kind == TARN_REL_NONE) {
         return tarn_fail(cx, TARN_NOTFOUND, "%s is not a table of the lake: time travel and paths need one",
-                         name_text(cx, &f->name));
+                         tarn_bind_name_text(cx, &f->name));
     }
     *TARN_PUSH(cx->arena, &w->tables) = f->name;
     return splice_relation(cx, w, &rel, &f->name, at, n, alias, show);
@@ -188,7 +214,7 @@ static tarn_code bind_table(tarn_cx *cx, walker *w, json *node, const cte *ctes,
     int64_t at = tarn_json_as_int(tarn_json_get(node, "query_location"), -1);
     if (at < 0 || (size_t)at >= w->scope->tokens.n_text) return TARN_OK; /* made by DuckDB, not in the text */
     if (!catalog.n && !schema.n && in_ctes(ctes, table)) return TARN_OK;
-    size_t first = token_at(&w->scope->tokens, (size_t)at);
+    size_t first = tarn_bind_token(&w->scope->tokens, (size_t)at);
     if (w->scope->tokens.tokens.at[first].kind == TARN_T_STRING) return TARN_OK; /* 'x.csv': DuckDB reads it */
     tarn_cursor cursor = {&w->scope->tokens, first};
     tarn_name name;
@@ -208,16 +234,47 @@ static tarn_code bind_table(tarn_cx *cx, walker *w, json *node, const cte *ctes,
     const tarn_resolver *r = &w->binding->env->resolver;
     tarn_code code = r->resolve(cx, r->state, w->scope->view_state, &name, &latest, &rel);
     if (code != TARN_OK) {
-        if (cx->error.line || w->scope->outer) return code;
         tarn_error was = cx->error;
-        return tarn_fail_at(cx, code, (tarn_str){w->scope->query.text.sql, w->scope->query.text.n}, (size_t)at, "%s",
-                            was.message);
+        return was.line ? code : fail_in(cx, w->scope, code, (size_t)at, tarn_str_of(was.message));
     }
     *TARN_PUSH(cx->arena, &w->tables) = rel.known_as ? *rel.known_as : name;
     return splice_relation(cx, w, &rel, &name, (size_t)at, n, alias, show);
 }
 
 static tarn_code walk(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool show, int depth);
+
+/* * and COLUMNS(…) give several columns. */
+static bool has_star(json *e, int depth) {
+    if (!e || depth > AST_DEPTH_MAX || (e->kind != TARN_JSON_OBJECT && e->kind != TARN_JSON_ARRAY)) return false;
+    if (is(e, "class", "STAR")) return true;
+    for (size_t i = 0; i < e->n; i++) {
+        bool inner = e->kind == TARN_JSON_OBJECT && tarn_str_is(e->keys[i], "subquery");
+        if (!inner && has_star(&e->items[i], depth + 1)) return true;
+    }
+    return false;
+}
+
+static tarn_code walk_items(tarn_cx *cx, walker *w, json *list, const cte *ctes, int depth) {
+    for (size_t i = 0; i < list->n; i++) {
+        json *item = &list->items[i];
+        size_t before = w->scope->splices.n;
+        w->items++;
+        TRY(walk(cx, w, item, ctes, false, depth + 1));
+        bool named = tarn_json_as_str(tarn_json_get(item, "alias")).n > 0;
+        if (w->scope->splices.n > before && !named && !has_star(item, 0))
+            *TARN_PUSH(cx->arena, &w->labels) = (label){before, w->items};
+        w->items--;
+    }
+    return TARN_OK;
+}
+
+/* Member i of an object, or item i of a list. */
+static tarn_code walk_member(tarn_cx *cx, walker *w, json *node, size_t i, const cte *ctes, bool show, int depth) {
+    json *member = &node->items[i];
+    bool items =
+        node->kind == TARN_JSON_OBJECT && member->kind == TARN_JSON_ARRAY && tarn_str_is(node->keys[i], "select_list");
+    return items ? walk_items(cx, w, member, ctes, depth + 1) : walk(cx, w, member, ctes, show, depth + 1);
+}
 
 /* Earlier WITH names are visible to later ones; a recursive one to itself. */
 static tarn_code walk_with(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool show, int depth) {
@@ -231,7 +288,7 @@ static tarn_code walk_with(tarn_cx *cx, walker *w, json *node, const cte *ctes, 
         ctes = named;
     }
     for (size_t i = 0; i < node->n; i++)
-        if (!tarn_str_is(node->keys[i], "cte_map")) TRY(walk(cx, w, &node->items[i], ctes, show, depth + 1));
+        if (!tarn_str_is(node->keys[i], "cte_map")) TRY(walk_member(cx, w, node, i, ctes, show, depth));
     return TARN_OK;
 }
 
@@ -239,17 +296,19 @@ static tarn_code walk_with(tarn_cx *cx, walker *w, json *node, const cte *ctes, 
 static bool is_whole_table(json *select) {
     json *star = tarn_json_at(tarn_json_get(select, "select_list"), 0);
     bool in_text = tarn_json_as_int(tarn_json_get(star, "query_location"), -1) >= 0;
-    return is(tarn_json_get(select, "from_table"), "type", "BASE_TABLE") && !in_text;
+    return is(tarn_json_get(select, "from_table"), "type", "BASE_TABLE") && is(star, "class", "STAR") && !in_text;
 }
 
 static tarn_code walk(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool show, int depth) {
     if (!node || (node->kind != TARN_JSON_OBJECT && node->kind != TARN_JSON_ARRAY)) return TARN_OK;
     if (depth > AST_DEPTH_MAX) return tarn_fail(cx, TARN_LIMIT, "the query is nested too deep");
     if (node->kind == TARN_JSON_OBJECT) {
+        tarn_str alias = tarn_json_as_str(tarn_json_get(node, "alias"));
+        if (alias.n) *TARN_PUSH(cx->arena, &w->aliases) = alias;
         if (is(node, "type", "BASE_TABLE")) return bind_table(cx, w, node, ctes, show);
         if (is(node, "class", "COLUMN_REF")) {
             json *names = tarn_json_get(node, "column_names");
-            if (names && names->n > 2) *TARN_PUSH(cx->arena, &w->columns) = node;
+            if (names && names->n > 1) *TARN_PUSH(cx->arena, &w->columns) = node;
             return TARN_OK;
         }
         if (is(node, "type", "SHOW_REF"))
@@ -258,18 +317,30 @@ static tarn_code walk(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool 
             show = show && is_whole_table(node);
         if (tarn_json_get(node, "cte_map")) return walk_with(cx, w, node, ctes, show, depth);
     }
-    for (size_t i = 0; i < node->n; i++) TRY(walk(cx, w, &node->items[i], ctes, show, depth + 1));
+    for (size_t i = 0; i < node->n; i++) TRY(walk_member(cx, w, node, i, ctes, show, depth));
     return TARN_OK;
 }
 
+/* Columns can be qualified with this word alone. */
+static bool is_visible(const walker *w, tarn_str name) {
+    for (size_t i = 0; i < w->aliases.n; i++)
+        if (tarn_str_ieq(w->aliases.at[i], name)) return true;
+    for (size_t i = 0; i < w->tables.n; i++) {
+        const tarn_name *table = &w->tables.at[i];
+        if (table->n_parts && tarn_str_ieq(tarn_str_of(table->part[table->n_parts - 1]), name)) return true;
+    }
+    return false;
+}
+
 /* Parts of the column's name that spell a table's qualified name, less its last part: what must go now that only the
- * alias is visible. */
+ * alias is visible. All parts may: a table's name is its whole row. */
 static size_t prefix_parts(const walker *w, json *names) {
+    bool column = is_visible(w, tarn_json_as_str(tarn_json_at(names, 0)));
     for (size_t t = 0; t < w->tables.n; t++) {
         const tarn_name *table = &w->tables.at[t];
         for (int from = 0; from + 2 <= table->n_parts; from++) {
             size_t k = (size_t)(table->n_parts - from);
-            if (names->n <= k) continue;
+            if (names->n < k || (names->n == k && column)) continue;
             size_t same = 0;
             while (same < k && tarn_str_ieq(tarn_json_as_str(tarn_json_at(names, same)),
                                             tarn_str_of(table->part[(size_t)from + same])))
@@ -287,10 +358,20 @@ static void strip_prefixes(tarn_cx *cx, walker *w) {
         int64_t at = tarn_json_as_int(tarn_json_get(node, "query_location"), -1);
         size_t parts = prefix_parts(w, tarn_json_get(node, "column_names"));
         if (!parts || at < 0 || (size_t)at >= t->n_text) continue;
-        size_t token = token_at(t, (size_t)at) + 2 * parts; /* name . name . */
+        size_t token = tarn_bind_token(t, (size_t)at) + 2 * parts; /* name . name . */
         if (token < t->tokens.n)
             add_splice(cx, w, (size_t)at, t->tokens.at[token].at - (size_t)at, TARN_SPLICE_TEXT)->text = "";
     }
+}
+
+static tarn_code add_labels(tarn_cx *cx, walker *w) {
+    for (size_t i = 0; i < w->labels.n; i++) {
+        const label *l = &w->labels.at[i];
+        const tarn_splice *s = &w->scope->splices.at[l->splice];
+        TRY(tarn_label_item(cx, w->binding->env->conn, w->scope, tarn_bind_token(&w->scope->tokens, s->at),
+                            s->items - l->items));
+    }
+    return TARN_OK;
 }
 
 static void add_params(tarn_cx *cx, walker *w) {
@@ -337,24 +418,22 @@ static tarn_code cannot_read(tarn_cx *cx, tarn_str text, tarn_str message) {
 static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scope) {
     tarn_str text = {scope->query.text.sql, scope->query.text.n};
     walker w = {.binding = binding, .scope = scope};
-    char *ast_text;
+    const char *ast_text;
     const tarn_json_value *ast;
     TRY(tarn_lex(cx, text, &scope->tokens));
     reach_literals(cx, binding, &scope->tokens);
-    TRY(tarn_conn_text(
-        cx, binding->env->conn,
-        tarn_printf(cx, "SELECT json_serialize_sql(%s)", tarn_sql_string(cx->arena, scope->query.text.sql)),
-        &ast_text));
+    TRY(tarn_tree_json(cx, binding->env->conn, TARN_TREE_QUERY, scope->query.text.sql, &ast_text));
     TRY(tarn_json_parse(cx, cx->arena, tarn_str_of(ast_text), AST_DEPTH_MAX, &ast));
     if (tarn_json_as_bool(tarn_json_get(ast, "error"), true)) {
         tarn_str message = tarn_json_as_str(tarn_json_get(ast, "error_message")),
                  position = tarn_json_as_str(tarn_json_get(ast, "position"));
         int64_t at;
         if (!tarn_parse_i64(position, &at)) return cannot_read(cx, text, message);
-        return tarn_fail_at(cx, TARN_INVALID, text, (size_t)at, "%.*s", (int)message.n, message.p);
+        return fail_in(cx, scope, TARN_INVALID, (size_t)at, message);
     }
     TRY(walk(cx, &w, tarn_json_get(ast, "statements"), NULL, false, 0));
     strip_prefixes(cx, &w);
+    TRY(add_labels(cx, &w));
     binding->planned->inner_limit = binding->planned->inner_limit || has_inner_limit(scope);
     if (!scope->outer) add_params(cx, &w);
     if (scope->splices.n) qsort(scope->splices.at, scope->splices.n, sizeof *scope->splices.at, by_place);
@@ -364,93 +443,7 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
 tarn_code tarn_bind_query(tarn_cx *cx, tarn_binding *binding, tarn_str sql) {
     tarn_scope *top = TARN_NEW(cx->arena, tarn_scope);
     binding->top = top;
+    top->source = sql;
     TRY(tarn_dialect_query(cx, sql, &top->query));
     return bind_scope(cx, binding, top);
-}
-
-const char *tarn_bind_shell_name(tarn_cx *cx, size_t ref) { return tarn_printf(cx, "tarn_s%zu", ref); }
-
-typedef struct emitter {
-    const tarn_binding *binding;
-    bool for_plan;
-    tarn_buf out;
-    tarn_text *text;
-} emitter;
-
-static void piece(tarn_cx *cx, emitter *e, const tarn_scope *scope, size_t at, bool exact) {
-    tarn_piece *p = TARN_PUSH(cx->arena, &e->text->pieces);
-    *p = (tarn_piece){
-        .out_at = (uint32_t)e->out.n, .in_at = (uint32_t)origin(scope, at), .exact = exact && !scope->outer};
-}
-
-/* Copies text[from..to), one piece for every piece of the dialect's own map in it. */
-static void copy(tarn_cx *cx, emitter *e, const tarn_scope *scope, size_t from, size_t to) {
-    const tarn_text *t = &scope->query.text;
-    if (from >= to) return;
-    piece(cx, e, scope, from, true);
-    for (size_t i = 0; i < t->pieces.n; i++) {
-        const tarn_piece *p = &t->pieces.at[i];
-        if (p->out_at <= from || p->out_at >= to) continue;
-        tarn_buf_add(&e->out, t->sql + from, p->out_at - from);
-        from = p->out_at;
-        piece(cx, e, scope, from, p->exact);
-    }
-    tarn_buf_add(&e->out, t->sql + from, to - from);
-}
-
-static void emit_scope(tarn_cx *cx, emitter *e, const tarn_scope *scope);
-
-static void emit_alias(emitter *e, const char *alias) {
-    if (!alias) return;
-    tarn_buf_puts(&e->out, " AS ");
-    tarn_buf_sql_name(&e->out, alias);
-}
-
-static void emit_relation(tarn_cx *cx, emitter *e, const tarn_splice *s) {
-    if (s->show) tarn_buf_puts(&e->out, "SELECT * FROM ");
-    if (s->kind == TARN_SPLICE_SCOPE) {
-        tarn_buf_puts(&e->out, "(");
-        emit_scope(cx, e, s->scope);
-        tarn_buf_puts(&e->out, "\n)"); /* the view may end in a comment */
-    } else if (s->kind == TARN_SPLICE_REF && e->for_plan) {
-        tarn_buf_printf(&e->out, "temp.\"%s\"", tarn_bind_shell_name(cx, s->ref));
-    } else if (s->kind == TARN_SPLICE_REF) {
-        tarn_buf_puts(&e->out, "(");
-        tarn_buf_puts(&e->out, e->binding->planned->refs.at[s->ref].scan.sql);
-        tarn_buf_puts(&e->out, ")");
-    } else {
-        tarn_buf_puts(&e->out, e->for_plan && s->shell ? s->shell : s->text);
-    }
-    emit_alias(e, s->alias);
-}
-
-static void emit_scope(tarn_cx *cx, emitter *e, const tarn_scope *scope) {
-    size_t at = 0;
-    for (size_t i = 0; i < scope->splices.n; i++) {
-        const tarn_splice *s = &scope->splices.at[i];
-        if (s->at < at || (s->kind == TARN_SPLICE_PARAM && !e->for_plan)) continue;
-        copy(cx, e, scope, at, s->at);
-        piece(cx, e, scope, s->at, false);
-        if (s->kind == TARN_SPLICE_PARAM)
-            tarn_value_sql(&e->out, &e->binding->binds[s->ref].value);
-        else
-            emit_relation(cx, e, s);
-        at = s->at + s->n;
-    }
-    copy(cx, e, scope, at, scope->query.text.n);
-}
-
-tarn_code tarn_bind_text(tarn_cx *cx, const tarn_binding *binding, bool for_plan, tarn_text *out) {
-    tarn_text text = {0};
-    emitter e = {.binding = binding, .for_plan = for_plan, .out = TARN_BUF((size_t)1 << 31), .text = &text};
-    emit_scope(cx, &e, binding->top);
-    if (e.out.failed) {
-        tarn_buf_free(&e.out);
-        return tarn_fail(cx, TARN_LIMIT, "the planned statement passes 2 GB: it reads too many files at once");
-    }
-    text.n = e.out.n;
-    text.sql = tarn_buf_take(&e.out, cx->arena);
-    tarn_buf_free(&e.out);
-    *out = text;
-    return TARN_OK;
 }

@@ -23,14 +23,17 @@ typedef struct tarn_splice {
     const char *shell; /* TEXT: in P (NULL: the same) */
     const char *alias; /* added as AS "alias"; NULL: the user wrote one */
     bool show;         /* inside DESCRIBE or SUMMARIZE: a select must stand here */
+    int items;         /* how many items of select lists it stands in */
 } tarn_splice;
 
 struct tarn_scope {
     tarn_query_text query;
+    tarn_str source;               /* what query was made of: the user's text; .p NULL: a view's */
     tarn_tokens tokens;            /* of query.text */
     TARN_VEC(tarn_splice) splices; /* ascending after binding */
     const tarn_scope *outer;       /* of a view: where it is used, and at which byte */
     size_t outer_at;
+    const tarn_name *view; /* its full name; NULL: the query itself */
     void *view_state;
     int depth;
 };
@@ -55,6 +58,17 @@ TARN_MUST tarn_code tarn_bind_query(tarn_cx *cx, tarn_binding *binding, tarn_str
 /* The text with everything spliced: for X (scans) or for P (shells and literals). pieces (may be NULL) map it back to
  * the user's text. */
 TARN_MUST tarn_code tarn_bind_text(tarn_cx *cx, const tarn_binding *binding, bool for_plan, tarn_text *out);
+/* A name as it is shown to the user. */
+const char *tarn_bind_name_text(tarn_cx *cx, const tarn_name *name);
+/* Index of the token that begins at or after byte `at`. */
+size_t tarn_bind_token(const tarn_tokens *tokens, size_t at);
+/* tree.c: a query as DuckDB reads it, or its optimised plan, as JSON; with "error" when there is none. */
+typedef enum tarn_tree_kind { TARN_TREE_QUERY, TARN_TREE_PLAN } tarn_tree_kind;
+TARN_MUST tarn_code tarn_tree_json(tarn_cx *cx, tarn_conn *conn, tarn_tree_kind kind, const char *sql,
+                                   const char **out);
+/* label.c: a splice at the end of the select list's item that the token stands in, which gives it the name DuckDB
+ * would give its text; of several such items around each other the one `up` levels out. */
+TARN_MUST tarn_code tarn_label_item(tarn_cx *cx, tarn_conn *conn, tarn_scope *scope, size_t token, int up);
 /* Name of the shell of reference i. */
 const char *tarn_bind_shell_name(tarn_cx *cx, size_t ref);
 

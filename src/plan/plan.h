@@ -22,7 +22,8 @@ typedef struct tarn_relation {
     const char *sql;         /* VIEW: its query; SQL: text that can stand after FROM */
     void *view_state;        /* VIEW: handed to the resolver for the names inside (where the view looks names up) */
     struct ArrowArrayStream rows; /* ROWS: taken over */
-    const tarn_name *known_as;    /* the name columns may be qualified with; NULL: the one that was resolved */
+    const tarn_name *known_as;    /* the name columns may be qualified with; NULL: the one that was resolved (VIEW:
+                                     always its full one) */
 } tarn_relation;
 
 /* How the session resolves names. `travel` has kind 0 when there is none; its expression has been evaluated: at.kind
@@ -60,7 +61,8 @@ typedef struct tarn_planned {
     size_t n_binds;
     tarn_text text; /* offsets of `sql` back to the user's text */
     TARN_VEC(tarn_plan_ref) refs;
-    bool inner_limit; /* a LIMIT stands inside it: see tarn_conn_keep_limits */
+    TARN_VEC(const tarn_name *) views; /* all that were expanded, by their full names */
+    bool inner_limit;                  /* a LIMIT stands inside it: see tarn_conn_keep_limits */
 } tarn_planned;
 
 /* Plans one SELECT (WITH, FROM, VALUES, TABLE, DESCRIBE, SUMMARIZE, PIVOT). Memory in cx->arena; outside things until

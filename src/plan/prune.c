@@ -33,26 +33,24 @@ static tarn_code make_shells(tarn_cx *cx, const tarn_binding *b, tarn_conn *conn
     return TARN_OK;
 }
 
-static tarn_code plan_json(tarn_cx *cx, const tarn_binding *b, char **out) {
+static tarn_code plan_json(tarn_cx *cx, const tarn_binding *b, const char **out) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_text text;
     TRY(tarn_bind_text(cx, b, true, &text));
     TRY(tarn_engine_conn(cx, b->env->engine, TARN_DB_PLAN, &conn));
     TRY(make_shells(cx, b, conn));
-    return tarn_conn_text(
-        cx, conn,
-        tarn_printf(cx, "SELECT json_serialize_plan(%s, optimize:=true)", tarn_sql_string(cx->arena, text.sql)), out);
+    return tarn_tree_json(cx, conn, TARN_TREE_PLAN, text.sql, out);
 }
 
 /* A plan that fails means all files, never an error: the real run will say what is wrong with the query. */
 static void read_filters(tarn_cx *cx, const tarn_binding *b) {
     size_t n = b->planned->refs.n;
     tarn_shell *shells = TARN_NEW_ARRAY(cx->arena, tarn_shell, n);
-    char *json = NULL;
+    const char *json;
     for (size_t i = 0; i < n; i++)
         shells[i] =
             (tarn_shell){.table = tarn_bind_shell_name(cx, i), .schema = b->planned->refs.at[i].snapshot->schema};
-    if (plan_json(cx, b, &json) != TARN_OK || !json) {
+    if (plan_json(cx, b, &json) != TARN_OK) {
         tarn_clear_error(cx);
         return;
     }

@@ -13,6 +13,19 @@ static size_t match(const tarn_cursor *at, const char *keywords, tarn_arena *are
     return best;
 }
 
+/* Shows as many words as no statement begins with: one, or two when the first is known. */
+static tarn_code refuse(tarn_cx *cx, const tarn_lake *lake, const tarn_cursor *cursor) {
+    const tarn_token *first = &cursor->tokens->tokens.at[cursor->i];
+    tarn_str text = {cursor->tokens->text, cursor->tokens->n_text}, word = tarn_token_text(cursor);
+    if (tarn_at_end(cursor)) return tarn_fail(cx, TARN_INVALID, "the statement is empty");
+    bool known = false;
+    for (const tarn_stmt *const *s = lake->stmts; *s && !known; s++)
+        for (const char *p = (*s)->keywords; *p && !known; p += strcspn(p, "|"), p += *p == '|')
+            known = tarn_str_ieq(word, (tarn_str){p, strcspn(p, " |")});
+    if (known && first[1].kind == TARN_T_WORD) word.n = first[1].at + first[1].n - first->at;
+    return tarn_fail_at(cx, TARN_INVALID, text, first->at, "no statement begins with \"%.*s\"", (int)word.n, word.p);
+}
+
 tarn_code tarn_guard_find(tarn_cx *cx, const tarn_lake *lake, tarn_cursor *cursor, const tarn_stmt **out) {
     const tarn_stmt *found = NULL;
     size_t longest = 0;
@@ -23,13 +36,7 @@ tarn_code tarn_guard_find(tarn_cx *cx, const tarn_lake *lake, tarn_cursor *curso
             found = *s;
         }
     }
-    if (!found) {
-        tarn_str word = tarn_token_text(cursor);
-        if (tarn_at_end(cursor)) return tarn_fail(cx, TARN_INVALID, "the statement is empty");
-        return tarn_fail_at(cx, TARN_INVALID, (tarn_str){cursor->tokens->text, cursor->tokens->n_text},
-                            cursor->tokens->tokens.at[cursor->i].at, "no statement begins with \"%.*s\"", (int)word.n,
-                            word.p);
-    }
+    if (!found) return refuse(cx, lake, cursor);
     cursor->i += longest;
     *out = found;
     return TARN_OK;

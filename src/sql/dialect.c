@@ -233,15 +233,27 @@ static tarn_code rewrite_word(tarn_rewrite *rw, size_t *i) {
     return TARN_OK;
 }
 
+static bool is_name(const tarn_rewrite *rw, size_t i) {
+    tarn_token_kind kind = tarn_rewrite_token(rw, i)->kind;
+    return kind == TARN_T_WORD || kind == TARN_T_NAME;
+}
+
 static bool is_after(const tarn_rewrite *rw, size_t i, const char *words) {
     return i > 0 && tarn_rewrite_is(rw, i - 1, words);
+}
+
+/* s.t.* is t.* here: DuckDB knows no longer form. Gives the tokens before t, or 0. */
+static size_t star_prefix(const tarn_rewrite *rw, size_t i) {
+    size_t last = i;
+    if (i > 0 && tarn_rewrite_is(rw, i - 1, ".")) return 0;
+    while (is_name(rw, last) && tarn_rewrite_is(rw, last + 1, ".") && is_name(rw, last + 2)) last += 2;
+    return last > i && tarn_rewrite_is(rw, last + 1, ". *") ? last - i : 0;
 }
 
 /* One token, or as many as belong together. */
 static tarn_code step(tarn_rewrite *rw, size_t *i, size_t base) {
     size_t at = *i;
     const tarn_token *token = tarn_rewrite_token(rw, at);
-    bool is_name = token->kind == TARN_T_WORD || token->kind == TARN_T_NAME;
     *i = at + 1;
     if (token->kind == TARN_T_PARAM) rewrite_param(rw, at);
     if (rw->plain) return token->kind == TARN_T_NAME ? tarn_rewrite_plain_name(rw, at) : TARN_OK;
@@ -250,10 +262,16 @@ static tarn_code step(tarn_rewrite *rw, size_t *i, size_t base) {
         return rewrite_type(rw, i);
     }
     static const char no_table[] = "SELECT|VALUES|WITH|FROM|LATERAL|PIVOT|UNPIVOT";
-    if (is_name && top(rw)->place == TARN_IN_FROM && !tarn_rewrite_is(rw, at, no_table)) {
+    if (is_name(rw, at) && top(rw)->place == TARN_IN_FROM && !tarn_rewrite_is(rw, at, no_table)) {
         if (tarn_rewrite_is(rw, at + 1, ":")) return tarn_rewrite_plain_name(rw, at); /* an alias before its table */
         top(rw)->place = TARN_AFTER_FROM;
         return tarn_rewrite_ref(rw, at, i);
+    }
+    size_t prefix = is_name(rw, at) ? star_prefix(rw, at) : 0;
+    if (prefix) {
+        replace(rw, at, at + prefix - 1, "");
+        *i = at + prefix;
+        return TARN_OK;
     }
     if (token->kind == TARN_T_NAME) return tarn_rewrite_plain_name(rw, at);
     if (token->kind == TARN_T_WORD) {

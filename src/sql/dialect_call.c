@@ -8,10 +8,12 @@ typedef enum call_condition {
     ALWAYS,
     UNIT_1,      /* the first argument is a unit of time: day or 'day' */
     UNIT_1_DATE, /* and the third is plainly a date, the unit a day or longer: the result is a date too */
+    UNIT_1_DAYS, /* the unit is a day or longer: a date stays a date */
     BARE_UNIT_1, /* a unit as a word: 'day' is DuckDB's own form */
     BARE_UNIT_2, /* the last one, after something that is no string */
     BARE_UNIT_3,
     INTERVAL_2,
+    INTERVAL_2_DAYS, /* in days or longer: a date stays a date */
     NUMBER_2,
     STRING_1,
     PATTERN_2, /* the second one is a date pattern as a literal */
@@ -30,11 +32,14 @@ static const struct call_rule {
     const char *to;
 } rules[] = {
     {"DATEADD", 3, 3, UNIT_1_DATE, "=CAST(($3 + $f(CAST($2 AS $t))) AS DATE)"},
+    {"DATEADD", 3, 3, UNIT_1_DAYS, "=cast_to_type(($3) + $f(CAST($2 AS $t)), $3)"},
     {"DATEADD", 3, 3, UNIT_1, "=(($3) + $f(CAST($2 AS $t)))"},
     {"DATE_ADD", 3, 3, UNIT_1_DATE, "=CAST(($3 + $f(CAST($2 AS $t))) AS DATE)"},
+    {"DATE_ADD", 3, 3, UNIT_1_DAYS, "=cast_to_type(($3) + $f(CAST($2 AS $t)), $3)"},
     {"DATE_ADD", 3, 3, UNIT_1, "=(($3) + $f(CAST($2 AS $t)))"},
     {"DATE_ADD", 2, 2, NUMBER_2, "=(CAST($1 AS DATE) + ($2))"},
     {"TIMESTAMPADD", 3, 3, UNIT_1, "=(($3) + $f(CAST($2 AS $t)))"},
+    {"DATE_SUB", 2, 2, INTERVAL_2_DAYS, "=cast_to_type(($1) - $2, $1)"},
     {"DATE_SUB", 2, 2, INTERVAL_2, "=(($1) - $2)"},
     {"DATE_SUB", 2, 2, ALWAYS, "=(CAST($1 AS DATE) - CAST($2 AS INTEGER))"},
     {"TIMESTAMP_ADD", 2, 2, INTERVAL_2, "=(($1) + $2)"},
@@ -213,6 +218,21 @@ static bool is_string(const tarn_rewrite *rw, extent e) {
     return e.end == e.first + 1 && tarn_rewrite_token(rw, e.first)->kind == TARN_T_STRING;
 }
 
+/* Has a type of its own, which literals and parameters take from what they meet, and may be written twice. */
+static bool is_typed(const tarn_rewrite *rw, extent e) {
+    if (is_string(rw, e)) return false;
+    for (size_t i = e.first; i < e.end; i++)
+        if (tarn_rewrite_token(rw, i)->kind == TARN_T_PARAM || tarn_rewrite_is(rw, i, "SELECT|:")) return false;
+    return true;
+}
+
+/* INTERVAL 3 DAY. */
+static bool is_day_interval(const tarn_rewrite *rw, const call *c, size_t arg) {
+    call unit = {.args = {{c->args[arg].end - 1, c->args[arg].end}}};
+    const struct unit *found = find_unit(rw, &unit, 0, true);
+    return tarn_rewrite_is(rw, c->args[arg].first, "INTERVAL") && found && found->whole_days;
+}
+
 /* WITHIN GROUP (ORDER BY …) after the call. */
 static bool find_within(const tarn_rewrite *rw, call *c) {
     size_t open = c->close + 3, close = rw->match[open < rw->tokens->tokens.n ? open : 0];
@@ -247,13 +267,15 @@ static bool holds(const tarn_rewrite *rw, call *c, call_condition when) {
     case ALWAYS:
     case PATTERN_2: return true;
     case UNIT_1:
+    case UNIT_1_DAYS:
     case UNIT_1_DATE:
-        c->unit = find_unit(rw, c, 0, false);
-        return c->unit && (when == UNIT_1 || (c->unit->whole_days && is_date(rw, c->args[2])));
+        if (!(c->unit = find_unit(rw, c, 0, false)) || when == UNIT_1) return c->unit != NULL;
+        return c->unit->whole_days && (when == UNIT_1_DATE ? is_date(rw, c->args[2]) : is_typed(rw, c->args[2]));
     case BARE_UNIT_1: return (c->unit = find_unit(rw, c, 0, true)) != NULL;
     case BARE_UNIT_2: return !is_string(rw, c->args[0]) && (c->unit = find_unit(rw, c, 1, true));
     case BARE_UNIT_3: return !is_string(rw, c->args[0]) && (c->unit = find_unit(rw, c, 2, true));
     case INTERVAL_2: return tarn_rewrite_is(rw, c->args[1].first, "INTERVAL");
+    case INTERVAL_2_DAYS: return is_typed(rw, c->args[0]) && is_day_interval(rw, c, 1);
     case NUMBER_2: return is_number(rw, c->args[1]);
     case STRING_1: return is_string(rw, c->args[0]);
     case WITHIN: return find_within(rw, c);

@@ -118,6 +118,12 @@ static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
     uint64_t opened = tarn_sources_opened(run->session);
     TRY(tarn_stmt_source(cx, run, conn, names.p ? tarn_str_of(entry.sql) : query, &planned, &columns));
     tarn_planned_done(&planned);
+    for (size_t i = 0; i < planned.views.n; i++) {
+        const char *const *part = planned.views.at[i]->part;
+        if (tarn_name_eq(part[0], entry.catalog) && tarn_name_eq(part[1], entry.schema) &&
+            tarn_name_eq(part[2], entry.name))
+            return tarn_fail(cx, TARN_INVALID, "view %s would read itself", entry.name);
+    }
     if (tarn_sources_opened(run->session) != opened)
         return tarn_fail(cx, TARN_INVALID, "view %s reads rows passed in, which nobody else has: make a table of them",
                          entry.name);

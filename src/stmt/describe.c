@@ -175,11 +175,12 @@ static tarn_code run_detail(tarn_cx *cx, tarn_run *run) {
 }
 
 const tarn_stmt tarn_stmt_describe = {.name = "DESCRIBE",
-                                      .keywords = "DESCRIBE|DESC",
+                                      .keywords = "DESCRIBE|DESC|SHOW",
                                       .privilege = TARN_PRIV_SELECT,
                                       .run = run_describe,
-                                      .help = "DESCRIBE [TABLE] [EXTENDED] t | query\nShows columns and types; "
-                                              "EXTENDED also location, properties and constraints."};
+                                      .help =
+                                          "DESCRIBE [TABLE] [EXTENDED] t | query\nShows columns and types; "
+                                          "EXTENDED also location, properties and constraints. SHOW t does the same."};
 const tarn_stmt tarn_stmt_describe_history = {
     .name = "DESCRIBE HISTORY",
     .keywords = "DESCRIBE HISTORY|DESC HISTORY",

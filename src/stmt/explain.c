@@ -33,13 +33,15 @@ static void explain_counters(tarn_cx *cx, int64_t n, int64_t us, tarn_rowset *ou
     line(out, NULL, "metadata bytes read", tarn_printf(cx, "%" PRIuFAST64, k->bytes_read));
 }
 
-/* DuckDB's own tree, one row per line of it; with ANALYZE the query runs. */
-static tarn_code engine_plan(tarn_cx *cx, const tarn_plan_env *env, const tarn_planned *planned, bool analyze,
-                             tarn_rowset *out) {
+/* DuckDB's own tree, one row per line of it. */
+static tarn_code engine_plan(tarn_cx *cx, tarn_run *run, const tarn_plan_env *env, const tarn_planned *planned,
+                             tarn_str query, tarn_rowset *out) {
+    static const char verb[] = "EXPLAIN ";
     tarn_rows *rows = NULL;
     tarn_planned copy = *planned;
-    copy.sql = tarn_printf(cx, "EXPLAIN %s%s", analyze ? "ANALYZE " : "", planned->sql);
-    TRY(tarn_planned_run(cx, env, &copy, (tarn_str){0}, &rows));
+    copy.sql = tarn_printf(cx, "%s%s", verb, planned->sql);
+    for (size_t i = 0; i < copy.text.pieces.n; i++) copy.text.pieces.at[i].out_at += (uint32_t)strlen(verb);
+    TRY(tarn_stmt_show_error(cx, run, tarn_planned_run(cx, env, &copy, query, &rows), query));
     struct ArrowArray batch = {0};
     tarn_code code = tarn_rows_next(cx, rows, &batch);
     if (code == TARN_OK && batch.release && batch.length) {
@@ -63,16 +65,16 @@ static tarn_code explain(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str q
     int64_t begin = tarn_monotonic_us(), n = 0;
     tarn_session_plan_env(cx, run->session, conn, &env);
     env.force_prune = true;
-    TRY(tarn_plan_query(cx, &env, query, run->binds, run->n_binds, &planned));
+    TRY(tarn_stmt_show_error(cx, run, tarn_plan_query(cx, &env, query, run->binds, run->n_binds, &planned), query));
     tarn_code code = tarn_plan_explain(cx, &planned, out);
     if (code == TARN_OK && analyze) {
         tarn_rows *rows = NULL;
-        code = tarn_planned_run(cx, &env, &planned, query, &rows);
+        code = tarn_stmt_show_error(cx, run, tarn_planned_run(cx, &env, &planned, query, &rows), query);
         if (code == TARN_OK) code = drain(cx, rows, &n);
         tarn_rows_close(rows);
         explain_counters(cx, n, tarn_monotonic_us() - begin, *out);
     }
-    if (code == TARN_OK && !analyze) code = engine_plan(cx, &env, &planned, false, *out);
+    if (code == TARN_OK && !analyze) code = engine_plan(cx, run, &env, &planned, query, *out);
     tarn_planned_done(&planned);
     return code;
 }

@@ -1,13 +1,25 @@
 /* settings.c: SET, RESET, and the statements other engines need before they can read a lake (INSTALL, LOAD). */
 #include "stmt/stmts.h"
 
-/* SET [LOCAL|SESSION|WAREHOUSE] name = value */
+/* DuckDB is the one who knows time zones: a name it refuses would make every query fail. */
+static tarn_code check_timezone(tarn_cx *cx, tarn_run *run, const char *value) {
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    tarn_conf *now = cx->conf, *with = tarn_conf_copy(now);
+    tarn_code code = tarn_conf_set(cx, with, tarn_str_of("timezone"), tarn_str_of(value), TARN_FROM_SET);
+    cx->conf = with;
+    if (code == TARN_OK) code = tarn_session_conn(cx, run->session, &conn);
+    cx->conf = now;
+    tarn_conf_free(with);
+    return code;
+}
+
+/* SET [LOCAL|SESSION|GLOBAL|WAREHOUSE] name = value */
 static tarn_code run_set(tarn_cx *cx, tarn_run *run) {
     tarn_cursor *c = &run->cursor;
     tarn_auto_buf name = TARN_BUF(256);
     const char *value;
     bool warehouse = tarn_accept(c, "WAREHOUSE");
-    if (!warehouse) (void)tarn_accept(c, "SESSION|LOCAL");
+    if (!warehouse) (void)tarn_accept(c, "SESSION|LOCAL|GLOBAL");
     if (tarn_accept(c, "TIME ZONE")) {
         tarn_buf_puts(&name, "timezone");
     } else {
@@ -23,13 +35,16 @@ static tarn_code run_set(tarn_cx *cx, tarn_run *run) {
     if (!tarn_buf_ok(&name) || !value) return tarn_fail(cx, TARN_INVALID, "SET: NULL is no value, use RESET");
     int option = tarn_option_find((tarn_str){name.data, name.n});
     if (option < 0) return tarn_fail(cx, TARN_NOTFOUND, "there is no setting %s; SHOW SETTINGS lists them", name.data);
+    if (option == TARN_TIMEZONE) TRY(check_timezone(cx, run, value));
     if (!warehouse) {
         TRY(tarn_conf_set(cx, run->session->conf, (tarn_str){name.data, name.n}, tarn_str_of(value), TARN_FROM_SET));
         return tarn_stmt_done(cx, run, "%s = %s", name.data, tarn_option_info_of(option)->secret ? "***" : value);
     }
     TRY(tarn_conf_set(cx, run->session->conf, (tarn_str){name.data, name.n}, tarn_str_of(value), TARN_FROM_WAREHOUSE));
     TRY(tarn_catalog_setting(cx, run->session->lake->catalog, name.data, value, NULL));
-    return tarn_stmt_done(cx, run, "%s = %s for the warehouse, from the next start on", name.data, value);
+    return tarn_stmt_done(cx, run,
+                          "%s = %s here from now on, and for all who open the warehouse from their next start on",
+                          name.data, tarn_option_info_of(option)->secret ? "***" : value);
 }
 
 static tarn_code run_reset(tarn_cx *cx, tarn_run *run) {
@@ -60,8 +75,9 @@ const tarn_stmt tarn_stmt_set = {.name = "SET",
                                  .keywords = "SET",
                                  .privilege = TARN_PRIV_NONE,
                                  .run = run_set,
-                                 .help = "SET [WAREHOUSE] name = value\nChanges a setting for this session, or for the "
-                                         "warehouse from its next start on."};
+                                 .help =
+                                     "SET [WAREHOUSE] name = value\nChanges a setting for this session; with WAREHOUSE "
+                                     "also for all who open the warehouse after."};
 const tarn_stmt tarn_stmt_reset = {.name = "RESET",
                                    .keywords = "RESET",
                                    .privilege = TARN_PRIV_NONE,

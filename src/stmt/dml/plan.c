@@ -27,13 +27,13 @@ static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text
     return r->session.call(cx, r->session.state, function, text, at, out);
 }
 
-static size_t offset_of(const char *sql, int line, int column) {
-    const char *p = sql;
-    for (const char *end; line > 1 && (end = strchr(p, '\n')); line--) p = end + 1;
-    for (; column > 1 && *p; column--)
-        do p++;
-        while (((unsigned char)*p & 0xc0) == 0x80);
-    return (size_t)(p - sql);
+static size_t offset_of(tarn_str sql, int line, int column) {
+    const char *p = sql.p, *stop = sql.p + sql.n;
+    for (const char *end; line > 1 && (end = memchr(p, '\n', (size_t)(stop - p))); line--) p = end + 1;
+    for (; column > 1 && p < stop; column--) do
+            p++;
+        while (p < stop && ((unsigned char)*p & 0xc0) == 0x80);
+    return (size_t)(p - sql.p);
 }
 
 /* The place in the statement whose text agrees farthest around sql[at]: expressions are taken over as they were typed.
@@ -56,11 +56,12 @@ static int64_t find_place(tarn_str typed, tarn_str sql, size_t at) {
     return place;
 }
 
-/* An error in SQL made from the statement is shown in the statement. */
-static tarn_code show_typed(tarn_cx *cx, const tarn_run *run, tarn_code code, const char *sql) {
+tarn_code tarn_stmt_show_error(tarn_cx *cx, const tarn_run *run, tarn_code code, tarn_str sql) {
     if (code == TARN_OK || !cx->error.line) return code;
     tarn_error was = cx->error;
-    int64_t place = find_place(run->text, tarn_str_of(sql), offset_of(sql, was.line, was.column));
+    bool part = sql.p >= run->text.p && sql.p + sql.n <= run->text.p + run->text.n;
+    size_t at = offset_of(sql, was.line, was.column);
+    int64_t place = part ? sql.p - run->text.p + (int64_t)at : find_place(run->text, sql, at);
     return place < 0 ? tarn_fail(cx, code, "%s", was.message)
                      : tarn_fail_at(cx, code, run->text, (size_t)place, "%s", was.message);
 }
@@ -73,7 +74,8 @@ tarn_code tarn_stmt_plan_target(tarn_cx *cx, tarn_run *run, const tarn_opened *o
     target_resolver resolver = {env.resolver, opened, target};
     env.resolver = (tarn_resolver){&resolver, resolve, call};
     env.force_prune = true;
-    TRY(show_typed(cx, run, tarn_plan_query(cx, &env, tarn_str_of(sql), run->binds, run->n_binds, planned), sql));
+    tarn_str text = tarn_str_of(sql);
+    TRY(tarn_stmt_show_error(cx, run, tarn_plan_query(cx, &env, text, run->binds, run->n_binds, planned), text));
     *target_ref = NULL;
     for (size_t i = 0; i < planned->refs.n; i++)
         if (planned->refs.at[i].positions) *target_ref = &planned->refs.at[i];
@@ -90,7 +92,8 @@ tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *ope
     const char *make = tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS ", tarn_sql_name(cx->arena, into));
     planned->sql = tarn_printf(cx, "%s%s", make, planned->sql);
     for (size_t i = 0; i < planned->text.pieces.n; i++) planned->text.pieces.at[i].out_at += (uint32_t)strlen(make);
-    tarn_code code = show_typed(cx, run, tarn_planned_run(cx, &env, planned, tarn_str_of(sql), &rows), sql);
+    tarn_str text = tarn_str_of(sql);
+    tarn_code code = tarn_stmt_show_error(cx, run, tarn_planned_run(cx, &env, planned, text, &rows), text);
     if (code == TARN_OK) code = tarn_rows_next(cx, rows, &batch);
     tarn_array_release(&batch);
     tarn_rows_close(rows);
@@ -117,14 +120,13 @@ tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str
                            tarn_schema **source) {
     tarn_plan_env env;
     tarn_session_plan_env(cx, run->session, conn, &env);
-    const char *sql = tarn_arena_strndup(cx->arena, select.p, select.n);
-    TRY(show_typed(cx, run, tarn_plan_query(cx, &env, select, run->binds, run->n_binds, planned), sql));
+    TRY(tarn_stmt_show_error(cx, run, tarn_plan_query(cx, &env, select, run->binds, run->n_binds, planned), select));
     tarn_code code = tarn_conn_describe(cx, conn, planned->sql, cx->arena, source);
     int64_t at = code == TARN_OK ? -1 : tarn_conn_error_at(conn);
     if (at >= 0) {
         tarn_error was = cx->error;
         code = tarn_fail_at(cx, code, select, tarn_text_origin(&planned->text, (size_t)at), "%s", was.message);
-        code = show_typed(cx, run, code, sql);
+        code = tarn_stmt_show_error(cx, run, code, select);
     }
     if (code != TARN_OK) tarn_planned_done(planned);
     return code;
