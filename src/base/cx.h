@@ -10,9 +10,21 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* Requests over HTTP, by what object stores bill them as. */
+typedef enum tarn_request {
+    TARN_REQUEST_GET,
+    TARN_REQUEST_PUT,
+    TARN_REQUEST_POST,
+    TARN_REQUEST_LIST,
+    TARN_REQUEST_HEAD,
+    TARN_REQUEST_DELETE,
+    TARN_REQUEST_KINDS
+} tarn_request;
+
 /* What EXPLAIN ANALYZE and /metrics read. Atomic: pool threads count too. */
 typedef struct tarn_counters {
     atomic_uint_fast64_t store_get, store_put, store_list, store_head, store_remove, store_sync;
+    atomic_uint_fast64_t requests[TARN_REQUEST_KINDS], requests_repeated;
     atomic_uint_fast64_t bytes_read, bytes_written;
     atomic_uint_fast64_t files_total, files_pruned, files_read;
     atomic_uint_fast64_t commits, commit_retries;

@@ -1,28 +1,36 @@
-/* xml.h: a pull reader for the small XML answers of object stores: elements and text. No DTDs, no namespaces; what is
- * not well-formed is CORRUPT. Slices point into the document. */
+/* xml.h: a pull scanner for the small XML documents of web services: elements and text, no DTD. */
 #ifndef TARN_CODEC_XML_H
 #define TARN_CODEC_XML_H
 
 #include "base/cx.h"
 
-typedef enum tarn_xml_kind { TARN_XML_OPEN, TARN_XML_CLOSE, TARN_XML_TEXT, TARN_XML_END } tarn_xml_kind;
-
-enum { TARN_XML_DEPTH = 32 };
+enum { TARN_XML_DEPTH_MAX = 32 };
 
 typedef struct tarn_xml {
     tarn_str rest;
-    tarn_xml_kind kind;
-    tarn_str name;                 /* OPEN, CLOSE: without a prefix's meaning, as written */
-    tarn_str text;                 /* TEXT: as written, entities and all */
-    tarn_str open[TARN_XML_DEPTH]; /* the elements around */
+    tarn_str open[TARN_XML_DEPTH_MAX]; /* the elements around the place, the root first */
     int depth;
-    bool empty; /* <a/>: its CLOSE comes next */
+    bool closing; /* the element just given has no content: its end comes next */
+    bool rooted;  /* the root has begun */
 } tarn_xml;
 
-void tarn_xml_init(tarn_xml *x, tarn_str document);
-/* The next event; END once all elements are closed and nothing is left. */
-TARN_MUST tarn_code tarn_xml_next(tarn_cx *cx, tarn_xml *x);
-/* At an element's OPEN: its text, decoded, in `arena`; moves to its CLOSE. Elements inside are passed over. */
-TARN_MUST tarn_code tarn_xml_text(tarn_cx *cx, tarn_xml *x, tarn_arena *arena, char **out);
+typedef enum tarn_xml_kind { TARN_XML_BEGIN, TARN_XML_TEXT, TARN_XML_FINISH, TARN_XML_END } tarn_xml_kind;
+
+/* name: of BEGIN and FINISH, without a namespace's prefix; a slice of the document. text: of TEXT, decoded, in the
+ * arena; one run of it may come in several pieces. Attributes, comments and processing instructions are passed over. */
+typedef struct tarn_xml_token {
+    tarn_xml_kind kind;
+    tarn_str name, text;
+} tarn_xml_token;
+
+/* Zero-initialise with the document as `rest`. END once the root is closed. CORRUPT for what is not well-formed, deeper
+ * than TARN_XML_DEPTH_MAX, or has a DTD. */
+TARN_MUST tarn_code tarn_xml_next(tarn_cx *cx, tarn_xml *xml, tarn_arena *arena, tarn_xml_token *out);
+/* After BEGIN: the text up to the element's end, which is passed; elements inside are passed over. */
+TARN_MUST tarn_code tarn_xml_text(tarn_cx *cx, tarn_xml *xml, tarn_arena *arena, tarn_str *out);
+/* After BEGIN: passes over the element. */
+TARN_MUST tarn_code tarn_xml_skip(tarn_cx *cx, tarn_xml *xml, tarn_arena *arena);
+/* Escapes text for between tags. false: a control character that XML 1.0 cannot hold, at all. */
+bool tarn_xml_escape(tarn_buf *out, tarn_str text);
 
 #endif

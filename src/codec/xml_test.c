@@ -1,16 +1,14 @@
-/* xml_test.c: elements and text of small documents, and what is no document. */
+/* xml_test.c: tokens, text with entities and CDATA, what is refused, and text that survives escaping. */
+#include "codec/xml.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
-#include "base/conf.h"
-#include "codec/xml.h"
-
 static int setup(void **state) {
-    tarn_cx *cx = test_calloc(1, sizeof *cx);
+    tarn_cx *cx = calloc(1, sizeof *cx);
     tarn_cx_init(cx, tarn_conf_defaults());
     *state = cx;
     return 0;
@@ -20,70 +18,119 @@ static int teardown(void **state) {
     tarn_cx *cx = *state;
     tarn_conf_free(cx->conf);
     tarn_cx_done(cx);
-    test_free(cx);
+    free(cx);
     return 0;
 }
 
-/* The events in one line: +a open, -a close, "text". */
-static tarn_code events(tarn_cx *cx, const char *xml, const char **out) {
-    tarn_xml x;
-    tarn_xml_init(&x, tarn_str_of(xml));
-    *out = "";
+/* All tokens in one line: "<a" begins, "a>" finishes, text in brackets; NULL for what is refused. */
+static const char *tokens_of(tarn_cx *cx, const char *text) {
+    tarn_xml xml = {.rest = tarn_str_of(text)};
+    const char *all = "";
     for (;;) {
-        TRY(tarn_xml_next(cx, &x));
-        if (x.kind == TARN_XML_END) return TARN_OK;
-        bool text = x.kind == TARN_XML_TEXT;
-        tarn_str s = text ? x.text : x.name;
-        *out = tarn_printf(cx, "%s%s%.*s%s", *out,
-                           text                      ? "'"
-                           : x.kind == TARN_XML_OPEN ? "+"
-                                                     : "-",
-                           (int)s.n, s.p, text ? "'" : "");
+        tarn_xml_token t;
+        tarn_code code = tarn_xml_next(cx, &xml, cx->arena, &t);
+        if (code != TARN_OK) {
+            assert_int_equal(code, TARN_CORRUPT);
+            return NULL;
+        }
+        if (t.kind == TARN_XML_END) return all;
+        if (t.kind == TARN_XML_BEGIN) all = tarn_printf(cx, "%s<%.*s ", all, (int)t.name.n, t.name.p);
+        if (t.kind == TARN_XML_FINISH) all = tarn_printf(cx, "%s%.*s> ", all, (int)t.name.n, t.name.p);
+        if (t.kind == TARN_XML_TEXT) all = tarn_printf(cx, "%s[%.*s] ", all, (int)t.text.n, t.text.p);
     }
 }
 
-static void test_events(void **state) {
-    const char *seen;
-    assert_int_equal(
-        events(*state, "<?xml version='1.0'?><!-- a > b --><r x=\"1>2\" y='/'><a>t</a><b/><c ></c>u</r>", &seen),
-        TARN_OK);
-    assert_string_equal(seen, "+r+a't'-a+b-b+c-c'u'-r");
-    assert_int_equal(events(*state, "", &seen), TARN_OK);
+static void test_tokens(void **state) {
+    tarn_cx *cx = *state;
+    assert_string_equal(tokens_of(cx, "<a/>"), "<a a> ");
+    assert_string_equal(tokens_of(cx, "<a x='1>' y=\"/>\" />"), "<a a> ");
+    assert_string_equal(tokens_of(cx, "<a>b<c>d</c ></a>\n"), "<a [b] <c [d] c> a> ");
+    assert_string_equal(
+        tokens_of(cx, "\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!-- <x> --><s:a xmlns:s='u'><?p?><s:b/></s:a>"),
+        "<a <b b> a> ");
+    assert_string_equal(tokens_of(cx, "<a>&lt;&amp;&gt;&quot;&apos;&#65;&#x20AC;&#x1F986;&#233;</a>"),
+                        "<a [<&>\"'A\xe2\x82\xac\xf0\x9f\xa6\x86\xc3\xa9] a> ");
+    assert_string_equal(tokens_of(cx, "<a>1<![CDATA[<2>&]]>3</a>"), "<a [1] [<2>&] [3] a> ");
 }
 
 static void test_text(void **state) {
     tarn_cx *cx = *state;
-    tarn_xml x;
-    char *text;
-    tarn_xml_init(&x,
-                  TARN_LIT("<k>a&amp;b&lt;&gt;&quot;&apos;&#10;&#xe4;&#x1F986;<!-- no -->c<in>ner</in></k><next/>"));
-    assert_int_equal(tarn_xml_next(cx, &x), TARN_OK);
-    assert_int_equal(tarn_xml_text(cx, &x, cx->arena, &text), TARN_OK);
-    assert_string_equal(text, "a&b<>\"'\n\xc3\xa4\xf0\x9f\xa6\x86"
-                              "c");
-    assert_int_equal(tarn_xml_next(cx, &x), TARN_OK);
-    assert_memory_equal(x.name.p, "next", 4);
-    static const char *const bad[] = {"&nope;",         "&",     "&#;", "&#x;", "&#0;", "&#xD800;", "&#1114112;",
-                                      "&#99999999999;", "&#x1g;"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        tarn_xml_init(&x, tarn_str_of(tarn_printf(cx, "<k>%s</k>", bad[i])));
-        assert_int_equal(tarn_xml_next(cx, &x), TARN_OK);
-        assert_int_equal(tarn_xml_text(cx, &x, cx->arena, &text), TARN_CORRUPT);
-    }
+    tarn_xml xml = {.rest = TARN_LIT("<r><a>1<b>no</b>2<![CDATA[3]]></a><c/><d>4</d></r>")};
+    tarn_xml_token t;
+    tarn_str text;
+    assert_int_equal(tarn_xml_next(cx, &xml, cx->arena, &t), TARN_OK);
+    assert_int_equal(tarn_xml_next(cx, &xml, cx->arena, &t), TARN_OK);
+    assert_int_equal(tarn_xml_text(cx, &xml, cx->arena, &text), TARN_OK);
+    assert_string_equal(text.p, "123");
+    assert_int_equal(tarn_xml_next(cx, &xml, cx->arena, &t), TARN_OK);
+    assert_int_equal(tarn_xml_text(cx, &xml, cx->arena, &text), TARN_OK);
+    assert_string_equal(text.p, "");
+    assert_int_equal(tarn_xml_next(cx, &xml, cx->arena, &t), TARN_OK);
+    assert_true(tarn_str_is(t.name, "d"));
+    assert_int_equal(tarn_xml_skip(cx, &xml, cx->arena), TARN_OK);
+    assert_int_equal(tarn_xml_next(cx, &xml, cx->arena, &t), TARN_OK);
+    assert_int_equal(t.kind, TARN_XML_FINISH);
+    assert_int_equal(tarn_xml_next(cx, &xml, cx->arena, &t), TARN_OK);
+    assert_int_equal(t.kind, TARN_XML_END);
 }
 
-static void test_broken(void **state) {
-    const char *seen, *deep = "";
-    static const char *const bad[] = {"<a",      "<a>",   "<a></b>", "</a>",           "<>",    "< a>",
-                                      "<a b='>", "<!-- ", "<?x",     "<a><b></a></b>", "<a <b>"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_int_equal(events(*state, bad[i], &seen), TARN_CORRUPT);
-    for (int i = 0; i <= TARN_XML_DEPTH; i++) deep = tarn_printf((tarn_cx *)*state, "%s<a>", deep);
-    assert_int_equal(events(*state, deep, &seen), TARN_CORRUPT);
+static void test_refused(void **state) {
+    tarn_cx *cx = *state;
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "x",
+                                      "<",
+                                      "<a",
+                                      "<a>",
+                                      "</a>",
+                                      "<a></b>",
+                                      "<a><b></a></b>",
+                                      "<a/><b/>",
+                                      "<a/>x",
+                                      "<a>&no;</a>",
+                                      "<a>&#0;</a>",
+                                      "<a>&#xD800;</a>",
+                                      "<a>&#x110000;</a>",
+                                      "<a>&#;</a>",
+                                      "<a>&#x;</a>",
+                                      "<a>&amp</a>",
+                                      "<a b='></a>",
+                                      "<a <b/></a>",
+                                      "<!DOCTYPE a [<!ENTITY x 'y'>]><a/>",
+                                      "<a><!-- </a>",
+                                      "<a><![CDATA[</a>",
+                                      "<![CDATA[x]]>",
+                                      "<a></a",
+                                      "<1 <",
+                                      "< a/>"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (tokens_of(cx, bad[i])) fail_msg("taken: %s", bad[i]);
+    tarn_auto_buf deep = TARN_BUF(1000);
+    for (int i = 0; i <= TARN_XML_DEPTH_MAX; i++) tarn_buf_puts(&deep, "<a>");
+    for (int i = 0; i <= TARN_XML_DEPTH_MAX; i++) tarn_buf_puts(&deep, "</a>");
+    assert_null(tokens_of(cx, deep.data));
+    assert_non_null(strstr(cx->error.message, "deep"));
+}
+
+static void test_escape(void **state) {
+    tarn_cx *cx = *state;
+    static const char text[] = "a<b>&\"'\t\r\n\xc3\xa9]]>";
+    tarn_auto_buf b = TARN_BUF(200);
+    tarn_xml_token t;
+    tarn_str back;
+    tarn_buf_puts(&b, "<k>");
+    assert_true(tarn_xml_escape(&b, TARN_LIT("a<b>&\"'\t\r\n\xc3\xa9]]>")));
+    tarn_buf_puts(&b, "</k>");
+    tarn_xml xml = {.rest = {b.data, b.n}};
+    assert_int_equal(tarn_xml_next(cx, &xml, cx->arena, &t), TARN_OK);
+    assert_int_equal(tarn_xml_text(cx, &xml, cx->arena, &back), TARN_OK);
+    assert_string_equal(back.p, text);
+    assert_false(tarn_xml_escape(&b, TARN_LIT("\x01")));
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CASE(test_events), CASE(test_text), CASE(test_broken)};
+    const struct CMUnitTest tests[] = {CASE(test_tokens), CASE(test_text), CASE(test_refused), CASE(test_escape)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,282 +1,364 @@
-/* http.c: requests over libcurl, which is loaded when the first one is made: linking it would cost every start some
- * milliseconds. */
+/* http.c: requests over libcurl: a stock of connected handles, one try with its time limits, and the tries after it. */
 #include "net/http.h"
 
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/time.h"
+#include "net/curl_api.h"
 
-enum { IDLE_MAX = 32, CONNECT_MS = 10000, STALLED_S = 60 };
-
-#define CURL_FUNCTIONS(F)                                                                                              \
-    F(easy_init)                                                                                                       \
-    F(easy_reset)                                                                                                      \
-    F(easy_setopt) F(easy_perform) F(easy_getinfo) F(easy_cleanup) F(easy_strerror) F(slist_append) F(slist_free_all)  \
-        F(global_init)
-
-typedef struct curl_api {
-#define F(name) __typeof__(&curl_##name) name;
-    CURL_FUNCTIONS(F)
-#undef F
-} curl_api;
-
-static curl_api curl;
-static atomic_bool loaded;
-static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
-
-struct tarn_http {
-    pthread_mutex_t lock;
-    CURL *idle[IDLE_MAX];
-    size_t n_idle;
+enum {
+    IDLE_MAX = 32,
+    POLL_MS = 50,
+    HEADERS_MAX = 256,
+    HEADER_BYTES_MAX = 64 << 10,
+    ERROR_MAX = 64 << 10,
+    WAIT_FIRST_MS = 100,
+    WAIT_MAX_MS = 5000,
+    UNREACHABLE_RETRIES = 2, /* a wrong endpoint is to be told soon */
 };
 
-static tarn_code load(tarn_cx *cx) {
-    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
-    void *library = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
-        library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
-    if (!library)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "object stores need libcurl, which cannot be loaded: %s", dlerror());
-    bool whole = true;
-/* POSIX lets a data pointer from dlsym be stored into a function pointer through its address. */
-#define F(name) whole = (*(void **)&curl.name = dlsym(library, "curl_" #name)) && whole;
-    CURL_FUNCTIONS(F)
-#undef F
-    if (!whole || curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "this libcurl is none that Tarn can use");
-    return TARN_OK; /* the library stays for the life of the process */
-}
+/* A handle with the connections it keeps alive; used by one thread at a time. */
+typedef struct line {
+    CURLM *multi;
+    CURL *easy;
+} line;
 
-static tarn_code need_curl(tarn_cx *cx) {
-    tarn_code code = TARN_OK;
-    if (atomic_load_explicit(&loaded, memory_order_acquire)) return TARN_OK;
-    pthread_mutex_lock(&loading);
-    if (!atomic_load_explicit(&loaded, memory_order_relaxed)) code = load(cx);
-    if (code == TARN_OK) atomic_store_explicit(&loaded, true, memory_order_release);
-    pthread_mutex_unlock(&loading);
-    return code;
-}
+struct tarn_http {
+    const tarn_curl *api; /* NULL until the first request */
+    pthread_mutex_t lock; /* of what follows */
+    line idle[IDLE_MAX];
+    size_t n_idle;
+    int pid;
+    int users; /* under shared_lock */
+};
 
-tarn_http *tarn_http_new(void) {
-    tarn_http *http = calloc(1, sizeof *http);
-    if (!http) abort();
-    pthread_mutex_init(&http->lock, NULL);
+/* Process-wide by nature: tables of one server share their connections. */
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+static tarn_http *shared;
+
+tarn_http *tarn_http_join(void) {
+    pthread_mutex_lock(&shared_lock);
+    /* After a fork the old one's sockets are the parent's: they are left alone. */
+    if (!shared || shared->pid != (int)getpid()) {
+        shared = calloc(1, sizeof *shared);
+        if (!shared) abort();
+        pthread_mutex_init(&shared->lock, NULL);
+        shared->pid = (int)getpid();
+    }
+    tarn_http *http = shared;
+    http->users++;
+    pthread_mutex_unlock(&shared_lock);
     return http;
 }
 
-void tarn_http_free(tarn_http *http) {
-    if (!http) return;
-    for (size_t i = 0; i < http->n_idle; i++) curl.easy_cleanup(http->idle[i]);
+static void drop_line(const tarn_curl *api, line l) {
+    api->easy_cleanup(l.easy);
+    api->multi_cleanup(l.multi);
+}
+
+void tarn_http_leave(tarn_http *http) {
+    if (!http || http->pid != (int)getpid()) return;
+    pthread_mutex_lock(&shared_lock);
+    bool last = --http->users == 0;
+    if (last && shared == http) shared = NULL;
+    pthread_mutex_unlock(&shared_lock);
+    if (!last) return;
+    for (size_t i = 0; i < http->n_idle; i++) drop_line(http->api, http->idle[i]);
     pthread_mutex_destroy(&http->lock);
     free(http);
 }
 
-/* *used: it has connections already. */
-static CURL *take_handle(tarn_http *http, bool *used) {
-    CURL *handle = NULL;
+/* The one used last comes first: its connection is the likeliest to live. */
+static tarn_code take_line(tarn_cx *cx, tarn_http *http, const tarn_curl *api, line *out) {
+    line found = {0};
     pthread_mutex_lock(&http->lock);
-    if (http->n_idle) handle = http->idle[--http->n_idle];
+    http->api = api;
+    if (http->n_idle) found = http->idle[--http->n_idle];
     pthread_mutex_unlock(&http->lock);
-    *used = handle != NULL;
-    return handle ? handle : curl.easy_init();
-}
-
-static void give_handle(tarn_http *http, CURL *handle) {
-    curl.easy_reset(handle); /* keeps its connections */
-    pthread_mutex_lock(&http->lock);
-    bool keep = http->n_idle < IDLE_MAX;
-    if (keep) http->idle[http->n_idle++] = handle;
-    pthread_mutex_unlock(&http->lock);
-    if (!keep) curl.easy_cleanup(handle);
-}
-
-typedef struct exchange {
-    tarn_cx *cx;
-    CURL *handle;
-    tarn_buf *out;
-    tarn_http_answer *answer;
-    tarn_code stop; /* why we stopped it */
-} exchange;
-
-static size_t take_body(char *bytes, size_t size, size_t n, void *state) {
-    exchange *x = state;
-    long status = 0;
-    curl.easy_getinfo(x->handle, CURLINFO_RESPONSE_CODE, &status);
-    if (status < 200 || status > 299) {
-        char *text = x->answer->refusal;
-        size_t have = strlen(text), room = TARN_HTTP_REFUSAL - 1 - have;
-        memcpy(text + have, bytes, size * n < room ? size * n : room);
-        return size * n;
+    if (!found.easy) {
+        found = (line){api->multi_init(), api->easy_init()};
+        if (found.multi && found.easy) api->multi_setopt(found.multi, CURLMOPT_MAXCONNECTS, 4L);
     }
-    tarn_buf_add(x->out, bytes, size * n);
-    if (tarn_buf_ok(x->out)) return size * n;
-    x->stop = TARN_LIMIT;
-    return 0;
-}
-
-static tarn_str trimmed(tarn_str s) {
-    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) s.p++, s.n--;
-    while (s.n && (unsigned char)s.p[s.n - 1] <= ' ') s.n--;
-    return s;
-}
-
-static size_t take_header(char *bytes, size_t size, size_t n, void *state) {
-    tarn_http_answer *a = ((exchange *)state)->answer;
-    tarn_str line = {bytes, size * n};
-    const char *colon = memchr(line.p, ':', line.n);
-    if (!colon) return line.n;
-    tarn_str name = {line.p, (size_t)(colon - line.p)}, value = trimmed((tarn_str){colon + 1, line.n - name.n - 1});
-    if (tarn_str_ieq(name, TARN_LIT("etag"))) {
-        if (value.n > 1 && value.p[0] == '"' && value.p[value.n - 1] == '"') value.p++, value.n -= 2;
-        if (value.n < sizeof a->etag) memcpy(a->etag, value.p, value.n), a->etag[value.n] = 0;
-    } else if (tarn_str_ieq(name, TARN_LIT("content-length"))) {
-        if (!tarn_parse_i64(value, &a->length)) a->length = -1;
-    } else if (tarn_str_ieq(name, TARN_LIT("content-range"))) {
-        const char *slash = memchr(value.p, '/', value.n);
-        tarn_str total = slash ? (tarn_str){slash + 1, value.n - (size_t)(slash + 1 - value.p)} : (tarn_str){"", 0};
-        if (!tarn_parse_i64(total, &a->total)) a->total = -1;
+    if (!found.multi || !found.easy) {
+        if (found.easy) api->easy_cleanup(found.easy);
+        if (found.multi) api->multi_cleanup(found.multi);
+        return tarn_fail(cx, TARN_NOMEM, "no memory for a connection");
     }
-    return line.n;
-}
-
-static int watch(void *state, curl_off_t down, curl_off_t down_now, curl_off_t up, curl_off_t up_now) {
-    (void)down, (void)down_now, (void)up, (void)up_now;
-    exchange *x = state;
-    if (x->stop == TARN_OK) x->stop = tarn_check(x->cx);
-    return x->stop != TARN_OK;
-}
-
-static void set_up(CURL *h, const tarn_http_request *request, exchange *x, struct curl_slist *headers, char *why) {
-    bool body = request->body.p || !strcmp(request->method, "PUT") || !strcmp(request->method, "POST");
-    curl.easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-    curl.easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl.easy_setopt(h, CURLOPT_URL, request->url);
-    curl.easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
-    curl.easy_setopt(h, CURLOPT_HTTPHEADER, headers);
-    curl.easy_setopt(h, CURLOPT_CUSTOMREQUEST, request->method);
-    curl.easy_setopt(h, CURLOPT_NOBODY, strcmp(request->method, "HEAD") ? 0L : 1L);
-    curl.easy_setopt(h, CURLOPT_FILETIME, 1L);
-    curl.easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl.easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl.easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S);
-    if (body) {
-        curl.easy_setopt(h, CURLOPT_POSTFIELDS, request->body.p ? request->body.p : "");
-        curl.easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
-    }
-    curl.easy_setopt(h, CURLOPT_WRITEFUNCTION, take_body);
-    curl.easy_setopt(h, CURLOPT_WRITEDATA, x);
-    curl.easy_setopt(h, CURLOPT_HEADERFUNCTION, take_header);
-    curl.easy_setopt(h, CURLOPT_HEADERDATA, x);
-    curl.easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
-    curl.easy_setopt(h, CURLOPT_XFERINFOFUNCTION, watch);
-    curl.easy_setopt(h, CURLOPT_XFERINFODATA, x);
-    curl.easy_setopt(h, CURLOPT_ERRORBUFFER, why);
-}
-
-/* Scheme and host alone: the rest of a URL may hold a signature. */
-static const char *place(tarn_cx *cx, const char *url) {
-    const char *host = strstr(url, "://");
-    return host ? tarn_printf(cx, "%.*s", (int)(host - url + 3 + (ptrdiff_t)strcspn(host + 3, "/?")), url) : "";
-}
-
-static tarn_code failed(tarn_cx *cx, CURL *h, const tarn_http_request *request, CURLcode result, const char *why,
-                        bool *sent) {
-    curl_off_t up = 0;
-    long asked = 0;
-    curl.easy_getinfo(h, CURLINFO_SIZE_UPLOAD_T, &up);
-    curl.easy_getinfo(h, CURLINFO_REQUEST_SIZE, &asked);
-    if (sent) *sent = up > 0 || asked > 0;
-    return tarn_fail(cx, TARN_IO, "%s: %s", place(cx, request->url), *why ? why : curl.easy_strerror(result));
-}
-
-static tarn_code perform(tarn_cx *cx, CURL *h, const tarn_http_request *request, struct curl_slist *headers,
-                         tarn_buf *out, bool used, tarn_http_answer *answer, bool *sent) {
-    char why[CURL_ERROR_SIZE] = "";
-    exchange x = {.cx = cx, .handle = h, .out = out, .answer = answer};
-    *answer = (tarn_http_answer){.length = -1, .total = -1, .modified_ms = -1};
-    set_up(h, request, &x, headers, why);
-    CURLcode result = curl.easy_perform(h);
-    if (x.stop == TARN_LIMIT)
-        return tarn_fail(cx, TARN_LIMIT, "the answer of %s is larger than %zu bytes", place(cx, request->url),
-                         out->max);
-    if (x.stop != TARN_OK) {
-        if (sent) *sent = true;
-        return x.stop;
-    }
-    if (result != CURLE_OK) return failed(cx, h, request, result, why, sent);
-    long status = 0, connects = 0;
-    curl_off_t modified = -1;
-    curl.easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
-    curl.easy_getinfo(h, CURLINFO_NUM_CONNECTS, &connects);
-    curl.easy_getinfo(h, CURLINFO_FILETIME_T, &modified);
-    answer->status = (int)status;
-    answer->modified_ms = modified >= 0 && modified < INT64_MAX / 1000 ? modified * 1000 : -1;
-    answer->sent_twice = used && connects > 0; /* libcurl sends again when a kept connection turns out to be dead */
+    *out = found;
     return TARN_OK;
 }
 
-tarn_code tarn_http_send(tarn_cx *cx, tarn_http *http, const tarn_http_request *request, tarn_buf *out,
-                         tarn_http_answer *answer, bool *sent) {
-    if (sent) *sent = false;
-    TRY(need_curl(cx));
-    TRY(tarn_check(cx));
-    bool used = false;
-    struct curl_slist *headers = NULL;
-    CURL *handle = take_handle(http, &used);
-    if (!handle) return tarn_fail(cx, TARN_NOMEM, "libcurl gives no handle");
-    headers = curl.slist_append(headers, "Expect:"); /* no waiting for a 100 before the body */
-    headers = curl.slist_append(headers, "Content-Type:");
-    for (size_t i = 0; request->headers && request->headers[i]; i++)
-        headers = curl.slist_append(headers, request->headers[i]);
-    tarn_http_answer got;
-    tarn_code code = perform(cx, handle, request, headers, out, used, &got, sent);
-    curl.slist_free_all(headers);
-    if (code == TARN_OK) {
-        give_handle(http, handle);
-        *answer = got;
-    } else {
-        curl.easy_cleanup(handle); /* with its connections: half an answer may still be on one */
+static void give_line(tarn_http *http, line l) {
+    http->api->easy_reset(l.easy);
+    pthread_mutex_lock(&http->lock);
+    bool keep = http->n_idle < IDLE_MAX;
+    if (keep) http->idle[http->n_idle++] = l;
+    pthread_mutex_unlock(&http->lock);
+    if (!keep) drop_line(http->api, l);
+}
+
+/* One sending of a request. */
+typedef struct attempt {
+    tarn_cx *cx;
+    const tarn_curl *api;
+    const tarn_http_call *call;
+    CURL *easy;
+    tarn_buf *body;
+    tarn_buf error;
+    tarn_http_headers headers;
+    size_t header_bytes;
+    bool too_long; /* the body is more than its buffer may take */
+    char message[CURL_ERROR_SIZE];
+    CURLcode result;
+    bool silent; /* given up for http.timeout */
+    long status;
+    int sent; /* times: libcurl itself sends again, on a new connection, what a kept one lost */
+} attempt;
+
+static size_t take_body(char *data, size_t size, size_t n, void *state) {
+    attempt *a = state;
+    long status = 0;
+    (void)size; /* always 1 */
+    a->api->easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 300) {
+        size_t room = ERROR_MAX - a->error.n;
+        tarn_buf_add(&a->error, data, n < room ? n : room);
+        return n;
     }
+    if (!a->body) return n;
+    a->too_long = n > a->body->max - a->body->n;
+    if (a->too_long) return 0;
+    tarn_buf_add(a->body, data, n);
+    return tarn_buf_ok(a->body) ? n : 0;
+}
+
+static tarn_str trimmed(tarn_str s) {
+    while (s.n && strchr(" \t\r\n", s.p[s.n - 1])) s.n--;
+    while (s.n && strchr(" \t", *s.p)) s.p++, s.n--;
+    return s;
+}
+
+static size_t take_header(char *data, size_t size, size_t n, void *state) {
+    attempt *a = state;
+    tarn_str text = {data, n};
+    (void)size;
+    if (tarn_str_starts(text, "HTTP/")) a->headers.n = 0; /* what came before was of a "100 Continue" */
+    const char *colon = memchr(data, ':', n);
+    a->header_bytes += n;
+    if (!colon || a->headers.n >= HEADERS_MAX || a->header_bytes > HEADER_BYTES_MAX) return n;
+    char *name = tarn_arena_strndup(a->cx->arena, data, (size_t)(colon - data));
+    for (char *c = name; *c; c++)
+        if (*c >= 'A' && *c <= 'Z') *c |= 32;
+    tarn_str value = trimmed((tarn_str){colon + 1, (size_t)(data + n - colon - 1)});
+    *TARN_PUSH(a->cx->arena, &a->headers) =
+        (tarn_http_header){name, tarn_arena_strndup(a->cx->arena, value.p, value.n)};
+    return n;
+}
+
+static int before_sending(void *state, char *to, char *from, int to_port, int from_port) {
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    ((attempt *)state)->sent++;
+    return CURL_PREREQFUNC_OK;
+}
+
+static const char *ca_file(tarn_cx *cx) {
+    const char *set = tarn_conf_text(cx->conf, TARN_HTTP_CA_FILE);
+    if (!*set) set = getenv("AWS_CA_BUNDLE");
+    if (!set || !*set) set = getenv("SSL_CERT_FILE");
+    return set && *set ? set : NULL;
+}
+
+static struct curl_slist *list_headers(attempt *a, const tarn_http_headers *headers) {
+    /* Neither a wait for "100 Continue" nor a form's content type. */
+    struct curl_slist *list = a->api->slist_append(NULL, "Expect:");
+    list = a->api->slist_append(list, "Content-Type:");
+    for (size_t i = 0; i < headers->n; i++) {
+        const tarn_http_header *h = &headers->at[i];
+        list = a->api->slist_append(list, tarn_printf(a->cx, "%s: %s", h->name, h->value));
+    }
+    return list;
+}
+
+static void set_options(attempt *a, struct curl_slist *headers) {
+    static const char *const methods[TARN_REQUEST_KINDS] = {"GET", "PUT", "POST", "GET", "HEAD", "DELETE"};
+    const tarn_curl *api = a->api;
+    const tarn_http_call *call = a->call;
+    const char *ca = ca_file(a->cx);
+    api->easy_setopt(a->easy, CURLOPT_URL, call->url);
+    api->easy_setopt(a->easy, CURLOPT_PATH_AS_IS, 1L);
+    api->easy_setopt(a->easy, CURLOPT_NOSIGNAL, 1L);
+    api->easy_setopt(a->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    api->easy_setopt(a->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    api->easy_setopt(a->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)tarn_conf_int(a->cx->conf, TARN_HTTP_TIMEOUT));
+    api->easy_setopt(a->easy, CURLOPT_ERRORBUFFER, a->message);
+    api->easy_setopt(a->easy, CURLOPT_HTTPHEADER, headers);
+    api->easy_setopt(a->easy, CURLOPT_USERAGENT, "tarn");
+    api->easy_setopt(a->easy, CURLOPT_WRITEFUNCTION, take_body);
+    api->easy_setopt(a->easy, CURLOPT_WRITEDATA, a);
+    api->easy_setopt(a->easy, CURLOPT_HEADERFUNCTION, take_header);
+    api->easy_setopt(a->easy, CURLOPT_HEADERDATA, a);
+    api->easy_setopt(a->easy, CURLOPT_PREREQFUNCTION, before_sending);
+    api->easy_setopt(a->easy, CURLOPT_PREREQDATA, a);
+    if (ca) api->easy_setopt(a->easy, CURLOPT_CAINFO, ca);
+    if (call->kind == TARN_REQUEST_PUT || call->kind == TARN_REQUEST_POST) {
+        api->easy_setopt(a->easy, CURLOPT_POSTFIELDS, call->body.n ? call->body.p : "");
+        api->easy_setopt(a->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
+    }
+    if (call->kind == TARN_REQUEST_HEAD) api->easy_setopt(a->easy, CURLOPT_NOBODY, 1L);
+    api->easy_setopt(a->easy, CURLOPT_CUSTOMREQUEST, methods[call->kind]);
+}
+
+static int64_t bytes_moved(const attempt *a) {
+    curl_off_t down = 0, up = 0;
+    a->api->easy_getinfo(a->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+    a->api->easy_getinfo(a->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+    return (int64_t)down + (int64_t)up + (int64_t)a->header_bytes;
+}
+
+/* Until the answer is whole, the other side is silent for too long, or the statement is to stop. */
+static tarn_code wait_answer(attempt *a, CURLM *multi) {
+    int64_t patience = tarn_conf_int(a->cx->conf, TARN_HTTP_TIMEOUT) * 1000, moved = 0;
+    int64_t since = tarn_monotonic_us();
+    for (int running = 1;;) {
+        CURLMcode problem = a->api->multi_perform(multi, &running);
+        if (problem == CURLM_OK && running) problem = a->api->multi_poll(multi, NULL, 0, POLL_MS, NULL);
+        if (problem != CURLM_OK) return tarn_fail(a->cx, TARN_INTERNAL, "libcurl: %s", a->api->multi_strerror(problem));
+        if (!running) break;
+        TRY(tarn_check(a->cx));
+        int64_t now = tarn_monotonic_us(), has = bytes_moved(a);
+        if (has != moved) since = now;
+        moved = has;
+        a->silent = now - since > patience;
+        if (a->silent) return TARN_OK;
+    }
+    int left;
+    for (CURLMsg *m; (m = a->api->multi_info_read(multi, &left));)
+        if (m->msg == CURLMSG_DONE) a->result = m->data.result;
+    a->api->easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &a->status);
+    return TARN_OK;
+}
+
+static tarn_code send_once(attempt *a, tarn_http *http) {
+    tarn_http_headers headers = {0};
+    line l;
+    for (size_t i = 0; i < a->call->headers.n; i++) *TARN_PUSH(a->cx->arena, &headers) = a->call->headers.at[i];
+    if (a->call->sign) a->call->sign(a->cx, a->call->state, &headers);
+    TRY(take_line(a->cx, http, a->api, &l));
+    a->easy = l.easy;
+    struct curl_slist *list = list_headers(a, &headers);
+    set_options(a, list);
+    tarn_count(a->cx, requests[a->call->kind], 1);
+    tarn_code code = a->api->multi_add_handle(l.multi, l.easy) == CURLM_OK
+                         ? wait_answer(a, l.multi)
+                         : tarn_fail(a->cx, TARN_INTERNAL, "libcurl does not take the request");
+    a->api->multi_remove_handle(l.multi, l.easy);
+    give_line(http, l);
+    a->api->slist_free_all(list);
     return code;
 }
 
-static bool is_plain(unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+static bool is_unreachable(const attempt *a) {
+    return a->result == CURLE_COULDNT_RESOLVE_HOST || a->result == CURLE_COULDNT_RESOLVE_PROXY ||
+           a->result == CURLE_COULDNT_CONNECT;
 }
 
-void tarn_url_encode(tarn_buf *out, tarn_str text, bool slashes) {
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        if (is_plain(c) || (slashes && c == '/'))
-            tarn_buf_putc(out, (char)c);
-        else
-            tarn_buf_printf(out, "%%%02X", c);
+static bool is_passing(const attempt *a) {
+    if (a->silent || is_unreachable(a)) return true;
+    switch (a->result) {
+    case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_SSL_CONNECT_ERROR: return true;
+    case CURLE_OK: break;
+    default: return false;
     }
+    return a->status == 429 || a->status == 500 || (a->status >= 502 && a->status <= 504) ||
+           (a->status == 409 && a->call->retry_conflict);
 }
 
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
+static tarn_code fail_attempt(attempt *a) {
+    size_t scheme = strcspn(a->call->url, ":") + 3, host = strcspn(a->call->url + scheme, "/?");
+    int shown = (int)(scheme + host);
+    if (a->too_long)
+        return tarn_fail(a->cx, TARN_LIMIT, "the answer is longer than the %zu bytes allowed", a->body->max);
+    if (a->body && !tarn_buf_ok(a->body)) return tarn_fail(a->cx, TARN_NOMEM, "no memory for the answer");
+    if (a->silent || a->result == CURLE_OPERATION_TIMEDOUT)
+        return tarn_fail(a->cx, TARN_TIMEOUT, "%.*s does not answer within http.timeout", shown, a->call->url);
+    return tarn_fail(a->cx, TARN_IO, "%.*s cannot be %s: %s", shown, a->call->url,
+                     is_unreachable(a) ? "reached" : "talked to",
+                     a->message[0] ? a->message : a->api->easy_strerror(a->result));
 }
 
-char *tarn_url_decode(tarn_arena *arena, tarn_str text) {
-    char *out = tarn_arena_alloc(arena, text.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        int high = -1, low = -1;
-        if (text.p[i] == '%') {
-            high = i + 2 < text.n ? hex_digit(text.p[i + 1]) : -1;
-            low = high >= 0 ? hex_digit(text.p[i + 2]) : -1;
-            if (low < 0) return NULL;
-            i += 2;
+/* Doubled each time, of full jitter, so that clients a server has shed do not come back together. */
+static tarn_code wait_before(tarn_cx *cx, int tried) {
+    int64_t most = tried < 6 ? (int64_t)WAIT_FIRST_MS << tried : WAIT_MAX_MS;
+    uint32_t dice;
+    tarn_random(cx, &dice, sizeof dice);
+    return tarn_sleep_ms(cx, dice % (most + 1));
+}
+
+static void give_answer(const attempt *a, bool repeated, tarn_http_answer *out) {
+    *out = (tarn_http_answer){.status = (int)a->status, .repeated = repeated, .headers = a->headers};
+    if (a->error.n) out->error = (tarn_str){tarn_arena_strndup(a->cx->arena, a->error.data, a->error.n), a->error.n};
+}
+
+tarn_code tarn_http_send(tarn_cx *cx, tarn_http *http, const tarn_http_call *call, tarn_buf *body,
+                         tarn_http_answer *out) {
+    const tarn_curl *api;
+    size_t before = body ? body->n : 0;
+    int64_t retries = tarn_conf_int(cx->conf, TARN_HTTP_RETRIES);
+    bool repeated = false;
+    TRY(tarn_curl_load(cx, &api));
+    if (http->pid != (int)getpid()) return tarn_fail(cx, TARN_INTERNAL, "connections are not for use after a fork");
+    for (int tried = 0;; tried++) {
+        attempt a = {.cx = cx, .api = api, .call = call, .body = body, .error = TARN_BUF(ERROR_MAX)};
+        if (body && body->n > before) body->n = before, body->data[before] = 0;
+        tarn_code code = send_once(&a, http);
+        bool again = code == TARN_OK && is_passing(&a) && tried < retries &&
+                     !(is_unreachable(&a) && tried >= UNREACHABLE_RETRIES);
+        repeated |= a.sent > 1 || (again && !is_unreachable(&a));
+        if (code == TARN_OK && !again) {
+            if (!a.silent && a.result == CURLE_OK)
+                give_answer(&a, repeated, out);
+            else
+                code = fail_attempt(&a);
         }
-        out[n++] = low >= 0 ? (char)(high * 16 + low) : text.p[i];
+        tarn_buf_free(&a.error);
+        if (!again) return code;
+        tarn_count(cx, requests_repeated, 1);
+        TRY(wait_before(cx, tried));
     }
-    return out;
+}
+
+const char *tarn_http_header_of(const tarn_http_answer *answer, const char *name) {
+    for (size_t i = 0; i < answer->headers.n; i++)
+        if (strcmp(answer->headers.at[i].name, name) == 0) return answer->headers.at[i].value;
+    return NULL;
+}
+
+/* n digits at p, or -1. */
+static int64_t digits(const char *p, size_t n) {
+    int64_t value;
+    for (size_t i = 0; i < n; i++)
+        if (p[i] < '0' || p[i] > '9') return -1;
+    return tarn_parse_i64((tarn_str){p, n}, &value) ? value : -1;
+}
+
+bool tarn_http_parse_date(const char *text, int64_t *ms) {
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    if (strlen(text) != 29 || text[3] != ',' || strcmp(text + 25, " GMT") != 0) return false;
+    char name[4] = {text[8], text[9], text[10], 0};
+    const char *found = strstr(months, name);
+    int64_t day = digits(text + 5, 2), year = digits(text + 12, 4), hour = digits(text + 17, 2);
+    int64_t minute = digits(text + 20, 2), second = digits(text + 23, 2);
+    if (!found || (found - months) % 3 || day < 1 || day > 31 || year < 0 || hour < 0 || hour > 23 || minute < 0 ||
+        minute > 59 || second < 0 || second > 60)
+        return false;
+    int64_t days = tarn_days_from_civil(year, (int)((found - months) / 3) + 1, (int)day);
+    *ms = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000;
+    return true;
 }

@@ -1,27 +1,26 @@
-/* sigv4.h: AWS Signature Version 4: the headers that prove who asks. Pure: no I/O. */
+/* sigv4.h: AWS Signature Version 4: the headers that prove who sends a request. */
 #ifndef TARN_NET_SIGV4_H
 #define TARN_NET_SIGV4_H
 
-#include "base/cx.h"
+#include "base/crypto.h"
+#include "net/http.h"
 
-typedef struct tarn_sigv4 {
-    const char *key_id, *secret, *token; /* token NULL: none */
+typedef struct tarn_sigv4_keys {
+    const char *key_id, *secret;
+    const char *session_token; /* NULL: none */
     const char *region, *service;
-    int64_t now_us;
-} tarn_sigv4;
+} tarn_sigv4_keys;
 
-/* A request as it is signed: path and query percent-encoded as they are sent, the query's parameters sorted by name
- * ("a=1&b="; "": none). headers: further "name: value" lines to be signed, lower-case names, sorted among themselves
- * and against "host" and "x-amz-…"; ends with NULL (may be NULL). */
 typedef struct tarn_sigv4_request {
-    const char *method, *host, *path, *query;
-    const char *const *headers;
+    const char *method, *host;
+    const char *path;  /* percent-encoded, from '/' on */
+    const char *query; /* "a=1&b=" percent-encoded and in order of names; "": none */
     tarn_str body;
 } tarn_sigv4_request;
 
-/* All headers to send, ending with NULL, in cx->arena: those given, x-amz-date, x-amz-content-sha256 (the body's hash),
- * x-amz-security-token, authorization. Host is left to the client. */
-TARN_MUST tarn_code tarn_sigv4_headers(tarn_cx *cx, const tarn_sigv4 *signer, const tarn_sigv4_request *request,
-                                       const char *const **out);
+/* Adds x-amz-date (the time of cx's clock), x-amz-content-sha256, x-amz-security-token where there is one, and
+ * authorization. All headers there are get signed, and the host. In cx->arena. */
+void tarn_sigv4_sign(tarn_cx *cx, const tarn_sigv4_keys *keys, const tarn_sigv4_request *request,
+                     tarn_http_headers *headers);
 
 #endif

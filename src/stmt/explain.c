@@ -22,6 +22,17 @@ static tarn_code drain(tarn_cx *cx, tarn_rows *rows, int64_t *n) {
     }
 }
 
+/* By what object stores bill: "3 GET, 1 LIST". */
+static const char *count_requests(tarn_cx *cx, const tarn_counters *k) {
+    static const char *const names[TARN_REQUEST_KINDS] = {"GET", "PUT", "POST", "LIST", "HEAD", "DELETE"};
+    const char *text = "";
+    for (int i = 0; i < TARN_REQUEST_KINDS; i++)
+        if (k->requests[i])
+            text = tarn_printf(cx, "%s%s%" PRIuFAST64 " %s", text, *text ? ", " : "", k->requests[i], names[i]);
+    if (k->requests_repeated) text = tarn_printf(cx, "%s (%" PRIuFAST64 " of them again)", text, k->requests_repeated);
+    return text;
+}
+
 static void explain_counters(tarn_cx *cx, int64_t n, int64_t us, tarn_rowset *out) {
     const tarn_counters *k = cx->counters;
     line(out, NULL, "rows", tarn_printf(cx, "%" PRId64, n));
@@ -30,6 +41,8 @@ static void explain_counters(tarn_cx *cx, int64_t n, int64_t us, tarn_rowset *ou
     line(out, NULL, "store requests",
          tarn_printf(cx, "%" PRIuFAST64 " get, %" PRIuFAST64 " list, %" PRIuFAST64 " head, %" PRIuFAST64 " put",
                      k->store_get, k->store_list, k->store_head, k->store_put));
+    const char *requests = count_requests(cx, k);
+    if (*requests) line(out, NULL, "http requests", requests);
     line(out, NULL, "metadata bytes read", tarn_printf(cx, "%" PRIuFAST64, k->bytes_read));
 }
 

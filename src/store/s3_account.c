@@ -6,6 +6,7 @@
 
 #include "store/s3.h"
 
+#define REGION_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 enum { PROFILE_FILE_MAX = 1 << 20 };
 
 typedef struct profile {
@@ -107,20 +108,28 @@ static tarn_code check_endpoint(tarn_cx *cx, tarn_arena *arena, const char *text
     return TARN_OK;
 }
 
+/* They become headers and hosts' names. */
+static tarn_code check_plain(tarn_cx *cx, const char *what, const char *text) {
+    for (const char *c = text; c && *c; c++)
+        if ((unsigned char)*c <= ' ' || *c == 0x7f)
+            return tarn_fail(cx, TARN_INVALID, "the S3 %s has a blank or a control character; take it out", what);
+    return TARN_OK;
+}
+
 static const char *first(const char *a, const char *b) { return a ? a : b; }
 
 tarn_code tarn_s3_account_find(tarn_cx *cx, tarn_arena *arena, const char *bucket, tarn_s3_account *out) {
     profile p = {0};
     tarn_s3_account a = {0};
     const char *set_key = tarn_conf_text(cx->conf, TARN_S3_ACCESS_KEY_ID), *style;
-    bool by_setting = set_key && *set_key;
+    bool by_setting = set_key && *set_key, by_profile = *tarn_conf_text(cx->conf, TARN_S3_PROFILE);
     TRY(read_profiles(cx, arena, &p));
     /* A key comes with its own secret and token: never one from here and one from there. */
     if (by_setting) {
         a.key_id = set_key;
         a.secret = from(cx->conf, TARN_S3_SECRET_ACCESS_KEY, NULL);
         a.token = from(cx->conf, TARN_S3_SESSION_TOKEN, NULL);
-    } else if ((a.key_id = getenv("AWS_ACCESS_KEY_ID")) && *a.key_id) {
+    } else if (!by_profile && (a.key_id = getenv("AWS_ACCESS_KEY_ID")) && *a.key_id) {
         a.secret = getenv("AWS_SECRET_ACCESS_KEY");
         a.token = getenv("AWS_SESSION_TOKEN");
     } else {
@@ -131,8 +140,13 @@ tarn_code tarn_s3_account_find(tarn_cx *cx, tarn_arena *arena, const char *bucke
     if (a.key_id && (!a.secret || !*a.secret))
         return tarn_fail(cx, TARN_INVALID, "there is an S3 access key id without its secret access key");
     if (a.token && !*a.token) a.token = NULL;
+    TRY(check_plain(cx, "access key id", a.key_id));
+    TRY(check_plain(cx, "secret", a.secret));
+    TRY(check_plain(cx, "session token", a.token));
     a.region = first(first(from(cx->conf, TARN_S3_REGION, "AWS_REGION"), getenv("AWS_DEFAULT_REGION")), p.region);
     if (!a.region || !*a.region) a.region = "us-east-1";
+    if (a.region[strspn(a.region, REGION_LETTERS)])
+        return tarn_fail(cx, TARN_INVALID, "%s is no region's name; s3.region is one such as eu-west-1", a.region);
     a.endpoint =
         first(first(from(cx->conf, TARN_S3_ENDPOINT, "AWS_ENDPOINT_URL_S3"), getenv("AWS_ENDPOINT_URL")), p.endpoint);
     bool own = a.endpoint && *a.endpoint;

@@ -1,185 +1,167 @@
-/* s3_list.c: what is in a bucket below a prefix, page by page, and removing many objects at once. */
+/* s3_list.c: listings of S3, page by page. */
 #include <stdlib.h>
 
-#include "base/crypto.h"
 #include "base/time.h"
 #include "codec/xml.h"
+#include "net/url.h"
 #include "store/path.h"
 #include "store/s3.h"
 
-enum { PAGE_MAX = 64 << 20, QUERY_MAX = 64 << 10, REMOVE_MAX = 1000 };
+enum { PAGE_MAX = 1000 };
+
+/* One entry as a page has it: its key is still encoded. */
+typedef TARN_VEC(tarn_entry) raw_list;
 
 typedef struct page {
-    tarn_entry_list entries;
-    char *next; /* NULL: the last one */
+    raw_list entries;
+    bool encoded, truncated;
+    const char *next; /* the token; in the context's arena */
 } page;
 
-static tarn_code decode(tarn_cx *cx, const tarn_s3 *s3, const char *text, tarn_arena *arena, const char **out) {
-    char *key = tarn_url_decode(arena, tarn_str_of(text));
-    size_t folder = strlen(s3->folder);
-    if (!key) return tarn_fail(cx, TARN_CORRUPT, "the server lists a key that is not encoded: %s", text);
-    *out = strncmp(key, s3->folder, folder) == 0 ? key + folder : NULL;
-    return TARN_OK;
+static int64_t read_time(tarn_str text) {
+    int64_t us;
+    bool zoned;
+    /* In whole seconds, as a HEAD tells it. */
+    return tarn_parse_timestamp(text, &us, &zoned) ? us / 1000000 * 1000 : -1;
 }
 
-static tarn_code read_object(tarn_cx *cx, const tarn_s3 *s3, tarn_xml *x, tarn_arena *arena, page *out) {
-    tarn_entry e = {.size = -1, .mtime_ms = -1};
-    for (int depth = x->depth;;) {
-        char *text;
-        TRY(tarn_xml_next(cx, x));
-        if (x->kind == TARN_XML_CLOSE && x->depth < depth) break;
-        if (x->kind != TARN_XML_OPEN) continue;
-        tarn_str name = x->name;
-        TRY(tarn_xml_text(cx, x, arena, &text));
-        int64_t us;
-        bool zoned;
-        size_t n = strlen(text);
-        if (tarn_str_is(name, "Key")) TRY(decode(cx, s3, text, arena, &e.key));
-        if (tarn_str_is(name, "Size") && !tarn_parse_i64(tarn_str_of(text), &e.size)) e.size = -1;
-        if (tarn_str_is(name, "LastModified") && tarn_parse_timestamp(tarn_str_of(text), &us, &zoned))
-            e.mtime_ms = us / 1000;
-        if (tarn_str_is(name, "ETag") && n > 1 && text[0] == '"') e.etag = tarn_arena_strndup(arena, text + 1, n - 2);
-    }
-    if (e.key && *e.key) *TARN_PUSH(arena, &out->entries) = e;
-    return TARN_OK;
-}
-
-static tarn_code read_folder(tarn_cx *cx, const tarn_s3 *s3, tarn_xml *x, tarn_arena *arena, page *out) {
-    for (int depth = x->depth;;) {
-        char *text;
-        const char *key;
-        TRY(tarn_xml_next(cx, x));
-        if (x->kind == TARN_XML_CLOSE && x->depth < depth) return TARN_OK;
-        if (x->kind != TARN_XML_OPEN || !tarn_str_is(x->name, "Prefix")) continue;
-        TRY(tarn_xml_text(cx, x, arena, &text));
-        TRY(decode(cx, s3, text, arena, &key));
-        if (key && *key)
-            *TARN_PUSH(arena, &out->entries) = (tarn_entry){.key = key, .size = -1, .mtime_ms = -1, .is_folder = true};
-    }
-}
-
-static int by_key(const void *a, const void *b) {
-    const char *x = ((const tarn_entry *)a)->key, *y = ((const tarn_entry *)b)->key;
-    return tarn_path_compare(x, strlen(x), y, strlen(y));
-}
-
-/* Objects and folders come in two lists; together each page follows the one before. */
-static tarn_code read_page(tarn_cx *cx, const tarn_s3 *s3, tarn_str xml, tarn_arena *arena, page *out) {
-    tarn_xml x;
-    char *truncated = NULL;
-    tarn_xml_init(&x, xml);
-    *out = (page){0};
+/* Inside <Contents> or <CommonPrefixes>. */
+static tarn_code read_entry(tarn_cx *cx, tarn_xml *xml, tarn_arena *arena, bool folder, page *out) {
+    int depth = xml->depth;
+    tarn_entry e = {.size = folder ? -1 : 0, .mtime_ms = -1, .is_folder = folder};
     for (;;) {
-        TRY(tarn_xml_next(cx, &x));
-        if (x.kind == TARN_XML_END) break;
-        if (x.kind != TARN_XML_OPEN || x.depth != 2) continue;
-        if (tarn_str_is(x.name, "Contents"))
-            TRY(read_object(cx, s3, &x, arena, out));
-        else if (tarn_str_is(x.name, "CommonPrefixes"))
-            TRY(read_folder(cx, s3, &x, arena, out));
-        else if (tarn_str_is(x.name, "IsTruncated"))
-            TRY(tarn_xml_text(cx, &x, cx->arena, &truncated));
-        else if (tarn_str_is(x.name, "NextContinuationToken"))
-            TRY(tarn_xml_text(cx, &x, cx->arena, &out->next));
+        tarn_xml_token t;
+        tarn_str text;
+        TRY(tarn_xml_next(cx, xml, arena, &t));
+        if (t.kind == TARN_XML_FINISH && xml->depth < depth) break;
+        if (t.kind != TARN_XML_BEGIN) continue;
+        TRY(tarn_xml_text(cx, xml, arena, &text));
+        if (tarn_str_is(t.name, folder ? "Prefix" : "Key")) {
+            e.key = text.p;
+        } else if (!folder && tarn_str_is(t.name, "Size")) {
+            if (!tarn_parse_i64(text, &e.size)) return tarn_fail(cx, TARN_CORRUPT, "a size in a listing is no number");
+        } else if (!folder && tarn_str_is(t.name, "LastModified")) {
+            e.mtime_ms = read_time(text);
+        } else if (!folder && tarn_str_is(t.name, "ETag")) {
+            char etag[TARN_ETAG_TEXT];
+            tarn_s3_take_etag(text, etag);
+            e.etag = tarn_arena_strdup(arena, etag);
+        }
     }
-    bool more = truncated && !strcmp(truncated, "true");
-    if (more && !out->next) return tarn_fail(cx, TARN_CORRUPT, "the server has more to list and does not say how");
-    if (!more) out->next = NULL;
-    if (out->entries.n) qsort(out->entries.at, out->entries.n, sizeof *out->entries.at, by_key);
+    if (!e.key) return tarn_fail(cx, TARN_CORRUPT, "an object in a listing has no name");
+    *TARN_PUSH(arena, &out->entries) = e;
     return TARN_OK;
 }
 
-static void put_parameter(tarn_buf *query, const char *name, const char *value) {
-    tarn_buf_printf(query, "%s%s=", query->n ? "&" : "", name);
-    tarn_url_encode(query, tarn_str_of(value), false);
+static tarn_code read_page(tarn_cx *cx, tarn_str document, tarn_arena *arena, page *out) {
+    tarn_xml xml = {.rest = document};
+    for (bool root = true;; root = false) {
+        tarn_xml_token t;
+        tarn_str text;
+        TRY(tarn_xml_next(cx, &xml, arena, &t));
+        if (t.kind == TARN_XML_END) break;
+        if (t.kind != TARN_XML_BEGIN) continue;
+        bool folder = tarn_str_is(t.name, "CommonPrefixes");
+        if (root) {
+            if (!tarn_str_is(t.name, "ListBucketResult"))
+                return tarn_fail(cx, TARN_CORRUPT, "the answer is no listing");
+            continue;
+        }
+        if (folder || tarn_str_is(t.name, "Contents")) {
+            TRY(read_entry(cx, &xml, arena, folder, out));
+            continue;
+        }
+        TRY(tarn_xml_text(cx, &xml, arena, &text));
+        if (tarn_str_is(t.name, "IsTruncated")) out->truncated = tarn_str_is(text, "true");
+        if (tarn_str_is(t.name, "EncodingType")) out->encoded = tarn_str_is(text, "url");
+        if (tarn_str_is(t.name, "NextContinuationToken")) out->next = tarn_arena_strndup(cx->arena, text.p, text.n);
+    }
+    if (out->truncated && (!out->next || !*out->next))
+        return tarn_fail(cx, TARN_CORRUPT, "a listing goes on without saying where");
+    return TARN_OK;
 }
 
-static tarn_code get_page(tarn_cx *cx, tarn_s3 *s3, const tarn_list_spec *spec, const char *token, tarn_arena *arena,
-                          page *out) {
-    tarn_auto_buf query = TARN_BUF(QUERY_MAX), body = TARN_BUF(PAGE_MAX);
-    tarn_http_answer a;
-    if (token) put_parameter(&query, "continuation-token", token);
-    if (!spec->recursive) put_parameter(&query, "delimiter", "/");
-    put_parameter(&query, "encoding-type", "url");
-    put_parameter(&query, "list-type", "2");
-    if (spec->limit && spec->limit < 900 && spec->recursive) /* some to spare for names that are passed over */
-        put_parameter(&query, "max-keys", tarn_printf(cx, "%zu", spec->limit + 100));
-    put_parameter(&query, "prefix", tarn_s3_full_key(cx, s3, spec->prefix));
-    if (*spec->start_after && !token) put_parameter(&query, "start-after", tarn_s3_full_key(cx, s3, spec->start_after));
-    if (query.failed) return tarn_fail(cx, TARN_LIMIT, "the prefix is too long for a URL");
-    tarn_s3_call call = {.method = "GET", .key = "", .query = query.data};
-    TRY(tarn_s3_send(cx, s3, &call, &body, &a, NULL));
-    if (a.status == 404) return tarn_fail(cx, TARN_NOTFOUND, "there is no such bucket");
-    if (a.status != 200) return tarn_s3_fail(cx, &a);
-    return read_page(cx, s3, (tarn_str){body.data, body.n}, arena, out);
+static int compare_keys(const void *a, const void *b) {
+    return strcmp(((const tarn_entry *)a)->key, ((const tarn_entry *)b)->key);
+}
+
+/* Keys relative to the root and in order: a page has objects and folders apart. */
+static tarn_code tidy_page(tarn_cx *cx, const tarn_s3 *s3, tarn_arena *arena, page *p) {
+    size_t prefix = strlen(s3->prefix);
+    for (size_t i = 0; i < p->entries.n; i++) {
+        tarn_str key = tarn_str_of(p->entries.at[i].key);
+        if (p->encoded) TRY(tarn_url_decode(cx, key, arena, &key));
+        if (!tarn_str_starts(key, s3->prefix) || memchr(key.p, 0, key.n))
+            return tarn_fail(cx, TARN_CORRUPT, "a listing has a name that was not asked for");
+        p->entries.at[i].key = key.p + prefix;
+    }
+    if (p->entries.n) qsort(p->entries.at, p->entries.n, sizeof *p->entries.at, compare_keys);
+    return TARN_OK;
+}
+
+/* Names that are no keys, such as those consoles make for folders, are none of ours. */
+static bool is_wanted(tarn_cx *cx, const tarn_list_spec *spec, const tarn_entry *e) {
+    tarn_str key = tarn_str_of(e->key), name = key;
+    if (e->is_folder && name.n) name.n--;
+    if (!tarn_path_is_listed(key, spec->prefix, spec->start_after)) return false;
+    if (tarn_path_is_reserved(key) && !spec->with_temps) return false;
+    if (tarn_path_check_key(cx, name) == TARN_OK) return true;
+    tarn_clear_error(cx);
+    return false;
+}
+
+/* *done: no more are needed. */
+static tarn_code take_page(tarn_cx *cx, const page *p, const tarn_list_spec *spec, tarn_arena *arena,
+                           tarn_entry_list *out, bool *done) {
+    for (size_t i = 0; i < p->entries.n; i++) {
+        const tarn_entry *e = &p->entries.at[i];
+        if (!is_wanted(cx, spec, e)) continue;
+        int order = out->n ? strcmp(out->at[out->n - 1].key, e->key) : -1;
+        if (order == 0) continue; /* a folder on both of two pages */
+        if (order > 0)
+            return tarn_fail(cx, TARN_UNSUPPORTED, "the server does not list in the order of names, which tables need");
+        *done = spec->limit && out->n >= spec->limit;
+        if (*done) return TARN_OK;
+        if (out->n >= spec->max) return tarn_fail(cx, TARN_LIMIT, "more than %zu objects", spec->max);
+        tarn_entry *copy = TARN_PUSH(arena, out);
+        *copy = *e;
+        copy->key = tarn_arena_strdup(arena, e->key);
+        if (e->etag) copy->etag = tarn_arena_strdup(arena, e->etag);
+    }
+    *done = spec->limit && out->n >= spec->limit;
+    return TARN_OK;
+}
+
+/* Its parameters in order, as the signature wants them. */
+static const char *put_query(tarn_cx *cx, const tarn_s3 *s3, const tarn_list_spec *spec, const char *token) {
+    size_t keys = spec->limit && spec->limit < PAGE_MAX ? spec->limit : PAGE_MAX;
+    tarn_str prefix = tarn_str_of(tarn_s3_full_key(cx, s3, spec->prefix));
+    tarn_str after = tarn_str_of(tarn_s3_full_key(cx, s3, spec->start_after));
+    const char *next =
+        token ? tarn_printf(cx, "continuation-token=%s&", tarn_url_encoded(cx, tarn_str_of(token), false)) : "";
+    const char *from =
+        *spec->start_after && !token ? tarn_printf(cx, "&start-after=%s", tarn_url_encoded(cx, after, false)) : "";
+    return tarn_printf(cx, "%s%sencoding-type=url&list-type=2&max-keys=%zu&prefix=%s%s", next,
+                       spec->recursive ? "" : "delimiter=%2F&", keys, tarn_url_encoded(cx, prefix, false), from);
 }
 
 tarn_code tarn_s3_list(tarn_cx *cx, tarn_store *store, const tarn_list_spec *spec, tarn_arena *arena,
                        tarn_entry_list *out) {
-    page p = {0};
+    const tarn_s3 *s3 = (const tarn_s3 *)store;
     const char *token = NULL;
-    do {
-        TRY(tarn_check(cx));
-        TRY(get_page(cx, (tarn_s3 *)store, spec, token, arena, &p));
-        for (size_t i = 0; i < p.entries.n; i++) {
-            tarn_str key = tarn_str_of(p.entries.at[i].key);
-            if (!tarn_path_is_listed(key, spec->prefix, spec->start_after)) continue;
-            if (tarn_path_is_reserved(key) && !spec->with_temps) continue;
-            if (spec->limit && out->n >= spec->limit) return TARN_OK;
-            if (out->n >= spec->max) return tarn_fail(cx, TARN_LIMIT, "more than %zu objects", spec->max);
-            *TARN_PUSH(arena, out) = p.entries.at[i];
-        }
+    for (bool done = false; !done;) {
+        tarn_auto(tarn_arena *, tarn_arena_freep) scratch = tarn_arena_new();
+        tarn_auto_buf body = TARN_BUF(TARN_S3_XML_MAX);
+        tarn_http_answer answer;
+        page p = {0};
+        const tarn_s3_request request = {.kind = TARN_REQUEST_LIST, .query = put_query(cx, s3, spec, token)};
+        TRY(tarn_s3_send(cx, s3, &request, &body, &answer));
+        if (answer.status >= 300) return tarn_s3_fail(cx, s3, &answer);
+        TRY(read_page(cx, (tarn_str){body.data, body.n}, scratch, &p));
+        TRY(tidy_page(cx, s3, scratch, &p));
+        TRY(take_page(cx, &p, spec, arena, out, &done));
+        if (!p.truncated) break;
         token = p.next;
-    } while (token);
+    }
     return TARN_OK;
-}
-
-static void put_xml_text(tarn_buf *out, const char *text) {
-    for (; *text; text++) {
-        if (strchr("<>&\"'", *text) || (unsigned char)*text < ' ')
-            tarn_buf_printf(out, "&#%d;", (unsigned char)*text);
-        else
-            tarn_buf_putc(out, *text);
-    }
-}
-
-static tarn_code remove_some(tarn_cx *cx, tarn_s3 *s3, const char *const *keys, size_t n) {
-    tarn_auto_buf xml = TARN_BUF(PAGE_MAX), body = TARN_BUF(PAGE_MAX);
-    unsigned char hash[32];
-    tarn_http_answer a;
-    char *key = NULL, *message = NULL;
-    tarn_buf_puts(&xml, "<Delete><Quiet>true</Quiet>");
-    for (size_t i = 0; i < n; i++) {
-        tarn_buf_puts(&xml, "<Object><Key>");
-        put_xml_text(&xml, tarn_s3_full_key(cx, s3, keys[i]));
-        tarn_buf_puts(&xml, "</Key></Object>");
-    }
-    tarn_buf_puts(&xml, "</Delete>");
-    if (xml.failed) return tarn_fail(cx, TARN_LIMIT, "%zu keys are too long to be removed at once", n);
-    tarn_md5(xml.data, xml.n, hash);
-    const char *md5 = tarn_printf(cx, "content-md5: %s", tarn_base64(cx->arena, hash, 16));
-    const char *headers[] = {md5, NULL};
-    tarn_s3_call call = {
-        .method = "POST", .key = "", .query = "delete=", .headers = headers, .body = {xml.data, xml.n}};
-    TRY(tarn_s3_send(cx, s3, &call, &body, &a, NULL));
-    if (a.status == 404) return tarn_fail(cx, TARN_NOTFOUND, "there is no such bucket");
-    if (a.status != 200) return tarn_s3_fail(cx, &a);
-    tarn_str said = {body.data ? body.data : "", body.n};
-    if (!said.n || !memmem(said.p, said.n, "<Error>", 7)) return TARN_OK;
-    TRY(tarn_s3_element(cx, said, "Key", &key));
-    TRY(tarn_s3_element(cx, said, "Message", &message));
-    return tarn_fail(cx, TARN_IO, "%s: %s", key ? key : "an object", message ? message : "the server refuses");
-}
-
-tarn_code tarn_s3_remove(tarn_cx *cx, tarn_store *store, const char *const *keys, size_t n) {
-    tarn_error first = {0};
-    tarn_code failed = TARN_OK;
-    for (size_t i = 0; i < n; i += REMOVE_MAX) {
-        tarn_code code = remove_some(cx, (tarn_s3 *)store, keys + i, n - i < REMOVE_MAX ? n - i : REMOVE_MAX);
-        if (code == TARN_OK || failed != TARN_OK) continue;
-        failed = code;
-        first = cx->error;
-    }
-    if (failed != TARN_OK) cx->error = first;
-    return failed;
 }

@@ -1,114 +1,158 @@
-/* s3_request.c: one call of the S3 API: its URL, its signature, and when it is tried again. */
+/* s3_request.c: one request to S3: its URL, its signature, and what its answer means. */
 #include "codec/xml.h"
-#include "net/sigv4.h"
+#include "net/url.h"
 #include "store/s3.h"
 
-enum { TRIES_MAX = 8, URL_MAX = 64 << 10, RETRY_S = 60 };
+typedef struct signing {
+    const tarn_s3 *s3;
+    tarn_sigv4_request request;
+} signing;
 
-/* Host and encoded path of a call. */
-static tarn_code place(tarn_cx *cx, const tarn_s3 *s3, const char *key, const char **host, const char **path) {
-    tarn_auto_buf out = TARN_BUF(URL_MAX);
-    const char *name = strstr(s3->account.endpoint, "://") + 3;
-    *host = s3->account.path_style ? name : tarn_printf(cx, "%s.%s", s3->bucket, name);
-    tarn_buf_putc(&out, '/');
-    if (s3->account.path_style) {
-        tarn_url_encode(&out, tarn_str_of(s3->bucket), false);
-        if (*key) tarn_buf_putc(&out, '/');
+static void sign(tarn_cx *cx, const void *state, tarn_http_headers *headers) {
+    const signing *s = state;
+    const tarn_s3_account *a = &s->s3->account;
+    const tarn_sigv4_keys keys = {a->key_id, a->secret, a->token, a->region, "s3"};
+    if (a->key_id) tarn_sigv4_sign(cx, &keys, &s->request, headers);
+}
+
+const char *tarn_s3_full_key(tarn_cx *cx, const tarn_s3 *s3, const char *key) {
+    return tarn_printf(cx, "%s%s", s3->prefix, key);
+}
+
+void tarn_s3_add_header(tarn_cx *cx, tarn_s3_request *request, const char *name, const char *value) {
+    *TARN_PUSH(cx->arena, &request->headers) = (tarn_http_header){name, value};
+}
+
+tarn_code tarn_s3_send(tarn_cx *cx, const tarn_s3 *s3, const tarn_s3_request *request, tarn_buf *body,
+                       tarn_http_answer *out) {
+    static const char *const methods[TARN_REQUEST_KINDS] = {"GET", "PUT", "POST", "GET", "HEAD", "DELETE"};
+    const char *full = request->key ? tarn_s3_full_key(cx, s3, request->key) : NULL;
+    if (full && strlen(full) > TARN_S3_KEY_MAX)
+        return tarn_fail(cx, TARN_INVALID, "the name has %zu bytes; S3 allows %d", strlen(full), TARN_S3_KEY_MAX);
+    const char *key = full ? tarn_printf(cx, "/%s", tarn_url_encoded(cx, tarn_str_of(full), true)) : "";
+    const char *path = tarn_printf(cx, "%s%s", s3->path, key), *query = request->query ? request->query : "";
+    if (!*path) path = "/";
+    const signing state = {s3, {methods[request->kind], s3->host, path, query, request->body}};
+    const tarn_http_call call = {
+        .kind = request->kind,
+        .url = tarn_printf(cx, "%s://%s%s%s%s", s3->tls ? "https" : "http", s3->host, path, *query ? "?" : "", query),
+        .headers = request->headers,
+        .body = request->body,
+        .retry_conflict = request->retry_conflict,
+        .sign = sign,
+        .state = &state};
+    return tarn_http_send(cx, s3->http, &call, body, out);
+}
+
+typedef struct s3_error {
+    tarn_str code, message;
+} s3_error;
+
+/* <Error><Code>…</Code><Message>…</Message></Error>; what is not such a document says nothing. */
+static bool read_error(tarn_cx *cx, tarn_str text, s3_error *out) {
+    tarn_xml xml = {.rest = text};
+    tarn_xml_token t;
+    s3_error found = {{"", 0}, {"", 0}};
+    if (tarn_xml_next(cx, &xml, cx->arena, &t) != TARN_OK || t.kind != TARN_XML_BEGIN || !tarn_str_is(t.name, "Error"))
+        return false;
+    while (tarn_xml_next(cx, &xml, cx->arena, &t) == TARN_OK && t.kind != TARN_XML_END) {
+        if (t.kind != TARN_XML_BEGIN) continue;
+        tarn_str value;
+        if (tarn_xml_text(cx, &xml, cx->arena, &value) != TARN_OK) return false;
+        if (tarn_str_is(t.name, "Code")) found.code = value;
+        if (tarn_str_is(t.name, "Message")) found.message = value;
     }
-    tarn_url_encode(&out, tarn_str_of(key), true);
-    *path = tarn_buf_take(&out, cx->arena);
-    return *path ? TARN_OK : tarn_fail(cx, TARN_LIMIT, "the key is too long for a URL");
+    *out = found;
+    return true;
 }
 
-static tarn_code sign(tarn_cx *cx, const tarn_s3 *s3, const tarn_s3_call *call, const char *host, const char *path,
-                      const char *const **headers) {
-    const tarn_s3_account *a = &s3->account;
-    *headers = call->headers;
-    if (!a->key_id) return TARN_OK;
-    tarn_sigv4 signer = {a->key_id, a->secret, a->token, a->region, "s3", tarn_now_us(cx)};
-    tarn_sigv4_request request = {call->method, host, path, call->query ? call->query : "", call->headers, call->body};
-    return tarn_sigv4_headers(cx, &signer, &request, headers);
-}
-
-static bool is_callers(int status) {
-    return (status >= 200 && status < 300) || status == 304 || status == 404 || status == 409 || status == 412 ||
-           status == 416;
-}
-
-static bool is_passing(int status) {
-    return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-tarn_code tarn_s3_element(tarn_cx *cx, tarn_str xml, const char *name, char **out) {
-    tarn_xml x;
-    tarn_xml_init(&x, xml);
-    do {
-        TRY(tarn_xml_next(cx, &x));
-        if (x.kind == TARN_XML_OPEN && tarn_str_is(x.name, name)) return tarn_xml_text(cx, &x, cx->arena, out);
-    } while (x.kind != TARN_XML_END);
-    *out = NULL;
-    return TARN_OK;
-}
-
-tarn_code tarn_s3_fail(tarn_cx *cx, const tarn_http_answer *answer) {
-    tarn_str body = tarn_str_of(answer->refusal);
-    char *name = NULL, *message = NULL;
-    if (tarn_s3_element(cx, body, "Code", &name) != TARN_OK ||
-        tarn_s3_element(cx, body, "Message", &message) != TARN_OK)
-        tarn_clear_error(cx);
-    const char *what =
-        tarn_printf(cx, "%d %s%s%s", answer->status, name ? name : "", message ? ": " : "", message ? message : "");
-    int status = answer->status;
-    if (status == 404) return tarn_fail(cx, TARN_NOTFOUND, "the server says %s", what);
-    if (status == 401 || status == 403)
-        return tarn_hint(cx, tarn_fail(cx, TARN_DENIED, "the server says %s", what),
-                         "check s3.access_key_id, s3.secret_access_key and s3.region, or the AWS_… variables");
-    if (status == 301 || status == 307)
-        return tarn_hint(cx, tarn_fail(cx, TARN_INVALID, "the bucket is in another region: the server says %s", what),
-                         "set s3.region");
-    return tarn_fail(cx, status == 400 ? TARN_INVALID : TARN_IO, "the server says %s", what);
-}
-
-static tarn_code wait_for_turn(tarn_cx *cx, int attempt) {
-    return tarn_wait_turn(cx, attempt + 3, tarn_monotonic_us() + RETRY_S * 1000000LL);
-}
-
-/* TARN_OK with *again: what came is not worth keeping. */
-static tarn_code try_once(tarn_cx *cx, tarn_s3 *s3, const tarn_s3_call *call, tarn_buf *out, tarn_http_answer *answer,
-                          bool last, bool *again, bool *unsure) {
-    const char *host, *path, *const *headers;
-    size_t before = out->n;
-    bool sent = false;
-    *again = false;
-    TRY(place(cx, s3, call->key, &host, &path));
-    TRY(sign(cx, s3, call, host, path, &headers));
-    const char *scheme = tarn_printf(cx, "%.*s", (int)(strstr(s3->account.endpoint, "://") - s3->account.endpoint),
-                                     s3->account.endpoint);
-    const char *url =
-        tarn_printf(cx, "%s://%s%s%s%s", scheme, host, path, call->query ? "?" : "", call->query ? call->query : "");
-    tarn_http_request request = {call->method, url, headers, call->body};
-    tarn_code code = tarn_http_send(cx, s3->http, &request, out, answer, &sent);
-    if (code == TARN_OK && is_callers(answer->status)) {
-        *unsure = *unsure || answer->sent_twice;
-        return TARN_OK;
+static tarn_code code_of(int status) {
+    switch (status) {
+    case 401:
+    case 403: return TARN_DENIED;
+    case 404:
+    case 410: return TARN_NOTFOUND;
+    case 408: return TARN_TIMEOUT;
+    case 409:
+    case 412: return TARN_CONFLICT;
+    case 405:
+    case 501: return TARN_UNSUPPORTED;
+    default: return status >= 300 && status < 500 && status != 429 ? TARN_INVALID : TARN_IO;
     }
-    bool passing = code == TARN_OK ? is_passing(answer->status) : code == TARN_IO;
-    *unsure = *unsure || (code == TARN_OK ? answer->status >= 500 : sent);
-    if (code == TARN_OK) code = tarn_s3_fail(cx, answer);
-    if (!passing || last) return code;
-    out->n = before;
+}
+
+/* A server's text is shown as one line of bounded length. */
+static const char *one_line(tarn_cx *cx, tarn_str text) {
+    char *line = tarn_arena_strndup(cx->arena, text.n ? text.p : "", text.n < 300 ? text.n : 300);
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < ' ') *c = ' ';
+    return line;
+}
+
+static tarn_code fail_error(tarn_cx *cx, const tarn_s3 *s3, int status, const s3_error *e, const char *region) {
+    static const struct {
+        const char *code;
+        tarn_code is;
+        const char *hint; /* NULL: none */
+    } known[] = {
+        {"SlowDown", TARN_IO, NULL},
+        {"InternalError", TARN_IO, NULL},
+        {"ServiceUnavailable", TARN_IO, NULL},
+        {"RequestTimeout", TARN_TIMEOUT, NULL},
+        {"EntityTooLarge", TARN_LIMIT, NULL},
+        {"PreconditionFailed", TARN_CONFLICT, NULL},
+        {"ExpiredToken", TARN_DENIED, "the session token is too old: get a new one and open the warehouse again"},
+        {"InvalidAccessKeyId", TARN_DENIED, "check the key (AWS_ACCESS_KEY_ID, s3.profile or s3.access_key_id)"},
+        {"SignatureDoesNotMatch", TARN_DENIED, "the secret does not belong to the key, or the region is another"},
+        {"RequestTimeTooSkewed", TARN_DENIED, "set this machine's clock"},
+        {"AccessDenied", TARN_DENIED, "the key may not do this here: check its policy and the bucket's"},
+    };
+    tarn_code code = code_of(status);
+    const char *hint = status == 403 ? known[10].hint : NULL;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (tarn_str_is(e->code, known[i].code)) code = known[i].is, hint = known[i].hint;
+    if (tarn_str_is(e->code, "NoSuchBucket"))
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no bucket %s on %s", s3->bucket, s3->server);
+    if (code == TARN_NOTFOUND) return tarn_fail(cx, TARN_NOTFOUND, "no such object");
+    if (region && strcmp(region, s3->account.region) != 0 && status != 412) {
+        code = code == TARN_IO ? code : TARN_INVALID;
+        hint = tarn_printf(cx, "the bucket is in %s: set s3.region to that", one_line(cx, tarn_str_of(region)));
+    }
+    if (status == 403 && !s3->account.key_id)
+        hint = "there are no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or s3.profile";
+    const char *name = one_line(cx, e->code), *message = one_line(cx, e->message);
+    (void)tarn_fail(cx, code, "%s answers %d%s%s%s%s", s3->server, status, *name ? " " : "", name, *message ? ": " : "",
+                    message);
+    return hint ? tarn_hint(cx, code, "%s", hint) : code;
+}
+
+tarn_code tarn_s3_fail(tarn_cx *cx, const tarn_s3 *s3, const tarn_http_answer *answer) {
+    s3_error e = {{"", 0}, {"", 0}};
+    if (answer->error.n && !read_error(cx, answer->error, &e)) tarn_clear_error(cx);
+    return fail_error(cx, s3, answer->status, &e, tarn_http_header_of(answer, "x-amz-bucket-region"));
+}
+
+tarn_code tarn_s3_check_body(tarn_cx *cx, const tarn_s3 *s3, tarn_str body) {
+    s3_error e;
+    bool failed = read_error(cx, body, &e);
     tarn_clear_error(cx);
-    *again = true;
-    return TARN_OK;
+    return failed ? fail_error(cx, s3, 500, &e, NULL) : TARN_OK;
 }
 
-tarn_code tarn_s3_send(tarn_cx *cx, tarn_s3 *s3, const tarn_s3_call *call, tarn_buf *out, tarn_http_answer *answer,
-                       bool *unsure) {
-    bool again = true, was_sent = false;
-    for (int attempt = 0; again; attempt++) {
-        if (attempt) TRY(wait_for_turn(cx, attempt - 1));
-        TRY(try_once(cx, s3, call, out, answer, attempt + 1 == TRIES_MAX, &again, &was_sent));
-    }
-    if (unsure) *unsure = was_sent;
-    return TARN_OK;
+void tarn_s3_take_etag(tarn_str text, char out[TARN_ETAG_TEXT]) {
+    if (text.n >= 2 && text.p[0] == '"' && text.p[text.n - 1] == '"') text = (tarn_str){text.p + 1, text.n - 2};
+    size_t n = text.n < TARN_ETAG_TEXT - 1 ? text.n : TARN_ETAG_TEXT - 1;
+    if (n) memcpy(out, text.p, n);
+    out[n] = 0;
+}
+
+/* The size is the object's, not the range's. */
+void tarn_s3_fill_stat(const tarn_http_answer *answer, tarn_stat *out) {
+    const char *length = tarn_http_header_of(answer, "content-length");
+    const char *range = tarn_http_header_of(answer, "content-range"), *slash = range ? strchr(range, '/') : NULL;
+    const char *modified = tarn_http_header_of(answer, "last-modified"), *etag = tarn_http_header_of(answer, "etag");
+    *out = (tarn_stat){.size = -1, .mtime_ms = -1};
+    if (!tarn_parse_i64(tarn_str_of(slash ? slash + 1 : length), &out->size)) out->size = -1;
+    if (modified && !tarn_http_parse_date(modified, &out->mtime_ms)) out->mtime_ms = -1;
+    tarn_s3_take_etag(tarn_str_of(etag), out->etag);
 }
