@@ -14,6 +14,7 @@ EDGES = {
     "base": ["tarn.h"],
     "model": GROUND,
     "codec": GROUND,
+    "codec/avro": GROUND + ["codec"],  # fills codec/avro*.h
     "net": GROUND,
     "store": GROUND + ["model", "codec", "net"],
     "engine": GROUND + ["model", "codec", "net", "store"],

@@ -129,10 +129,10 @@ typedef struct tarn_avro_frame {
  * before the head of the block does, frame->end is 0. The data itself need not be in `bytes`. */
 TARN_MUST tarn_code tarn_avro_frame_read(tarn_cx *cx, const tarn_avro_header *header, tarn_str bytes, uint64_t left,
                                          tarn_avro_frame *frame);
-/* The data and sync mark of a frame (`bytes` has exactly data..end) as plain values: in `bytes` itself or in `space`,
- * whose maximum bounds them. The sync mark and checksums are checked. */
-TARN_MUST tarn_code tarn_avro_frame_data(tarn_cx *cx, const tarn_avro_header *header, tarn_str bytes, tarn_buf *space,
-                                         tarn_str *data);
+/* The values of a frame, whose bytes data..end `bytes` are: in `bytes` itself or in `space`, whose maximum bounds them.
+ * The sync mark, checksums and that so many rows can be in it are checked. */
+TARN_MUST tarn_code tarn_avro_frame_data(tarn_cx *cx, const tarn_avro_header *header, const tarn_avro_frame *frame,
+                                         tarn_str bytes, tarn_buf *space, tarn_str *data);
 
 /* A whole file in memory. */
 typedef struct tarn_avro_reader {
@@ -150,8 +150,9 @@ void tarn_avro_reader_done(tarn_avro_reader *reader);
  * tarn_avro_check tells. Slices point into the block and are good until the next one. */
 typedef struct tarn_avro_cursor {
     const char *begin, *p, *end;
-    const char *wrong; /* NULL: all is well so far */
-    int depth;
+    const char *wrong;   /* NULL: all is well so far */
+    int depth;           /* of what is being skipped */
+    int64_t empty_items; /* how many elements without any bytes were given out */
 } tarn_avro_cursor;
 
 /* The next block that has rows; *rows is 0 after the last. The slices of the block before end here. */
