@@ -57,15 +57,15 @@ tarn_code tarn_url_parse(tarn_cx *cx, const char *text, tarn_url *out) {
     bool tls = strncmp(text, "https://", 8) == 0;
     const char *host = tls ? text + 8 : text + 7;
     if (!tls && strncmp(text, "http://", 7) != 0)
-        return tarn_fail(cx, TARN_INVALID, "the endpoint is no http:// or https:// URL; write https://host:port");
+        return tarn_fail(cx, TARN_INVALID,
+                         "the server's address is no http:// or https:// URL; write https://host:port");
     size_t host_n = strcspn(host, "/?#"), path_n = strlen(host + host_n);
     const char *path = host + host_n;
     while (path_n && path[path_n - 1] == '/') path_n--;
     tarn_url url = {tls, tarn_printf(cx, "%.*s", (int)host_n, host), tarn_printf(cx, "%.*s", (int)path_n, path)};
     if (!is_host(url.host) || strpbrk(path, "?#%"))
         return tarn_fail(cx, TARN_INVALID,
-                         "the endpoint has more than a host, a port and a path; write "
-                         "https://host:port and give keys by settings");
+                         "the server's address has more than a host and a path; write https://host:port");
     *out = url;
     return TARN_OK;
 }

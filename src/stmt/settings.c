@@ -13,6 +13,20 @@ static tarn_code check_timezone(tarn_cx *cx, tarn_run *run, const char *value) {
     return code;
 }
 
+/* Tables and DuckDB's keys are shared by all sessions: none may make them another's. And a catalog is read by many. */
+static tarn_code check_place(tarn_cx *cx, int option, bool warehouse) {
+    const tarn_option_info *info = tarn_option_info_of(option);
+    bool account = option >= TARN_S3_ACCESS_KEY_ID && option <= TARN_S3_PROFILE;
+    if (warehouse && info->secret)
+        return tarn_fail(cx, TARN_INVALID,
+                         "%s is a secret, which a warehouse does not keep; give it in the environment", info->name);
+    if (!warehouse && account)
+        return tarn_fail(cx, TARN_INVALID,
+                         "%s is one for all sessions of a process; give it with --set, or in the environment",
+                         info->name);
+    return TARN_OK;
+}
+
 /* SET [LOCAL|SESSION|GLOBAL|WAREHOUSE] name = value */
 static tarn_code run_set(tarn_cx *cx, tarn_run *run) {
     tarn_cursor *c = &run->cursor;
@@ -35,6 +49,7 @@ static tarn_code run_set(tarn_cx *cx, tarn_run *run) {
     if (!tarn_buf_ok(&name) || !value) return tarn_fail(cx, TARN_INVALID, "SET: NULL is no value, use RESET");
     int option = tarn_option_find((tarn_str){name.data, name.n});
     if (option < 0) return tarn_fail(cx, TARN_NOTFOUND, "there is no setting %s; SHOW SETTINGS lists them", name.data);
+    TRY(check_place(cx, option, warehouse));
     if (option == TARN_TIMEZONE) TRY(check_timezone(cx, run, value));
     if (!warehouse) {
         TRY(tarn_conf_set(cx, run->session->conf, (tarn_str){name.data, name.n}, tarn_str_of(value), TARN_FROM_SET));

@@ -138,7 +138,7 @@ static bool s3_access(tarn_store *store, tarn_store_access *out) {
                                .secret = a->secret,
                                .token = a->token,
                                .region = a->region,
-                               .host = strstr(a->endpoint, "://") + 3,
+                               .host = s3->server,
                                .tls = s3->tls,
                                .path_style = a->path_style};
     return true;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/url.h"
 #include "store/s3.h"
 
 #define REGION_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -98,13 +99,11 @@ static tarn_code read_profiles(tarn_cx *cx, tarn_arena *arena, profile *out) {
     return TARN_OK;
 }
 
-/* An endpoint ends before a '/', so that a path can follow. */
 static tarn_code check_endpoint(tarn_cx *cx, tarn_arena *arena, const char *text, const char **out) {
-    size_t n = strlen(text), scheme = !strncmp(text, "http://", 7) ? 7 : !strncmp(text, "https://", 8) ? 8 : 0;
-    while (n && text[n - 1] == '/') n--;
-    if (!scheme || n <= scheme || memchr(text + scheme, '/', n - scheme) || memchr(text, '@', n))
-        return tarn_fail(cx, TARN_INVALID, "s3.endpoint (or AWS_ENDPOINT_URL) is to be http[s]://host[:port]");
-    *out = tarn_arena_strndup(arena, text, n);
+    tarn_url url;
+    TRY(tarn_url_parse(cx, text, &url));
+    if (*url.path) return tarn_fail(cx, TARN_INVALID, "the server's address has a path; write https://host:port");
+    *out = tarn_arena_printf(arena, "http%s://%s", url.tls ? "s" : "", url.host);
     return TARN_OK;
 }
 
