@@ -56,8 +56,8 @@ static tarn_code inflate_all(tarn_cx *cx, tarn_compression format, tarn_str in, 
         int rc = inflate(&z, Z_NO_FLUSH);
         out->n += n - z.avail_out;
         bool all = z.avail_in == 0 && p == end;
-        if (rc == Z_STREAM_END && all) return TARN_OK;
-        if (rc == Z_STREAM_END && format == TARN_GZIP && inflateReset(&z) == Z_OK) continue;
+        if (rc == Z_STREAM_END && (all || format == TARN_DEFLATE)) return TARN_OK;
+        if (rc == Z_STREAM_END && inflateReset(&z) == Z_OK) continue;
         if (rc != Z_OK || (all && z.avail_out > 0)) return fail_corrupt(cx, format);
     }
 }

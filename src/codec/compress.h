@@ -5,7 +5,7 @@
 #include "base/cx.h"
 
 typedef enum tarn_compression {
-    TARN_DEFLATE, /* RFC 1951, without zlib's head */
+    TARN_DEFLATE, /* RFC 1951, without zlib's head; bytes behind its end are passed over, as PyIceberg writes some */
     TARN_GZIP,    /* RFC 1952, any number of members */
     TARN_ZSTD,    /* RFC 8878, any number of frames */
     TARN_SNAPPY   /* one raw block */
