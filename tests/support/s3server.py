@@ -9,7 +9,7 @@ import time
 import urllib.parse
 import urllib.request
 
-MOTO = pathlib.Path.home() / ".cache/tarn/s3-venv/bin/moto_server"
+MOTO = [pathlib.Path.home() / ".cache/tarn/s3-venv/bin/python", pathlib.Path(__file__).with_name("moto_server.py")]
 REGION, BUCKET = "us-east-1", "lakes"
 # moto looks at signatures from its fifth request on: the first four make the user, its key, its rights and the bucket.
 UNSIGNED = 4
@@ -28,7 +28,7 @@ class S3Server:
         self.endpoint = f"http://127.0.0.1:{free_port()}"
         self.prefixes = 0
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", self.endpoint.rpartition(":")[2]],
+        self.process = subprocess.Popen([*MOTO, "-H", "127.0.0.1", "-p", self.endpoint.rpartition(":")[2]],
                                         env=dict(os.environ, INITIAL_NO_AUTH_ACTION_COUNT=str(UNSIGNED)), stdout=self.log,
                                         stderr=self.log)
         self._wait()
