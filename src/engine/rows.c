@@ -6,6 +6,7 @@
 
 struct tarn_rows {
     tarn_conn *conn;
+    duckdb_prepared_statement prepared; /* kept to ask again: see find_cause */
     duckdb_result result;
     duckdb_arrow_options options;
     struct ArrowSchema schema;
@@ -189,16 +190,14 @@ static void end_planning(tarn_conn *conn) {
 /* Bound values may make DuckDB plan once more, when it executes. */
 static tarn_code plan_and_execute(tarn_cx *cx, tarn_rows *rows, const statement *s, bool *select) {
     tarn_conn *conn = rows->conn;
-    duckdb_prepared_statement prepared = NULL;
     begin_planning(conn);
-    tarn_code code = prepare(cx, conn, s->sql, s->skip, &prepared);
+    tarn_code code = prepare(cx, conn, s->sql, s->skip, &rows->prepared);
     if (code == TARN_OK) {
-        *select = conn->api->prepared_statement_type(prepared) == DUCKDB_STATEMENT_TYPE_SELECT;
+        *select = conn->api->prepared_statement_type(rows->prepared) == DUCKDB_STATEMENT_TYPE_SELECT;
         conn->used = conn->used || !*select;
-        code = bind_statement(cx, conn, prepared, s);
-        if (code == TARN_OK) code = execute(cx, conn, prepared, *select, s->skip, &rows->result);
-        conn->api->destroy_prepare(&prepared);
+        code = bind_statement(cx, conn, rows->prepared, s);
     }
+    if (code == TARN_OK) code = execute(cx, conn, rows->prepared, *select, s->skip, &rows->result);
     end_planning(conn);
     return code;
 }
@@ -237,6 +236,38 @@ tarn_code tarn_conn_query(tarn_cx *cx, tarn_conn *conn, const char *sql, const t
 const struct ArrowSchema *tarn_rows_schema(const tarn_rows *rows) { return &rows->schema; }
 int64_t tarn_rows_changed(const tarn_rows *rows) { return rows->changed; }
 
+/* Runs the statement once more, dropping its rows. */
+static tarn_code run_again(tarn_cx *cx, tarn_rows *rows) {
+    const tarn_duckdb *api = rows->conn->api;
+    duckdb_result result = {0};
+    begin_planning(rows->conn);
+    tarn_code code = execute(cx, rows->conn, rows->prepared, true, 0, &result);
+    end_planning(rows->conn);
+    TRY(code);
+    duckdb_data_chunk chunk;
+    while ((chunk = api->fetch_chunk(result))) api->destroy_data_chunk(&chunk);
+    const char *message = api->result_error(&result);
+    if (message && *message) code = tarn_duckdb_fail(cx, rows->conn, message, 0);
+    api->destroy_result(&result);
+    return code;
+}
+
+/* When one thread of DuckDB 1.5.5 fails, it interrupts the others, and a stream may be told of the interrupt in place
+ * of the failure, which is lost then. Nobody has stopped the statement: what fails once fails again, and may tell why.
+ */
+static tarn_code find_cause(tarn_cx *cx, tarn_rows *rows) {
+    enum { TRIES = 5 };
+    for (int i = 0; i < TRIES; i++) {
+        tarn_clear_error(cx);
+        TRY(tarn_check(cx));
+        tarn_code code = run_again(cx, rows);
+        if (code != TARN_OK && code != TARN_CANCELLED) return code;
+    }
+    TRY(tarn_check(cx));
+    return tarn_fail(cx, TARN_INVALID,
+                     "the query failed in a thread of DuckDB's, which does not tell why: run it again");
+}
+
 /* Chunks are small (2048 rows): empty ones are passed over, as consumers take an empty batch for a real one. */
 static tarn_code fetch(tarn_cx *cx, tarn_rows *rows, duckdb_data_chunk *out) {
     const tarn_duckdb *api = rows->conn->api;
@@ -246,7 +277,9 @@ static tarn_code fetch(tarn_cx *cx, tarn_rows *rows, duckdb_data_chunk *out) {
         if (!chunk) {
             const char *message = api->result_error(&rows->result);
             rows->done = true;
-            return message && *message ? tarn_duckdb_fail(cx, rows->conn, message, 0) : TARN_OK;
+            if (!message || !*message) return TARN_OK;
+            tarn_code code = tarn_duckdb_fail(cx, rows->conn, message, 0);
+            return code == TARN_CANCELLED && tarn_check(cx) == TARN_OK ? find_cause(cx, rows) : code;
         }
         if (api->data_chunk_get_size(chunk)) {
             *out = chunk;
@@ -277,6 +310,7 @@ void tarn_rows_close(tarn_rows *rows) {
     tarn_schema_release(&rows->schema);
     if (rows->options) api->destroy_arrow_options(&rows->options);
     api->destroy_result(&rows->result);
+    api->destroy_prepare(&rows->prepared);
     free(rows);
 }
 
