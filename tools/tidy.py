@@ -24,7 +24,7 @@ EDGES = {
     "format/iceberg": LAKE + ["format"],
     "format/hudi": LAKE + ["format"],
     "format/parquet": LAKE + ["format"],
-    "table": LAKE + ["format"],
+    "table": LAKE + ["format", "sql"],  # a table's rules are SQL in any engine's spelling
     "catalog": LAKE + ["format"],
     "sql": GROUND + ["model", "codec"],
     "plan": LAKE + ["format", "table", "catalog", "sql"],

@@ -92,12 +92,14 @@ static void merge_change(tarn_arena *arena, tarn_change *into, const tarn_change
     merge_files(arena, into, from);
     if (from->replace) { /* it says all of the table's metadata anew */
         into->replace = true;
-        into->partition_by = from->partition_by;
-        into->n_partition_by = from->n_partition_by;
         memset(&into->properties, 0, sizeof into->properties);
         memset(&into->checks, 0, sizeof into->checks);
     }
     if (from->schema) into->schema = from->schema;
+    if (from->partition_by || from->replace) {
+        into->partition_by = from->partition_by;
+        into->n_partition_by = from->n_partition_by;
+    }
     if (from->comment) into->comment = from->comment;
     if (from->app_id) {
         into->app_id = from->app_id;

@@ -2,6 +2,7 @@
 #include "model/evolve.h"
 #include "stmt/dml/assign.h"
 #include "stmt/stmts.h"
+#include "table/rules.h"
 
 typedef struct alter_stmt alter_stmt;
 typedef tarn_code alter_fn(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change);
@@ -87,9 +88,14 @@ static tarn_code drop_column(tarn_cx *cx, alter_stmt *a, const tarn_opened *open
 
 static tarn_code rename_column(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change) {
     tarn_schema *schema;
-    TRY(tarn_evolve_rename(cx, opened->snapshot->schema, PATH(a->column), a->name, &schema));
+    const tarn_snapshot *base = opened->snapshot;
+    TRY(tarn_evolve_rename(cx, base->schema, PATH(a->column), a->name, &schema));
+    const char **columns = TARN_NEW_ARRAY(cx->arena, const char *, base->n_partition);
+    for (size_t i = 0; i < base->n_partition; i++) columns[i] = schema->fields[base->partition[i].column].name;
     change->operation = "RENAME COLUMN";
     change->schema = schema;
+    change->partition_by = columns;
+    change->n_partition_by = base->n_partition;
     return TARN_OK;
 }
 
@@ -187,11 +193,25 @@ static tarn_code unset_properties(tarn_cx *cx, alter_stmt *a, const tarn_opened 
     return TARN_OK;
 }
 
+/* Rules must still hold good of the columns there will be. Edits that touch neither go by: the table may have rules
+ * that only other engines can run. */
+static tarn_code check_rules(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, const tarn_change *change) {
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    tarn_target target;
+    bool touches = a->apply == add_columns || a->apply == drop_column || a->apply == rename_column ||
+                   a->apply == set_type || (a->apply == set_default && a->expr.p);
+    tarn_target_of(cx, opened->table, opened->snapshot, change, &target);
+    if (!touches || !change->schema || !tarn_rules_any(&target)) return TARN_OK;
+    TRY(tarn_session_conn(cx, a->run->session, &conn));
+    return tarn_rules_check(cx, conn, &target);
+}
+
 static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_change *change) {
     alter_stmt *a = state;
     TRY(a->apply(cx, a, opened, change));
     if (change->schema) TRY(tarn_schema_check(cx, change->schema));
-    return tarn_table_prepare(cx, opened->table, opened->snapshot, change);
+    TRY(tarn_table_prepare(cx, opened->table, opened->snapshot, change));
+    return check_rules(cx, a, opened, change);
 }
 
 static bool parse_place(tarn_cx *cx, tarn_cursor *c, tarn_place *out, tarn_code *code) {

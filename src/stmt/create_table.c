@@ -1,6 +1,7 @@
 /* create_table.c: CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (…) [USING f] … [AS SELECT …], and registering a table
  * that lies somewhere already. */
 #include "stmt/stmts.h"
+#include "table/rules.h"
 
 typedef struct create_stmt {
     tarn_run *run;
@@ -63,12 +64,45 @@ static tarn_code describe_change(tarn_cx *cx, create_stmt *s, const tarn_format 
         if (def->properties.at[i].value)
             tarn_change_property(cx->arena, change, def->properties.at[i].key, def->properties.at[i].value);
     for (size_t i = 0; i < def->checks.n; i++) {
-        tarn_pair *check = TARN_PUSH(cx->arena, &change->checks);
-        check->name = def->checks.at[i].key ? def->checks.at[i].key : tarn_printf(cx, "check_%zu", i + 1);
-        check->value = def->checks.at[i].value;
+        const char *name = def->checks.at[i].key ? def->checks.at[i].key : tarn_printf(cx, "check_%zu", i + 1);
+        for (size_t k = 0; k < i; k++)
+            if (tarn_name_eq(change->checks.at[k].name, name))
+                return tarn_fail(cx, TARN_INVALID, "there are two constraints %s", name);
+        *TARN_PUSH(cx->arena, &change->checks) = (tarn_pair){name, def->checks.at[i].value};
     }
     if (def->cluster_by.n)
         return tarn_fail(cx, TARN_UNSUPPORTED, "CLUSTER BY is not supported yet: OPTIMIZE … ZORDER BY orders the rows");
+    return TARN_OK;
+}
+
+static tarn_code write_rows(tarn_cx *cx, create_stmt *s, tarn_conn *conn, const tarn_target *target,
+                            const tarn_planned *planned, const tarn_schema *source, tarn_change *change) {
+    tarn_insert_map map = {0};
+    char *sql;
+    TRY(tarn_write_select(cx, target, planned->sql, source, &map, &sql));
+    TRY(tarn_write_files(cx, conn, target, sql, planned->binds, planned->n_binds, change, &s->rows));
+    tarn_change_metric(cx->arena, change, "numFiles", (int64_t)change->adds.n);
+    tarn_change_metric(cx->arena, change, "numOutputRows", s->rows);
+    return TARN_OK;
+}
+
+/* All that can be refused is, before rows are written. */
+static tarn_code plan_table(tarn_cx *cx, create_stmt *s, const tarn_table *table, tarn_snapshot *base,
+                            const tarn_schema *source, tarn_conn **conn, tarn_change *change, tarn_target *target) {
+    tarn_schema *schema;
+    TRY(make_schema(cx, s, source, &schema));
+    TRY(describe_change(cx, s, table->format, schema, change));
+    TRY(tarn_table_prepare(cx, table, base, change));
+    tarn_target_of(cx, table, base, change, target);
+    if (!tarn_rules_any(target)) return TARN_OK;
+    if (!*conn) TRY(tarn_session_conn(cx, s->run->session, conn));
+    return tarn_rules_check(cx, *conn, target);
+}
+
+static tarn_code remove_old(tarn_cx *cx, tarn_snapshot *base, tarn_change *change) {
+    tarn_file_list old = {0};
+    TRY(tarn_snapshot_files(cx, base, NULL, &old));
+    for (size_t i = 0; i < old.files.n; i++) *TARN_PUSH(cx->arena, &change->removes) = old.files.at[i];
     return TARN_OK;
 }
 
@@ -77,7 +111,8 @@ static tarn_code commit_table(tarn_cx *cx, create_stmt *s, const tarn_table *tab
                               tarn_snapshot **fresh) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_planned planned = {0};
-    tarn_schema *source = NULL, *schema;
+    tarn_schema *source = NULL;
+    tarn_target target;
     tarn_change change = {.create = !base, .replace = base != NULL};
     bool select = s->def.as_select.p != NULL;
     change.operation = tarn_printf(cx, "%s TABLE%s", base ? "CREATE OR REPLACE" : "CREATE", select ? " AS SELECT" : "");
@@ -85,26 +120,9 @@ static tarn_code commit_table(tarn_cx *cx, create_stmt *s, const tarn_table *tab
         TRY(tarn_session_conn(cx, s->run->session, &conn));
         TRY(tarn_stmt_source(cx, s->run, conn, s->def.as_select, &planned, &source));
     }
-    tarn_code code = make_schema(cx, s, source, &schema);
-    if (code == TARN_OK) code = describe_change(cx, s, table->format, schema, &change);
-    if (code == TARN_OK) code = tarn_table_prepare(cx, table, base, &change);
-    if (code == TARN_OK && base) {
-        tarn_file_list old = {0};
-        code = tarn_snapshot_files(cx, base, NULL, &old);
-        for (size_t i = 0; code == TARN_OK && i < old.files.n; i++)
-            *TARN_PUSH(cx->arena, &change.removes) = old.files.at[i];
-    }
-    if (code == TARN_OK && select) {
-        tarn_target target;
-        tarn_insert_map map = {0};
-        char *sql;
-        tarn_target_of(cx, table, base, &change, &target);
-        code = tarn_write_select(cx, &target, planned.sql, source, &map, &sql);
-        if (code == TARN_OK)
-            code = tarn_write_files(cx, conn, &target, sql, planned.binds, planned.n_binds, &change, &s->rows);
-        tarn_change_metric(cx->arena, &change, "numFiles", (int64_t)change.adds.n);
-        tarn_change_metric(cx->arena, &change, "numOutputRows", s->rows);
-    }
+    tarn_code code = plan_table(cx, s, table, base, source, &conn, &change, &target);
+    if (code == TARN_OK && base) code = remove_old(cx, base, &change);
+    if (code == TARN_OK && select) code = write_rows(cx, s, conn, &target, &planned, source, &change);
     if (select && planned.sql) tarn_planned_done(&planned);
     bool written = code == TARN_OK;
     if (written) code = tarn_commit(cx, table, base, &change, fresh);

@@ -1,9 +1,12 @@
 /* rules.c: NOT NULL, CHECK and generated columns as SQL that raises an error, which DuckDB carries back to us. */
 #include "table/rules.h"
 
+#include "sql/dialect.h"
+#include "table/scan.h"
+
 #define MARK "tarn-constraint: "
 
-enum { SHOWN_COLUMNS = 6, RULE_MAX = 1 << 20 };
+enum { SHOWN_COLUMNS = 6, RULE_MAX = 1 << 20, SQL_MAX = 1 << 26 };
 
 const char *tarn_target_name(const tarn_target *target) {
     return target->table->name ? target->table->name : target->table->location;
@@ -27,14 +30,14 @@ static const char *take_quoted(tarn_arena *arena, const char **c, char quote) {
 }
 
 /* Writers of other engines mean a string by "x", ours a column: it is a column when the table has it. */
-char *tarn_rule_sql(tarn_cx *cx, const tarn_schema *schema, const char *text) {
+static char *respell(tarn_cx *cx, const tarn_schema *schema, const char *text) {
     tarn_auto_buf out = TARN_BUF(RULE_MAX);
     for (const char *c = text; *c;) {
         if (*c == '`') {
             tarn_buf_sql_name(&out, take_quoted(cx->arena, &c, '`'));
         } else if (*c == '"') {
             const char *quoted = take_quoted(cx->arena, &c, '"');
-            if (tarn_schema_find(schema, tarn_str_of(quoted)) >= 0)
+            if (schema && tarn_schema_find(schema, tarn_str_of(quoted)) >= 0)
                 tarn_buf_sql_name(&out, quoted);
             else
                 tarn_buf_sql_string(&out, quoted);
@@ -47,8 +50,36 @@ char *tarn_rule_sql(tarn_cx *cx, const tarn_schema *schema, const char *text) {
             tarn_buf_putc(&out, *c++);
         }
     }
-    char *sql = tarn_buf_take(&out, cx->arena);
-    return sql ? sql : tarn_arena_strdup(cx->arena, text);
+    return tarn_buf_take(&out, cx->arena);
+}
+
+/* A rule stands in the middle of our own SQL, and whoever wrote the table chose it: it must not end its brackets, nor
+ * read anything but its row. */
+static bool one_expression(const tarn_tokens *tokens) {
+    int depth = 0;
+    for (tarn_cursor c = {tokens, 0}; tokens->tokens.at[c.i].kind != TARN_T_END; c.i++) {
+        if (tarn_peek(&c, ";|SELECT") || tokens->tokens.at[c.i].kind == TARN_T_PARAM) return false;
+        if (tarn_peek(&c, "( FROM|( WITH|( VALUES|( TABLE|( PIVOT|( UNPIVOT|( DESCRIBE|( SHOW|( SUMMARIZE"))
+            return false;
+        if (tarn_peek(&c, "(|[|{")) depth++;
+        if (tarn_peek(&c, ")|]|}") && --depth < 0) return false;
+    }
+    return depth == 0 && tokens->tokens.n > 1;
+}
+
+tarn_code tarn_rule_sql(tarn_cx *cx, const tarn_schema *schema, const char *text, const char **out) {
+    tarn_tokens tokens;
+    tarn_query_text query = {0};
+    char *sql = respell(cx, schema, text);
+    if (!sql) return tarn_fail(cx, TARN_LIMIT, "a rule of the table is longer than %d bytes", RULE_MAX);
+    bool fits = tarn_lex(cx, tarn_str_of(sql), &tokens) == TARN_OK && one_expression(&tokens) &&
+                tarn_dialect_query(cx, tarn_str_of(sql), &query) == TARN_OK && !query.refs.n;
+    if (!fits) {
+        tarn_clear_error(cx);
+        return tarn_fail(cx, TARN_UNSUPPORTED, "%s is no expression over the columns of one row", text);
+    }
+    *out = tarn_printf(cx, "%.*s%s", (int)query.text.n, query.text.sql, strstr(sql, "--") ? "\n" : "");
+    return TARN_OK;
 }
 
 static bool has_inner_rule(const tarn_type *type) {
@@ -133,31 +164,35 @@ static void put_values(tarn_buf *out, const tarn_schema *schema, const char *che
 }
 
 /* A check must be true: null breaks it too (PROTOCOL.md, "CHECK Constraints"). */
-static void put_check(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_pair *check) {
-    const char *sql = tarn_rule_sql(cx, target->schema, check->value);
+static tarn_code put_check(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_pair *check) {
+    const char *sql;
+    TRY(tarn_rule_sql(cx, target->schema, check->value, &sql));
     tarn_buf_printf(out, " WHEN (%s) IS NOT TRUE THEN ", sql);
     put_error(cx, out,
               tarn_printf(cx, "CHECK constraint %s (%s) of %s is violated by a row", check->name, check->value,
                           tarn_target_name(target)));
     put_values(out, target->schema, sql);
     tarn_buf_putc(out, ')');
+    return TARN_OK;
 }
 
-static void put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f) {
-    const char *name = tarn_sql_name(cx->arena, f->name);
-    tarn_buf_printf(out, " WHEN %s IS DISTINCT FROM CAST((%s) AS ", name,
-                    tarn_rule_sql(cx, target->schema, f->generated_sql));
+static tarn_code put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f) {
+    const char *name = tarn_sql_name(cx->arena, f->name), *sql;
+    TRY(tarn_rule_sql(cx, target->schema, f->generated_sql, &sql));
+    tarn_buf_printf(out, " WHEN %s IS DISTINCT FROM CAST((%s) AS ", name, sql);
     tarn_type_duckdb(out, f->type);
     tarn_buf_puts(out, ") THEN ");
     put_error(cx, out,
               tarn_printf(cx, "column %s of %s is generated as %s, but a row gives another value", f->name,
                           tarn_target_name(target), f->generated_sql));
     tarn_buf_printf(out, " || ': ' || coalesce(left(CAST(%s AS VARCHAR), 100), 'NULL'))", name);
+    return TARN_OK;
 }
 
 /* Checks hang on the first column: one CASE whose branches raise the error, in a projection, as a filter may be run
  * before the user's own. */
-void tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *relation, const bool *given) {
+tarn_code tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *relation,
+                            const bool *given) {
     const tarn_schema *schema = target->schema;
     bool rules = target->n_checks > 0;
     for (size_t i = 0; i < schema->n_fields; i++) rules = rules || (schema->fields[i].generated_sql && given[i]);
@@ -167,9 +202,10 @@ void tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_target *target, co
         if (i) tarn_buf_puts(out, ", ");
         if (i == 0 && rules) {
             tarn_buf_puts(out, "CASE");
-            for (size_t k = 0; k < target->n_checks; k++) put_check(cx, out, target, &target->checks[k]);
+            for (size_t k = 0; k < target->n_checks; k++) TRY(put_check(cx, out, target, &target->checks[k]));
             for (size_t k = 0; k < schema->n_fields; k++)
-                if (schema->fields[k].generated_sql && given[k]) put_generated(cx, out, target, &schema->fields[k]);
+                if (schema->fields[k].generated_sql && given[k])
+                    TRY(put_generated(cx, out, target, &schema->fields[k]));
             tarn_buf_puts(out, " ELSE ");
         }
         put_not_null(cx, out, target, f);
@@ -178,6 +214,51 @@ void tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_target *target, co
         tarn_buf_sql_name(out, f->name);
     }
     tarn_buf_printf(out, " FROM %s", relation);
+    return TARN_OK;
+}
+
+bool tarn_rules_any(const tarn_target *target) {
+    bool any = target->n_checks > 0;
+    for (size_t i = 0; i < target->schema->n_fields; i++)
+        any = any || target->schema->fields[i].default_sql || target->schema->fields[i].generated_sql;
+    return any;
+}
+
+/* WHERE, as rules know neither aggregates nor windows. A default is run: it stands for a value now. */
+static tarn_code try_rule(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *rule,
+                          const tarn_type *type, bool fixed) {
+    tarn_auto_buf sql = TARN_BUF(SQL_MAX), as = TARN_BUF(SQL_MAX);
+    const char *text;
+    char *value;
+    TRY(tarn_rule_sql(cx, fixed ? NULL : target->schema, rule, &text));
+    if (type)
+        tarn_type_duckdb(&as, type);
+    else
+        tarn_buf_puts(&as, "BOOLEAN");
+    if (fixed)
+        tarn_buf_printf(&sql, "SELECT CAST(CAST((%s) AS %s) AS VARCHAR)", text, as.data);
+    else
+        tarn_buf_puts(&sql, "SELECT 1 FROM ("), tarn_scan_empty(&sql, target->schema, false),
+            tarn_buf_printf(&sql, ") AS t WHERE CAST((%s) AS %s) IS NULL", text, as.data);
+    if (!tarn_buf_ok(&sql) || as.failed) return tarn_fail(cx, TARN_LIMIT, "it is too long");
+    return tarn_conn_text(cx, conn, sql.data, &value);
+}
+
+tarn_code tarn_rules_check(tarn_cx *cx, tarn_conn *conn, const tarn_target *target) {
+    for (size_t i = 0; i < target->n_checks; i++) {
+        const tarn_pair *c = &target->checks[i];
+        TRY(tarn_prefix(cx, try_rule(cx, conn, target, c->value, NULL, false), "CHECK constraint %s", c->name));
+    }
+    for (size_t i = 0; i < target->schema->n_fields; i++) {
+        const tarn_field *f = &target->schema->fields[i];
+        if (f->default_sql)
+            TRY(tarn_prefix(cx, try_rule(cx, conn, target, f->default_sql, f->type, true), "DEFAULT of column %s",
+                            f->name));
+        if (f->generated_sql)
+            TRY(tarn_prefix(cx, try_rule(cx, conn, target, f->generated_sql, f->type, false), "generated column %s",
+                            f->name));
+    }
+    return TARN_OK;
 }
 
 tarn_code tarn_rules_error(tarn_cx *cx, tarn_code code) {

@@ -1,5 +1,4 @@
-/* rules.h: what a table asks of every row (NOT NULL, CHECK, generated columns), as SQL that raises an error. For
- * write_select.c and write.c. */
+/* rules.h: what a table asks of every row (NOT NULL, CHECK, generated columns), as SQL that raises an error. */
 #ifndef TARN_TABLE_RULES_H
 #define TARN_TABLE_RULES_H
 
@@ -7,11 +6,18 @@
 
 /* "lake.main.t", or its location. */
 const char *tarn_target_name(const tarn_target *target);
-/* SQL text kept with a table (a check, a generated column): `names` and "strings" in DuckDB's quotes. */
-char *tarn_rule_sql(tarn_cx *cx, const tarn_schema *schema, const char *text);
+/* SQL text kept with a table (a check, a default, a generated column), in any engine's spelling, as DuckDB's. `schema`
+ * NULL: it names no columns. UNSUPPORTED for what is no single expression over a row: queries, parameters, paths. */
+TARN_MUST tarn_code tarn_rule_sql(tarn_cx *cx, const tarn_schema *schema, const char *text, const char **out);
+/* Tries all rules of a table about to be made or changed on no rows: one that cannot be run would refuse every row.
+ * INVALID names the rule. */
+TARN_MUST tarn_code tarn_rules_check(tarn_cx *cx, tarn_conn *conn, const tarn_target *target);
+/* Whether there are any but NOT NULL. */
+bool tarn_rules_any(const tarn_target *target);
 /* SELECT over a relation that has exactly the table's columns: the same rows, or an error for a row that breaks a rule.
  */
-void tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *relation, const bool *given);
+TARN_MUST tarn_code tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *relation,
+                                      const bool *given);
 /* Turns the error such a SELECT ended with into CONSTRAINT; passes others through. */
 tarn_code tarn_rules_error(tarn_cx *cx, tarn_code code);
 

@@ -108,10 +108,12 @@ static tarn_code put_given(tarn_cx *cx, tarn_buf *out, const tarn_field *f, cons
 static tarn_code put_missing(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f,
                              const tarn_insert_map *map) {
     bool fill = f->default_sql && !map->explicit_null;
+    const char *value = "NULL";
     if (!fill && !f->nullable)
         return tarn_fail(cx, TARN_CONSTRAINT, "column %s of %s is NOT NULL and has no default, but no value is given",
                          f->name, tarn_target_name(target));
-    tarn_buf_printf(out, "CAST((%s) AS ", fill ? tarn_rule_sql(cx, target->schema, f->default_sql) : "NULL");
+    if (fill) TRY(tarn_rule_sql(cx, NULL, f->default_sql, &value));
+    tarn_buf_printf(out, "CAST((%s) AS ", value);
     tarn_type_duckdb(out, f->type);
     tarn_buf_putc(out, ')');
     return TARN_OK;
@@ -144,19 +146,23 @@ static tarn_code put_casts(tarn_cx *cx, tarn_buf *out, const tarn_target *target
     return TARN_OK;
 }
 
-static void put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const int *at, const char *inner) {
+static tarn_code put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const int *at,
+                               const char *inner) {
     tarn_buf_puts(out, "SELECT ");
     for (size_t i = 0; i < target->schema->n_fields; i++) {
         const tarn_field *f = &target->schema->fields[i];
         if (i) tarn_buf_puts(out, ", ");
         if (f->generated_sql && at[i] < 0) {
-            tarn_buf_printf(out, "CAST((%s) AS ", tarn_rule_sql(cx, target->schema, f->generated_sql));
+            const char *value;
+            TRY(tarn_rule_sql(cx, target->schema, f->generated_sql, &value));
+            tarn_buf_printf(out, "CAST((%s) AS ", value);
             tarn_type_duckdb(out, f->type);
             tarn_buf_puts(out, ") AS ");
         }
         tarn_buf_sql_name(out, f->name);
     }
     tarn_buf_printf(out, " FROM (%s) AS _tarn_t", inner);
+    return TARN_OK;
 }
 
 tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *select, const tarn_schema *source,
@@ -173,9 +179,9 @@ tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *
         computed = computed || (schema->fields[i].generated_sql && !given[i]);
     }
     TRY(put_casts(cx, &casts, target, select, source, map, at));
-    if (computed && tarn_buf_ok(&casts)) put_generated(cx, &generated, target, at, casts.data);
+    if (computed && tarn_buf_ok(&casts)) TRY(put_generated(cx, &generated, target, at, casts.data));
     const char *relation = tarn_printf(cx, "(%s) AS _tarn_w", computed ? generated.data : casts.data);
-    tarn_rules_select(cx, &sql, target, relation, given);
+    TRY(tarn_rules_select(cx, &sql, target, relation, given));
     if (casts.failed || generated.failed || sql.failed)
         return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
     *out = tarn_buf_take(&sql, cx->arena);

@@ -2,6 +2,7 @@
 #include "stmt/dml/assign.h"
 
 #include "codec/jsonw.h"
+#include "table/rules.h"
 
 tarn_code tarn_parse_assignments(tarn_cx *cx, tarn_cursor *c, const char *stops, tarn_assignments *out) {
     const char *ends = tarn_printf(cx, ",|%s", stops);
@@ -37,6 +38,13 @@ static int first_part(const tarn_schema *schema, const tarn_name *name, const ch
                          tarn_schema_find(schema, tarn_str_of(name->part[1])) >= 0);
 }
 
+tarn_code tarn_stmt_default(tarn_cx *cx, const tarn_field *field, const char **out) {
+    const char *sql = NULL;
+    if (field->default_sql) TRY(tarn_rule_sql(cx, NULL, field->default_sql, &sql));
+    *out = sql ? tarn_printf(cx, "(%s)", sql) : "NULL";
+    return TARN_OK;
+}
+
 static bool is_default(tarn_str value) { return tarn_str_ieq(value, TARN_LIT("DEFAULT")); }
 
 /* col with its member a.b replaced, all the way down. */
@@ -69,10 +77,7 @@ static tarn_code assign_one(tarn_cx *cx, const tarn_schema *schema, const tarn_a
     if (column < 0) return tarn_fail(cx, TARN_INVALID, "SET: there is no column %s", a->column.part[from]);
     const tarn_field *field = &schema->fields[column];
     if (exprs[column]) return tarn_fail(cx, TARN_INVALID, "SET: column %s is assigned twice", field->name);
-    if (is_default(a->value)) {
-        exprs[column] = field->default_sql ? tarn_printf(cx, "(%s)", field->default_sql) : "NULL";
-        return TARN_OK;
-    }
+    if (is_default(a->value)) return tarn_stmt_default(cx, field, &exprs[column]);
     tarn_auto_buf out = TARN_BUF((size_t)16 << 20);
     const char *whole =
         tarn_printf(cx, "%s.%s", tarn_sql_name(cx->arena, alias), tarn_sql_name(cx->arena, field->name));

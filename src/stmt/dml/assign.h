@@ -24,6 +24,8 @@ TARN_MUST tarn_code tarn_assign_columns(tarn_cx *cx, const tarn_schema *schema, 
 /* [AS] alias, unless one of the stop words is next; else the table's own name. */
 TARN_MUST tarn_code tarn_stmt_alias(tarn_cx *cx, tarn_cursor *c, const tarn_name *table, const char *stops,
                                     const char **out);
+/* What DEFAULT stands for: the column's default in parentheses, or NULL. */
+TARN_MUST tarn_code tarn_stmt_default(tarn_cx *cx, const tarn_field *field, const char **out);
 /* Text as a JSON string, quotes included, for the history. */
 const char *tarn_json_quote(tarn_cx *cx, tarn_str text);
 

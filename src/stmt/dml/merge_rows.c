@@ -33,7 +33,7 @@ static tarn_code insert_star(tarn_cx *cx, const tarn_merge *m, const tarn_schema
         if (at >= 0)
             exprs[i] = source_column(cx, m, source->fields[at].name);
         else if (field->default_sql || field->generated_sql || m->options.merge_schema)
-            exprs[i] = field->default_sql;
+            TRY(tarn_stmt_default(cx, field, &exprs[i]));
         else
             return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT * needs column %s, which the source lacks", field->name);
     }
@@ -53,13 +53,13 @@ tarn_code tarn_merge_insert_row(tarn_cx *cx, const tarn_merge *m, const tarn_sch
         if (column < 0) return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT: there is no column %s", a->column.part[0]);
         if (exprs[column])
             return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT: column %s is given twice", schema->fields[column].name);
-        bool is_default = tarn_str_ieq(a->value, TARN_LIT("DEFAULT"));
-        const char *fallback = schema->fields[column].default_sql;
-        exprs[column] =
-            is_default ? (fallback ? fallback : "NULL") : tarn_printf(cx, "(%.*s)", (int)a->value.n, a->value.p);
+        if (tarn_str_ieq(a->value, TARN_LIT("DEFAULT")))
+            TRY(tarn_stmt_default(cx, &schema->fields[column], &exprs[column]));
+        else
+            exprs[column] = tarn_printf(cx, "(%.*s)", (int)a->value.n, a->value.p);
     }
     for (size_t i = 0; i < schema->n_fields; i++)
-        if (!exprs[i]) exprs[i] = schema->fields[i].default_sql;
+        if (!exprs[i]) TRY(tarn_stmt_default(cx, &schema->fields[i], &exprs[i]));
     return TARN_OK;
 }
 
