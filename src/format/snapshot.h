@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "format/committer.h"
 #include "model/change.h"
+#include "model/transform.h"
 #include "store/store.h"
 
 typedef struct tarn_format tarn_format;
@@ -14,6 +15,7 @@ typedef struct tarn_table {
     tarn_store *store;         /* rooted at the table; held by the table */
     const char *location;      /* as the catalog or the user names it, for messages */
     const char *name;          /* "lake.main.t", or NULL for a path */
+    const char *file;          /* the metadata file the location named: this version is the table; NULL: none */
     tarn_engine *engine;       /* for formats whose metadata is Parquet; loaded only when needed */
     tarn_committer *committer; /* NULL: the store alone says which version is the newest */
 } tarn_table;
@@ -27,17 +29,6 @@ typedef struct tarn_at {
     int64_t timestamp_us;
     const char *ref;
 } tarn_at;
-
-typedef enum tarn_transform {
-    TARN_IDENTITY,
-    TARN_BUCKET,
-    TARN_TRUNCATE,
-    TARN_YEARS,
-    TARN_MONTHS,
-    TARN_DAYS,
-    TARN_HOURS,
-    TARN_VOID_TRANSFORM
-} tarn_transform;
 
 typedef struct tarn_partition_field {
     const char *name;
