@@ -51,6 +51,14 @@ tarn_code tarn_snapshot_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_e
     return TARN_OK;
 }
 
+tarn_code tarn_snapshot_count(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *files) {
+    if (snapshot->format->count) return named(cx, snapshot->table, snapshot->format->count(cx, snapshot, files));
+    tarn_file_list list = {0};
+    TRY(named(cx, snapshot->table, snapshot->format->files(cx, snapshot, NULL, &list)));
+    *files = list.total_files;
+    return TARN_OK;
+}
+
 const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name) {
     for (size_t i = 0; i < snapshot->n_properties; i++)
         if (!strcmp(snapshot->properties[i].name, name)) return snapshot->properties[i].value;

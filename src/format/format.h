@@ -57,6 +57,9 @@ struct tarn_format {
 
     /* READING. All required. */
 
+    /* Whether a location names one of the table's own metadata files, to be read as that version; then *root is how
+     * many of its bytes name the table's root. NULL callback: a location is always the root. */
+    bool (*names_file)(tarn_str location, size_t *root);
     /* Whether the store's root holds a table of this format. One or two requests. */
     tarn_code (*detect)(tarn_cx *cx, tarn_store *store, bool *found);
     /* Loads schema and properties of a version; files may be loaded later, by the first call that needs them. `prev`
@@ -66,6 +69,8 @@ struct tarn_format {
                       tarn_snapshot **out);
     /* Called once, by the last tarn_snapshot_release. Frees everything, the arena too. */
     void (*free)(tarn_snapshot *snapshot);
+    /* How many files there are, where that is cheaper to know than the files. NULL callback: it is not. */
+    tarn_code (*count)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *files);
     /* Files that may hold rows for which `where` (NULL: all) is true. */
     tarn_code (*files)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out);
     /* Splits files by how they are read. */
@@ -121,6 +126,8 @@ struct tarn_format {
 TARN_MUST tarn_code tarn_format_find(tarn_cx *cx, tarn_str name, const tarn_format **out);
 /* The format of what lies in the store; NOTFOUND when there is no table. */
 TARN_MUST tarn_code tarn_format_detect(tarn_cx *cx, tarn_store *store, const tarn_format **out);
+/* The format whose metadata file a location names: see names_file. */
+bool tarn_format_of_file(tarn_str location, size_t *root, const tarn_format **out);
 /* UNSUPPORTED: "<format> tables have no <what>". */
 TARN_MUST tarn_code tarn_format_require(tarn_cx *cx, const tarn_format *format, uint64_t features, const char *what);
 
@@ -132,6 +139,7 @@ void tarn_snapshot_release(tarn_snapshot *snapshot);
 static inline void tarn_snapshot_releasep(tarn_snapshot **s) { tarn_snapshot_release(*s); }
 TARN_MUST tarn_code tarn_snapshot_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where,
                                         tarn_file_list *out);
+TARN_MUST tarn_code tarn_snapshot_count(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *files);
 /* NULL when not set. */
 const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name);
 /* See the callbacks of the same names. app_version is -1 for a format without application transactions. */

@@ -1,9 +1,9 @@
 /* formats.c: the list of table formats, and finding one by name or by what lies in a store. */
 #include "format/format.h"
 
-extern const tarn_format tarn_format_delta;
+extern const tarn_format tarn_format_delta, tarn_format_iceberg;
 
-static const tarn_format *const FORMATS[] = {&tarn_format_delta};
+static const tarn_format *const FORMATS[] = {&tarn_format_delta, &tarn_format_iceberg};
 
 enum { N_FORMATS = sizeof FORMATS / sizeof FORMATS[0] };
 
@@ -30,6 +30,15 @@ tarn_code tarn_format_detect(tarn_cx *cx, tarn_store *store, const tarn_format *
         }
     }
     return tarn_fail(cx, TARN_NOTFOUND, "no table lies there");
+}
+
+bool tarn_format_of_file(tarn_str location, size_t *root, const tarn_format **out) {
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        if (!FORMATS[i]->names_file || !FORMATS[i]->names_file(location, root)) continue;
+        *out = FORMATS[i];
+        return true;
+    }
+    return false;
 }
 
 tarn_code tarn_format_require(tarn_cx *cx, const tarn_format *format, uint64_t features, const char *what) {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "codec/json_tree.h"
+#include "format/data_path.h"
 #include "store/path.h"
-#include "table/scan_files.h"
 
 enum { AST_DEPTH_MAX = 3000 };
 
@@ -40,7 +40,7 @@ static void reach_literals(tarn_cx *cx, const tarn_binding *binding, const tarn_
         if ((t->kind != TARN_T_STRING && t->kind != TARN_T_NAME) || t->n < 2) continue;
         tarn_str text = {tokens->text + t->at + 1, t->n - 2};
         if (!tarn_uri_scheme(text).n || !tarn_store_driver_for(text)) continue;
-        if (tarn_scan_reach_uri(cx, binding->env->engine, text) != TARN_OK) tarn_clear_error(cx);
+        if (tarn_data_reach_uri(cx, binding->env->engine, text) != TARN_OK) tarn_clear_error(cx);
     }
 }
 

@@ -64,16 +64,15 @@ tarn_code tarn_prune_refs(tarn_cx *cx, const tarn_binding *b) {
     int64_t files_min = tarn_conf_int(cx->conf, TARN_PRUNE_FILES_MIN), most = 0;
     for (size_t i = 0; i < b->planned->refs.n; i++) {
         tarn_plan_ref *ref = &b->planned->refs.at[i];
-        TRY(tarn_snapshot_files(cx, ref->snapshot, NULL, &ref->files));
-        if (ref->files.total_files > most) most = ref->files.total_files;
+        int64_t files;
+        TRY(tarn_snapshot_count(cx, ref->snapshot, &files));
+        if (files > most) most = files;
     }
     if (most > 1 && (b->env->force_prune || most >= files_min)) read_filters(cx, b);
     for (size_t i = 0; i < b->planned->refs.n; i++) {
         tarn_plan_ref *ref = &b->planned->refs.at[i];
-        if (ref->filter && ref->filter->op != TARN_EXPR_UNKNOWN)
-            TRY(tarn_snapshot_files(cx, ref->snapshot, ref->filter, &ref->files));
-        else
-            ref->filter = NULL;
+        if (ref->filter && ref->filter->op == TARN_EXPR_UNKNOWN) ref->filter = NULL;
+        TRY(tarn_snapshot_files(cx, ref->snapshot, ref->filter, &ref->files));
         tarn_count(cx, files_read, ref->files.files.n);
     }
     return tarn_check(cx);

@@ -36,9 +36,9 @@ static tarn_code file_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset *
         tarn_rowset_str(rows, file->path);
         tarn_rowset_text(rows, partition_text(cx, opened->snapshot, file));
         tarn_rowset_int(rows, file->size);
-        tarn_rowset_int(rows, file->mtime_ms * 1000);
+        put_int(rows, file->mtime_ms < 0 ? -1 : file->mtime_ms * 1000, -1);
         put_int(rows, file->rows, -1);
-        tarn_rowset_int(rows, file->deletes ? file->deletes->rows : 0);
+        put_int(rows, file->deletes ? file->deletes->rows : 0, -1);
     }
     *out = rows;
     return TARN_OK;
@@ -100,10 +100,10 @@ static tarn_code partition_rows(tarn_cx *cx, const tarn_opened *opened, tarn_row
         totals *t = &all.at[at - 1];
         t->files++;
         t->bytes += file->size;
-        if (file->rows < 0 || t->rows < 0)
+        if (tarn_file_live_rows(file) < 0 || t->rows < 0)
             t->rows = -1;
         else
-            t->rows += file->rows - (file->deletes ? file->deletes->rows : 0);
+            t->rows += tarn_file_live_rows(file);
     }
     tarn_rowset *rows = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < all.n; i++) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "format/data_path.h"
 #include "session/changes.h"
 #include "session/guard.h"
 #include "session/metadata.h"
@@ -12,7 +13,6 @@
 #include "session/sources.h"
 #include "session/tables.h"
 #include "session/txn.h"
-#include "table/scan_files.h"
 
 /* Where the names inside a view are looked up. */
 typedef struct view_place {
@@ -217,7 +217,7 @@ static tarn_code file_reader(tarn_cx *cx, tarn_session *s, const tarn_name *name
         bool folder = false;
         if (i == 0 && !strpbrk(path, "*?[")) TRY(is_folder(cx, path, &folder));
         if (folder) path = tarn_printf(cx, "%s/**/*.parquet", path);
-        TRY(tarn_scan_reach_uri(cx, s->lake->engine, tarn_str_of(path)));
+        TRY(tarn_data_reach_uri(cx, s->lake->engine, tarn_str_of(path)));
         *out = tarn_printf(cx, "%s(%s)", readers[i].sql, tarn_sql_string(cx->arena, path));
         return TARN_OK;
     }

@@ -80,7 +80,10 @@ static tarn_code swap_pointers(tarn_cx *cx, const tarn_step *steps, size_t n) {
 static tarn_code open_new(tarn_cx *cx, tarn_table_cache *cache, const char *location, const tarn_format *format,
                           const char *name, const tarn_table_home *home, open_table **out) {
     tarn_store *store = NULL;
-    TRY(tarn_store_open(cx, location, &store));
+    size_t root = strlen(location);
+    bool file = format ? format->names_file && format->names_file(tarn_str_of(location), &root)
+                       : tarn_format_of_file(tarn_str_of(location), &root, &format);
+    TRY(tarn_store_open(cx, tarn_printf(cx, "%.*s", (int)root, location), &store));
     if (!format) {
         tarn_code code = tarn_format_detect(cx, store, &format);
         if (code != TARN_OK) {
@@ -94,6 +97,7 @@ static tarn_code open_new(tarn_cx *cx, tarn_table_cache *cache, const char *loca
     t->table = (tarn_table){
         .format = format, .store = store, .location = tarn_arena_strdup(t->arena, location), .engine = cache->engine};
     t->table.name = name ? tarn_arena_strdup(t->arena, name) : NULL;
+    if (file) t->table.file = t->table.location + root + strspn(location + root, "/");
     if (home->catalog && (format->features & TARN_IN_CATALOG)) {
         t->home = *home;
         t->committer = (tarn_committer){&t->home, load_pointer, swap_pointers};

@@ -95,8 +95,8 @@ static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, int64_t fi
         const tarn_file *f = files->at[i];
         *TARN_PUSH(cx->arena, &j->change.removes) = f;
         *TARN_PUSH(cx->arena, &j->change.read_files) = f;
-        known = known && f->rows >= 0;
-        live += f->rows - (f->deletes ? f->deletes->rows : 0);
+        known = known && tarn_file_live_rows(f) >= 0;
+        live += tarn_file_live_rows(f);
     }
     if (known && live != rows)
         return tarn_fail(cx, TARN_CORRUPT,

@@ -120,10 +120,6 @@ typedef struct rewrite {
     size_t n;
 } rewrite;
 
-static int64_t live_rows(const tarn_file *file) {
-    return file->rows < 0 ? -1 : file->rows - (file->deletes ? file->deletes->rows : 0);
-}
-
 static void sort_files(tarn_cx *cx, const tarn_scan *scan, const gone *g, rewrite *r, tarn_change *change,
                        tarn_dml_result *out) {
     r->files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, g->n);
@@ -133,7 +129,7 @@ static void sort_files(tarn_cx *cx, const tarn_scan *scan, const gone *g, rewrit
         const tarn_file *file = scan->files[i];
         *TARN_PUSH(cx->arena, &change->removes) = file;
         out->files_removed++;
-        if (live_rows(file) >= 0 && live_rows(file) <= g->counted[i]) continue;
+        if (tarn_file_live_rows(file) >= 0 && tarn_file_live_rows(file) <= g->counted[i]) continue;
         r->files[r->n] = file;
         r->skip[r->n++] = g->rows[i];
     }

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "base/pool.h"
+#include "format/data_path.h"
 #include "table/scan_columns.h"
 #include "table/scan_files.h"
 
@@ -118,10 +119,50 @@ static int64_t count_rows(const tarn_file_group *group) {
     int64_t rows = 0;
     for (size_t i = 0; i < group->n_files; i++) {
         const tarn_file *f = group->files[i];
-        int64_t more = f->rows < 0 ? f->size / GUESSED_ROW : f->rows - (f->deletes ? f->deletes->rows : 0);
+        int64_t more = tarn_file_live_rows(f);
+        if (more < 0) more = f->rows >= 0 ? f->rows : f->size / GUESSED_ROW;
         if (more > 0 && __builtin_add_overflow(rows, more, &rows)) return INT64_MAX;
     }
     return rows ? rows : 1;
+}
+
+/* read_parquet over the files of the part. */
+static tarn_code put_source(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_scan_part *part) {
+    const tarn_file_group *group = &part->group;
+    tarn_buf_puts(out, " FROM read_parquet([");
+    for (size_t i = 0; i < group->n_files; i++) {
+        if (i) tarn_buf_puts(out, ", ");
+        TRY(tarn_scan_put_file(cx, out, table, group->files[i]));
+        if ((i & 1023) == 0) TRY(tarn_check(cx));
+    }
+    tarn_buf_puts(out, "], schema=");
+    TRY(tarn_scan_schema(cx, out, group, part->zoneless));
+    tarn_buf_printf(out, ", hive_partitioning=false, explicit_cardinality=%lld)", (long long)count_rows(group));
+    return TARN_OK;
+}
+
+/* Rows that were deleted by value find a partner here, and fall out. The newest delete of a key stands for all of it.
+ */
+static tarn_code put_key_deletes(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_scan_part *part,
+                                 const tarn_key_deletes *deletes, size_t number) {
+    const tarn_scan_part keys = {*deletes->files, false};
+    tarn_buf_puts(out, " ANTI JOIN (SELECT ");
+    for (size_t i = 0; i < deletes->n_keys; i++) {
+        tarn_scan_member(cx, out, &keys.group, &deletes->keys[i], deletes->keys[i].key_column, false);
+        tarn_buf_printf(out, " AS _tarn_k%zu, ", i);
+    }
+    tarn_buf_puts(out, "max(");
+    tarn_scan_sequence(out, &keys.group);
+    tarn_buf_puts(out, ") AS _tarn_seq");
+    TRY(put_source(cx, out, table, &keys));
+    tarn_buf_printf(out, " GROUP BY ALL) AS _tarn_d%zu ON (_tarn_d%zu._tarn_seq > ", number, number);
+    tarn_scan_sequence(out, &part->group);
+    for (size_t i = 0; i < deletes->n_keys; i++) {
+        tarn_buf_printf(out, " AND _tarn_d%zu._tarn_k%zu IS NOT DISTINCT FROM ", number, i);
+        tarn_scan_member(cx, out, &part->group, &deletes->keys[i], deletes->keys[i].data_column, part->zoneless);
+    }
+    tarn_buf_putc(out, ')');
+    return TARN_OK;
 }
 
 static tarn_code put_part(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_scan_part *part, size_t first,
@@ -133,15 +174,9 @@ static tarn_code put_part(tarn_cx *cx, tarn_buf *out, const tarn_table *table, c
         tarn_buf_printf(
             out, ", CAST(file_index AS BIGINT) + %zu AS " TARN_FILE_COLUMN ", file_row_number AS " TARN_ROW_COLUMN,
             first);
-    tarn_buf_puts(out, " FROM read_parquet([");
-    for (size_t i = 0; i < group->n_files; i++) {
-        if (i) tarn_buf_puts(out, ", ");
-        TRY(tarn_scan_put_file(cx, out, table, group->files[i]));
-        if ((i & 1023) == 0) TRY(tarn_check(cx));
-    }
-    tarn_buf_puts(out, "], schema=");
-    TRY(tarn_scan_schema(cx, out, group, part->zoneless));
-    tarn_buf_printf(out, ", hive_partitioning=false, explicit_cardinality=%lld)", (long long)count_rows(group));
+    TRY(put_source(cx, out, table, part));
+    for (size_t i = 0; i < group->n_key_deletes; i++)
+        TRY(put_key_deletes(cx, out, table, part, &group->key_deletes[i], i));
     if (any_dirty(l, first, group->n_files))
         tarn_buf_printf(out,
                         " WHERE tarn_live(CAST(%llu AS UBIGINT), file_index + CAST(%zu AS UBIGINT), file_row_number)",
@@ -173,7 +208,7 @@ static tarn_code build(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *co
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     if (!snapshot->schema->n_fields)
         return tarn_fail(cx, TARN_INVALID, "the table has no columns; add one with ALTER TABLE");
-    if (n) TRY(tarn_scan_reach(cx, scan->engine, snapshot->table, files, n));
+    if (n) TRY(tarn_data_reach(cx, scan->engine, snapshot->table, files, n));
     if (n) TRY(snapshot->format->groups(cx, snapshot, files, n, &groups, &n_groups));
     TRY(tarn_scan_split(cx, scan->engine, snapshot->table, groups, n_groups, &parts, &n_parts));
     scan->files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, n);

@@ -106,6 +106,59 @@ void tarn_rename_members(tarn_arena *arena, tarn_buf *out, const char *expr, con
     turn_expr(&(turn){arena, to_files, false}, out, expr, type, 0);
 }
 
+static void fit_expr(tarn_arena *arena, tarn_buf *out, const char *expr, const tarn_type *from, const tarn_type *to,
+                     int depth);
+
+static void put_initial_member(tarn_buf *out, const tarn_field *f) {
+    tarn_buf_printf(out, "CAST(%s AS ", f->initial_sql ? f->initial_sql : "NULL");
+    tarn_type_duckdb(out, f->type);
+    tarn_buf_putc(out, ')');
+}
+
+static void fit_struct(tarn_arena *arena, tarn_buf *out, const char *expr, const tarn_type *from, const tarn_type *to,
+                       int depth) {
+    tarn_buf_printf(out, "CASE WHEN %s IS NULL THEN NULL ELSE struct_pack(", expr);
+    for (size_t i = 0; i < to->n_fields; i++) {
+        const tarn_field *f = &to->fields[i], *in_file = NULL;
+        for (size_t k = 0; k < from->n_fields && !in_file; k++)
+            if (from->fields[k].id == f->id) in_file = &from->fields[k];
+        if (i) tarn_buf_puts(out, ", ");
+        tarn_buf_sql_name(out, f->name);
+        tarn_buf_puts(out, " := ");
+        if (in_file)
+            fit_expr(arena, out, tarn_arena_printf(arena, "%s.%s", expr, tarn_sql_name(arena, in_file->name)),
+                     in_file->type, f->type, depth);
+        else
+            put_initial_member(out, f);
+    }
+    tarn_buf_puts(out, ") END");
+}
+
+/* A value of a file's type as one of the table's: members by their ids, and those the file lacks with their initial
+ * values. */
+static void fit_expr(tarn_arena *arena, tarn_buf *out, const char *expr, const tarn_type *from, const tarn_type *to,
+                     int depth) {
+    const char *inner = tarn_arena_printf(arena, "_tarn_y%d", depth);
+    if (!tarn_type_nested(to) || from->kind != to->kind) {
+        tarn_buf_printf(out, "CAST(%s AS ", expr);
+        tarn_type_duckdb(out, to);
+        return tarn_buf_putc(out, ')');
+    }
+    if (to->kind == TARN_STRUCT) return fit_struct(arena, out, expr, from, to, depth);
+    if (to->kind == TARN_LIST) {
+        tarn_buf_printf(out, "list_transform(%s, lambda %s: ", expr, inner);
+        fit_expr(arena, out, inner, from->fields[0].type, to->fields[0].type, depth + 1);
+        return tarn_buf_putc(out, ')');
+    }
+    tarn_buf_printf(out, "map_from_entries(list_transform(map_entries(%s), lambda %s: struct_pack(k := ", expr, inner);
+    fit_expr(arena, out, tarn_arena_printf(arena, "%s.key", inner), from->fields[0].type, to->fields[0].type,
+             depth + 1);
+    tarn_buf_puts(out, ", v := ");
+    fit_expr(arena, out, tarn_arena_printf(arena, "%s.value", inner), from->fields[1].type, to->fields[1].type,
+             depth + 1);
+    tarn_buf_puts(out, ")))");
+}
+
 /* A word of the text that DuckDB casts to a map. */
 static void put_word(tarn_buf *out, const char *s) {
     tarn_buf_putc(out, '"');
@@ -116,7 +169,11 @@ static void put_word(tarn_buf *out, const char *s) {
     tarn_buf_putc(out, '"');
 }
 
-static bool is_read(const tarn_column_map *c) { return c->partition < 0 && c->field->type->kind != TARN_VOID; }
+static bool is_read(const tarn_column_map *c) {
+    return (c->partition < 0 || c->fallback) && c->field->type->kind != TARN_VOID;
+}
+/* A value for rows of files that lack the column; a constant of the file comes before it. */
+static bool has_initial(const tarn_column_map *c) { return is_read(c) && !c->fallback && c->field->initial_sql; }
 
 static tarn_code put_entry(tarn_cx *cx, tarn_buf *out, const tarn_column_map *c, bool by_field_id, bool zoneless) {
     tarn_auto_buf type = TARN_BUF(out->max);
@@ -139,7 +196,7 @@ static tarn_code put_entry(tarn_cx *cx, tarn_buf *out, const tarn_column_map *c,
 static tarn_code put_map(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless) {
     const char *comma = "";
     tarn_buf_putc(out, '{');
-    for (size_t i = 0; i < group->n_columns; i++) {
+    for (size_t i = 0; i < group->n_columns + group->n_extra; i++) {
         const tarn_column_map *c = &group->columns[i];
         if (!is_read(c)) continue;
         tarn_buf_puts(out, comma);
@@ -172,10 +229,10 @@ static void put_initial(tarn_cx *cx, tarn_buf *out, const tarn_field *f, bool zo
 /* An initial value is SQL and cannot stand in a text: such columns are given again, and the later entry counts. */
 static void put_initials(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless) {
     const char *before = ", MAP{";
-    for (size_t i = 0; i < group->n_columns; i++) {
+    for (size_t i = 0; i < group->n_columns + group->n_extra; i++) {
         const tarn_column_map *c = &group->columns[i];
         tarn_auto_buf type = TARN_BUF(out->max);
-        if (!is_read(c) || !c->field->initial_sql) continue;
+        if (!has_initial(c)) continue;
         tarn_buf_puts(out, before);
         before = ", ";
         if (group->by_field_id)
@@ -195,8 +252,8 @@ static void put_initials(tarn_cx *cx, tarn_buf *out, const tarn_file_group *grou
 tarn_code tarn_scan_schema(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless) {
     tarn_auto_buf map = TARN_BUF(out->max);
     bool initials = false;
-    for (size_t i = 0; i < group->n_columns; i++)
-        initials = initials || (is_read(&group->columns[i]) && group->columns[i].field->initial_sql);
+    for (size_t i = 0; i < group->n_columns + group->n_extra; i++)
+        initials = initials || has_initial(&group->columns[i]);
     TRY(put_map(cx, &map, group, zoneless));
     tarn_buf_puts(out, initials ? "map_concat(CAST(" : "CAST(");
     tarn_buf_sql_string(out, map.failed ? "" : map.data);
@@ -283,14 +340,22 @@ static void put_column(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group,
                        bool zoneless) {
     const char *name = tarn_sql_name(cx->arena, scan_name(cx->arena, c->field));
     const turn to_table = {cx->arena, false, zoneless};
+    if (c->partition >= 0 && c->fallback) {
+        tarn_column_map read = *c;
+        read.partition = -1;
+        tarn_buf_puts(out, "coalesce(");
+        put_column(cx, out, group, &read, zoneless);
+        tarn_buf_puts(out, ", ");
+        put_constant(out, group, c);
+        return tarn_buf_putc(out, ')');
+    }
     if (c->partition >= 0) return put_constant(out, group, c);
     if (c->field->type->kind == TARN_VOID) return tarn_buf_puts(out, "CAST(NULL AS \"NULL\")");
     if (!c->file_type) return turn_expr(&to_table, out, name, c->field->type, 0);
-    tarn_buf_puts(out, "CAST(");
-    turn_expr(&to_table, out, name, c->file_type, 0);
-    tarn_buf_puts(out, " AS ");
-    tarn_type_duckdb(out, c->field->type);
-    tarn_buf_putc(out, ')');
+    tarn_auto_buf value = TARN_BUF(out->max);
+    turn_expr(&to_table, &value, name, c->file_type, 0);
+    out->failed = out->failed || value.failed;
+    fit_expr(cx->arena, out, value.failed ? "NULL" : value.data, c->file_type, c->field->type, 0);
 }
 
 void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless) {
@@ -300,6 +365,25 @@ void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, 
         tarn_buf_puts(out, " AS ");
         tarn_buf_sql_name(out, group->columns[i].field->name);
     }
+}
+
+void tarn_scan_member(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, const tarn_key *key, size_t column,
+                      bool zoneless) {
+    put_column(cx, out, group, &group->columns[column], zoneless);
+    for (size_t i = 0; i < key->n_members; i++) {
+        tarn_buf_putc(out, '.');
+        tarn_buf_sql_name(out, key->members[i]->name);
+    }
+}
+
+void tarn_scan_sequence(tarn_buf *out, const tarn_file_group *group) {
+    bool same = true;
+    for (size_t i = 1; i < group->n_files && same; i++) same = group->files[i]->sequence == group->files[0]->sequence;
+    if (same) return tarn_buf_printf(out, "CAST(%lld AS BIGINT)", (long long)group->files[0]->sequence);
+    tarn_buf_puts(out, "list_extract(CAST([");
+    for (size_t i = 0; i < group->n_files; i++)
+        tarn_buf_printf(out, "%s%lld", i ? ", " : "", (long long)group->files[i]->sequence);
+    tarn_buf_puts(out, "] AS BIGINT[]), CAST(file_index AS BIGINT) + 1)");
 }
 
 void tarn_scan_empty(tarn_buf *out, const tarn_schema *schema, bool positions) {

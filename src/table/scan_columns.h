@@ -11,6 +11,11 @@
 TARN_MUST tarn_code tarn_scan_schema(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless);
 /* The select list that turns what read_parquet gives into the table's columns. */
 void tarn_scan_select(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, bool zoneless);
+/* The value of a key as the files of the group yield it in one of their columns. */
+void tarn_scan_member(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, const tarn_key *key, size_t column,
+                      bool zoneless);
+/* The sequence of each row's file. */
+void tarn_scan_sequence(tarn_buf *out, const tarn_file_group *group);
 /* Whether the type is an instant or has one inside. */
 bool tarn_type_has_instant(const tarn_type *type);
 /* Whether members somewhere in the type have other names in files. */

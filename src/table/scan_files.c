@@ -2,85 +2,15 @@
 #include "table/scan_files.h"
 
 #include "base/map.h"
-#include "store/path.h"
+#include "format/data_path.h"
 #include "table/scan_columns.h"
 
 enum { SQL_MAX = 1 << 30 };
 
-/* DuckDB takes * ? [ in a path for a pattern even where a file of that very name exists; in brackets they stand for
- * themselves. */
-static tarn_code put_path(tarn_cx *cx, tarn_buf *out, const char *path) {
-    bool magic = strpbrk(path, "*?[") != NULL;
-    if (!magic) {
-        tarn_buf_sql_string(out, path);
-        return TARN_OK;
-    }
-    if (strchr(path, '\\'))
-        return tarn_fail(cx, TARN_UNSUPPORTED, "DuckDB cannot read a path with both a backslash and one of * ? [: %s",
-                         path);
-    tarn_buf_putc(out, '\'');
-    for (const char *c = path; *c; c++) {
-        if (*c == '\'') tarn_buf_putc(out, '\'');
-        if (*c == '*' || *c == '?' || *c == '[')
-            tarn_buf_printf(out, "[%c]", *c);
-        else
-            tarn_buf_putc(out, *c);
-    }
-    tarn_buf_putc(out, '\'');
-    return TARN_OK;
-}
-
-static tarn_code file_path(tarn_cx *cx, const tarn_table *table, const tarn_file *file, const char **out) {
-    tarn_str scheme = tarn_uri_scheme(file->path);
-    const char *path;
-    char *plain;
-    if (memchr(file->path.p, 0, file->path.n))
-        return tarn_fail(cx, TARN_CORRUPT, "a data file's path holds a zero byte");
-    if (tarn_str_is(scheme, "file")) {
-        TRY(tarn_path_of_uri(cx, file->path, cx->arena, &plain));
-        path = plain;
-    } else {
-        path = tarn_arena_strndup(cx->arena, file->path.p, file->path.n);
-        if (!scheme.n && path[0] != '/') TRY(tarn_store_local_path(cx, table->store, path, cx->arena, &path));
-    }
-    *out = path;
-    return TARN_OK;
-}
-
-/* The bucket of a file that names its own; its length, 0 for others. */
-static size_t bucket_of(tarn_str path) {
-    tarn_str scheme = tarn_uri_scheme(path);
-    if (!scheme.n || tarn_str_is(scheme, "file") || path.n < scheme.n + 3) return 0;
-    size_t host = scheme.n + 3;
-    const char *slash = memchr(path.p + host, '/', path.n - host);
-    return slash ? (size_t)(slash - path.p) : path.n;
-}
-
-tarn_code tarn_scan_reach_uri(tarn_cx *cx, tarn_engine *engine, tarn_str uri) {
-    tarn_auto(tarn_store *, tarn_store_closep) store = NULL;
-    size_t n = bucket_of(uri);
-    if (!n) return TARN_OK;
-    TRY(tarn_store_open(cx, tarn_arena_strndup(cx->arena, uri.p, n), &store));
-    return tarn_engine_reach(cx, engine, store);
-}
-
-tarn_code tarn_scan_reach(tarn_cx *cx, tarn_engine *engine, const tarn_table *table, const tarn_file *const *files,
-                          size_t n) {
-    tarn_str last = {0};
-    TRY(tarn_engine_reach(cx, engine, table->store));
-    for (size_t i = 0; i < n; i++) {
-        tarn_str bucket = {files[i]->path.p, bucket_of(files[i]->path)};
-        if (!bucket.n || tarn_str_eq(bucket, last)) continue;
-        TRY(tarn_scan_reach_uri(cx, engine, bucket));
-        last = bucket;
-    }
-    return TARN_OK;
-}
-
 tarn_code tarn_scan_put_file(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file *file) {
     const char *path;
-    TRY(file_path(cx, table, file, &path));
-    return put_path(cx, out, path);
+    TRY(tarn_data_path(cx, table, file->path, &path));
+    return tarn_data_path_put(cx, out, path);
 }
 
 static bool is_utc(const tarn_conf *conf) {
@@ -91,7 +21,8 @@ static bool is_utc(const tarn_conf *conf) {
 static bool reads_instants(const tarn_file_group *group) {
     for (size_t i = 0; i < group->n_columns; i++) {
         const tarn_column_map *c = &group->columns[i];
-        if (c->partition < 0 && tarn_type_has_instant(c->file_type ? c->file_type : c->field->type)) return true;
+        if ((c->partition < 0 || c->fallback) && tarn_type_has_instant(c->file_type ? c->file_type : c->field->type))
+            return true;
     }
     return false;
 }
@@ -102,11 +33,11 @@ static tarn_code ask_for(tarn_cx *cx, tarn_buf *sql, const tarn_table *table, co
                          tarn_map *asked) {
     for (size_t i = 0; i < group->n_files; i++) {
         const char *path;
-        TRY(file_path(cx, table, group->files[i], &path));
+        TRY(tarn_data_path(cx, table, group->files[i]->path, &path));
         if ((i & 1023) == 0) TRY(tarn_check(cx));
         if (tarn_map_get(asked, tarn_str_of(path))) continue;
         tarn_buf_puts(sql, asked->n ? ", " : "");
-        TRY(put_path(cx, sql, path));
+        TRY(tarn_data_path_put(cx, sql, path));
         tarn_map_put(asked, cx->arena, tarn_str_of(path), TARN_NEW_ARRAY(cx->arena, bool, 1));
     }
     return TARN_OK;
@@ -169,7 +100,7 @@ static tarn_code take_part(tarn_cx *cx, const tarn_table *table, const tarn_file
     out->group.n_files = 0;
     for (size_t i = 0; i < group->n_files; i++) {
         const char *path;
-        TRY(file_path(cx, table, group->files[i], &path));
+        TRY(tarn_data_path(cx, table, group->files[i]->path, &path));
         const bool *is = tarn_map_get(asked, tarn_str_of(path));
         if ((is && *is) == zoneless) out->group.files[out->group.n_files++] = group->files[i];
     }

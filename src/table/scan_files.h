@@ -10,11 +10,6 @@ typedef struct tarn_scan_part {
     bool zoneless; /* instants are INT96 or so in these files, which DuckDB gives as local times in UTC */
 } tarn_scan_part;
 
-/* Lets the engine reach the table's store and those that files name themselves. */
-TARN_MUST tarn_code tarn_scan_reach(tarn_cx *cx, tarn_engine *engine, const tarn_table *table,
-                                    const tarn_file *const *files, size_t n);
-/* The same for the bucket of a URI; nothing to do for a path. */
-TARN_MUST tarn_code tarn_scan_reach_uri(tarn_cx *cx, tarn_engine *engine, tarn_str uri);
 /* The file's path as a literal for read_parquet. */
 TARN_MUST tarn_code tarn_scan_put_file(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_file *file);
 /* The groups as parts, in cx->arena. Where the session's time zone is not UTC and there are instants to read, the

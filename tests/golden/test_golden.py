@@ -16,21 +16,22 @@ BUILD = pathlib.Path(os.environ.get("TARN_BUILD_DIR", SOURCE / "build"))
 GOLDEN = pathlib.Path(os.environ.get("TARN_SHARED", SOURCE.parent / "shared")) / "golden"
 
 
-def known():
-    """Cases that do not pass yet: "name  -- reason" a line."""
+def known(fmt):
+    """Cases that do not pass yet: "format name  -- reason" a line."""
     lines = (line.split("  -- ") for line in (HERE / "known.txt").read_text().splitlines() if line[:1] not in ("#", ""))
-    return {name.strip(): reason for name, reason in lines}
+    return {name.split(" ", 1)[1].strip(): reason for name, reason in lines if name.split(" ", 1)[0] == fmt}
 
 
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no golden tables at {GOLDEN}")
-def test_delta(tmp_path):
+@pytest.mark.parametrize("fmt, least", [("delta", 400), ("iceberg", 160)])
+def test_golden(fmt, least, tmp_path):
     report = tmp_path / "report.json"
-    subprocess.run([sys.executable, GOLDEN / "check.py", "--root", GOLDEN, "--format", "delta,spark", "--json", report],
+    subprocess.run([sys.executable, GOLDEN / "check.py", "--root", GOLDEN, "--format", f"{fmt},spark", "--json", report],
                    env=dict(os.environ, TARN=str(BUILD / "tarn"), TMPDIR=str(tmp_path)), stdout=subprocess.DEVNULL, check=False)
-    cases = [case for case in json.loads(report.read_text()) if case["format"] == "delta"]
-    expected = known()
+    cases = [case for case in json.loads(report.read_text()) if case["format"] == fmt]
+    expected = known(fmt)
     failed = {case["name"]: case["why"] for case in cases if not case["ok"]}
-    print(f"golden delta: {len(cases) - len(failed)} of {len(cases)}")
-    assert len(cases) > 400
+    print(f"golden {fmt}: {len(cases) - len(failed)} of {len(cases)}")
+    assert len(cases) > least
     assert not {name: why for name, why in failed.items() if name not in expected}
     assert not set(expected) - set(failed), "listed in known.txt, but passes: take it out"

@@ -2,7 +2,7 @@
 #include "stmt/dml/copy.h"
 
 #include "base/crypto.h"
-#include "table/scan_files.h"
+#include "format/data_path.h"
 
 typedef struct copy_stmt {
     tarn_run *run;
@@ -107,7 +107,7 @@ static const char *find_format(const char *name) {
 static tarn_code ready_path(tarn_cx *cx, const copy_stmt *s, const char *format, const char **out) {
     tarn_auto(tarn_store *, tarn_store_closep) folder = NULL;
     char id[TARN_UUID_TEXT];
-    TRY(tarn_scan_reach_uri(cx, s->run->session->lake->engine, tarn_str_of(s->path)));
+    TRY(tarn_data_reach_uri(cx, s->run->session->lake->engine, tarn_str_of(s->path)));
     *out = s->path;
     if (!tarn_str_ends(tarn_str_of(s->path), "/")) return TARN_OK;
     TRY(tarn_store_open(cx, s->path, &folder));

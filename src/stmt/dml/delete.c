@@ -20,7 +20,7 @@ static tarn_code remove_all(tarn_cx *cx, delete_stmt *d, const tarn_opened *open
     for (size_t i = 0; i < list.files.n; i++) {
         const tarn_file *file = list.files.at[i];
         *TARN_PUSH(cx->arena, &change->removes) = file;
-        d->result.deleted += file->rows < 0 ? 0 : file->rows - (file->deletes ? file->deletes->rows : 0);
+        if (tarn_file_live_rows(file) > 0) d->result.deleted += tarn_file_live_rows(file);
     }
     d->result.files_removed = (int64_t)list.files.n;
     return TARN_OK;

@@ -1,0 +1,295 @@
+/* deletes.c: finds the delete files of data files, and reads position deletes and deletion vectors (1.8). */
+#include "format/iceberg/deletes.h"
+
+#include <stdlib.h>
+
+#include "codec/puffin.h"
+#include "format/data_path.h"
+
+enum { PATH_COLUMN = 2147483546, VECTOR_MAX = 1 << 30, SQL_MAX = 1 << 20 };
+
+typedef struct file_list {
+    TARN_VEC(const tarn_iceberg_file *) files;
+} file_list;
+
+/* The rows that a position delete file takes away, by data file. */
+typedef struct position_file {
+    const tarn_iceberg_file *of;
+    tarn_map rows; /* recorded path to tarn_roaring64 */
+    struct position_file *next;
+} position_file;
+
+struct tarn_iceberg_delete_index {
+    tarn_map by_path;       /* of one data file: vectors and position deletes */
+    tarn_map by_tuple;      /* position deletes of a whole partition */
+    tarn_map keys_by_tuple; /* equality deletes of a partition */
+    file_list keys_global;  /* equality deletes of the table */
+    pthread_mutex_t lock;
+    tarn_arena *arena; /* of what follows, under its lock */
+    position_file *read;
+};
+
+static void add_to(tarn_arena *arena, tarn_map *map, tarn_str key, const tarn_iceberg_file *f) {
+    file_list *list = tarn_map_get(map, key);
+    if (!list) {
+        list = TARN_NEW(arena, file_list);
+        key.p = tarn_arena_strndup(arena, key.p, key.n);
+        tarn_map_put(map, arena, key, list);
+    }
+    *TARN_PUSH(arena, &list->files) = f;
+}
+
+static tarn_str tuple_key(const tarn_iceberg_tuple *const *tuple) {
+    return (tarn_str){(const char *)tuple, sizeof *tuple};
+}
+
+static bool is_global(const tarn_iceberg_snapshot *s, const tarn_iceberg_file *f) {
+    const tarn_iceberg_spec *spec = tarn_iceberg_spec_use_of(s, f->tuple->spec_id)->spec;
+    for (size_t i = 0; i < spec->n_fields; i++)
+        if (spec->fields[i].transform != TARN_VOID_TRANSFORM) return false;
+    return true;
+}
+
+static void index_file(tarn_iceberg_snapshot *s, tarn_iceberg_delete_index *x, const tarn_iceberg_file *f) {
+    tarn_arena *arena = s->base.arena;
+    tarn_iceberg_entry e;
+    tarn_str low, high;
+    tarn_iceberg_entry_of(f, &e);
+    if (f->content == TARN_ICEBERG_KEYS) {
+        if (is_global(s, f))
+            *TARN_PUSH(arena, &x->keys_global.files) = f;
+        else
+            add_to(arena, &x->keys_by_tuple, tuple_key(&f->tuple), f);
+        return;
+    }
+    /* Bounds of the path that are equal name one file too. */
+    if (!e.referenced.p && tarn_iceberg_stat_bound(&e, TARN_ICEBERG_LOWER, PATH_COLUMN, &low) &&
+        tarn_iceberg_stat_bound(&e, TARN_ICEBERG_UPPER, PATH_COLUMN, &high) && tarn_str_eq(low, high))
+        e.referenced = low;
+    if (e.referenced.p)
+        add_to(arena, &x->by_path, e.referenced, f);
+    else
+        add_to(arena, &x->by_tuple, tuple_key(&f->tuple), f);
+}
+
+static tarn_code need_index(tarn_cx *cx, tarn_iceberg_snapshot *s) {
+    TRY(tarn_iceberg_list(cx, s));
+    if (s->n_data == s->n_slots) return TARN_OK;
+    TRY(tarn_iceberg_load(cx, s, s->n_data, s->n_slots));
+    pthread_mutex_lock(&s->lock);
+    if (!s->deletes) {
+        tarn_iceberg_delete_index *x = TARN_NEW(s->base.arena, tarn_iceberg_delete_index);
+        pthread_mutex_init(&x->lock, NULL);
+        x->arena = tarn_arena_new();
+        for (size_t i = s->n_data; i < s->n_slots; i++)
+            for (size_t k = 0; k < s->slots[i].files.n; k++) index_file(s, x, s->slots[i].files.at[k]);
+        s->deletes = x;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return TARN_OK;
+}
+
+static bool is_vector(const tarn_iceberg_file *d) { return d->format == TARN_ICEBERG_PUFFIN; }
+
+static bool has_keys(const tarn_iceberg_snapshot *s, const tarn_iceberg_file *f) {
+    const file_list *lists[] = {&s->deletes->keys_global,
+                                tarn_map_get(&s->deletes->keys_by_tuple, tuple_key(&f->tuple))};
+    for (int i = 0; i < 2; i++)
+        for (size_t k = 0; lists[i] && k < lists[i]->files.n; k++)
+            if (lists[i]->files.at[k]->sequence > f->sequence) return true;
+    return false;
+}
+
+/* The position deletes of a data file; a vector stands for all of them. Those by value are found by groups.c; that they
+ * are there is said here. */
+static void find_deletes(tarn_iceberg_snapshot *s, tarn_iceberg_file *f) {
+    const file_list *own = tarn_map_get(&s->deletes->by_path, f->recorded),
+                    *shared = tarn_map_get(&s->deletes->by_tuple, tuple_key(&f->tuple));
+    size_t n = 0, max = (own ? own->files.n : 0) + (shared ? shared->files.n : 0);
+    bool keys = has_keys(s, f);
+    if (!max && !keys) return;
+    const tarn_iceberg_file **files = TARN_NEW_ARRAY(s->base.arena, const tarn_iceberg_file *, max);
+    int64_t rows = 0;
+    bool vector = false;
+    for (size_t i = 0; own && i < own->files.n && !vector; i++) {
+        const tarn_iceberg_file *d = own->files.at[i];
+        if (d->sequence < f->sequence) continue;
+        vector = is_vector(d);
+        if (vector) n = 0, rows = 0;
+        files[n++] = d;
+        rows = rows < 0 || d->file.rows < 0 ? -1 : rows + d->file.rows;
+    }
+    for (size_t i = 0; shared && i < shared->files.n && !vector; i++) {
+        if (shared->files.at[i]->sequence < f->sequence) continue;
+        files[n++] = shared->files.at[i];
+        rows = -1; /* how many of them are this file's is not known */
+    }
+    if (!n && !keys) return;
+    tarn_iceberg_deletes *where = TARN_NEW(s->base.arena, tarn_iceberg_deletes);
+    tarn_deletes *deletes = TARN_NEW(s->base.arena, tarn_deletes);
+    *where = (tarn_iceberg_deletes){files, n};
+    *deletes = (tarn_deletes){.rows = n == 1 && !keys ? rows : -1, .where = where};
+    f->file.deletes = deletes;
+}
+
+tarn_code tarn_iceberg_find_deletes(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_file *const *files, size_t n) {
+    TRY(need_index(cx, s));
+    if (!s->deletes) return TARN_OK;
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < n; i++) {
+        tarn_iceberg_file *f = (tarn_iceberg_file *)(uintptr_t)files[i]->entry;
+        if (!f->checked) find_deletes(s, f);
+        f->checked = true;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return TARN_OK;
+}
+
+static int by_ordinal(const void *a, const void *b) {
+    const tarn_iceberg_file *x = *(const tarn_iceberg_file *const *)a, *y = *(const tarn_iceberg_file *const *)b;
+    int order = (x->manifest > y->manifest) - (x->manifest < y->manifest);
+    return order ? order : (x->file.ordinal > y->file.ordinal) - (x->file.ordinal < y->file.ordinal);
+}
+
+tarn_code tarn_iceberg_key_deletes(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *f,
+                                   const tarn_iceberg_file *const **out, size_t *n) {
+    *out = NULL;
+    *n = 0;
+    TRY(need_index(cx, s));
+    if (!s->deletes) return TARN_OK;
+    const file_list *global = &s->deletes->keys_global,
+                    *own = tarn_map_get(&s->deletes->keys_by_tuple, tuple_key(&f->tuple));
+    size_t max = global->files.n + (own ? own->files.n : 0), at = 0;
+    if (!max) return TARN_OK;
+    const tarn_iceberg_file **files = TARN_NEW_ARRAY(cx->arena, const tarn_iceberg_file *, max);
+    for (size_t i = 0; i < global->files.n; i++)
+        if (global->files.at[i]->sequence > f->sequence) files[at++] = global->files.at[i];
+    for (size_t i = 0; own && i < own->files.n; i++)
+        if (own->files.at[i]->sequence > f->sequence) files[at++] = own->files.at[i];
+    if (at) qsort(files, at, sizeof *files, by_ordinal);
+    *out = files;
+    *n = at;
+    return TARN_OK;
+}
+
+static tarn_code read_vector(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *d, tarn_roaring64 **out) {
+    tarn_auto_buf bytes = TARN_BUF(VECTOR_MAX);
+    tarn_iceberg_entry e;
+    tarn_iceberg_entry_of(d, &e);
+    if (e.offset < 0 || e.length < 0 || e.length > VECTOR_MAX)
+        return tarn_fail(cx, TARN_CORRUPT, "%.*s: a deletion vector has no place in its file", (int)e.path.n, e.path.p);
+    tarn_range range = {.offset = e.offset, .length = e.length};
+    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rows = NULL;
+    TRY(tarn_iceberg_get(cx, s->base.table->store, d->file.path, &range, &bytes));
+    TRY(tarn_prefix(cx, tarn_puffin_vector(cx, (tarn_str){bytes.data, bytes.n}, &rows), "%.*s", (int)e.path.n,
+                    e.path.p));
+    if (e.rows >= 0 && (int64_t)tarn_roaring64_cardinality(rows) != e.rows)
+        return tarn_fail(cx, TARN_CORRUPT, "%.*s: a deletion vector has %llu rows where the manifest says %lld",
+                         (int)e.path.n, e.path.p, (unsigned long long)tarn_roaring64_cardinality(rows),
+                         (long long)e.rows);
+    *out = rows;
+    rows = NULL;
+    return TARN_OK;
+}
+
+static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, position_file *p, tarn_column path, tarn_column pos,
+                                int64_t n) {
+    tarn_roaring64 *rows = NULL;
+    tarn_str last = {0};
+    for (int64_t i = 0; i < n; i++) {
+        if (tarn_column_null(path, i) || tarn_column_null(pos, i)) continue; /* of no row, so of no effect */
+        if (tarn_column_int(pos, i) < 0) return tarn_fail(cx, TARN_CORRUPT, "a position is below 0");
+        tarn_str key = tarn_column_str(path, i);
+        if (!rows || !tarn_str_eq(key, last)) {
+            rows = tarn_map_get(&p->rows, key);
+            if (!rows) {
+                rows = tarn_roaring64_new();
+                tarn_map_put(&p->rows, arena, (tarn_str){tarn_arena_strndup(arena, key.p, key.n), key.n}, rows);
+            }
+            last = key;
+        }
+        tarn_roaring64_add(rows, (uint64_t)tarn_column_int(pos, i));
+    }
+    return TARN_OK;
+}
+
+static tarn_code read_positions(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_arena *arena, position_file *p) {
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
+    tarn_auto_buf sql = TARN_BUF(SQL_MAX);
+    const char *path;
+    if (p->of->format != TARN_ICEBERG_PARQUET)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "position deletes that are not Parquet are not supported");
+    tarn_buf_puts(&sql, "SELECT file_path, pos FROM read_parquet([");
+    TRY(tarn_data_path(cx, s->base.table, p->of->file.path, &path));
+    TRY(tarn_data_path_put(cx, &sql, path));
+    tarn_buf_puts(&sql, "], hive_partitioning=false)");
+    if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "its path is too long");
+    const tarn_file *file = &p->of->file;
+    TRY(tarn_data_reach(cx, s->base.table->engine, s->base.table, &file, 1));
+    TRY(tarn_engine_conn(cx, s->base.table->engine, TARN_DB_EXECUTE, &conn));
+    TRY(tarn_conn_query(cx, conn, sql.data, NULL, 0, &rows));
+    for (;;) {
+        tarn_auto(struct ArrowArray, tarn_array_release) batch = {0};
+        TRY(tarn_rows_next(cx, rows, &batch));
+        if (!batch.release) return TARN_OK;
+        tarn_column all = {tarn_rows_schema(rows), &batch};
+        TRY(take_positions(cx, arena, p, tarn_column_child(all, 0), tarn_column_child(all, 1), batch.length));
+    }
+}
+
+/* The rows of one position delete file, read once. The index's lock is held. */
+static tarn_code need_positions(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *d,
+                                position_file **out) {
+    tarn_iceberg_delete_index *x = s->deletes;
+    for (position_file *p = x->read; p; p = p->next)
+        if (p->of == d) return *out = p, TARN_OK;
+    position_file *p = TARN_NEW(x->arena, position_file);
+    p->of = d;
+    p->next = x->read;
+    tarn_code code = read_positions(cx, s, x->arena, p);
+    tarn_str key;
+    void *rows;
+    for (size_t at = 0; code != TARN_OK && tarn_map_each(&p->rows, &at, &key, &rows);) tarn_roaring64_free(rows);
+    TRY(tarn_prefix(cx, code, "%.*s", (int)d->recorded.n, d->recorded.p));
+    x->read = p;
+    *out = p;
+    return TARN_OK;
+}
+
+static tarn_code unite(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_file *file, tarn_roaring64 *all) {
+    const tarn_iceberg_deletes *deletes = file->deletes->where;
+    const tarn_iceberg_file *f = file->entry;
+    for (size_t i = 0; i < deletes->n; i++) {
+        position_file *p = NULL;
+        TRY(need_positions(cx, s, deletes->files[i], &p));
+        const tarn_roaring64 *rows = tarn_map_get(&p->rows, f->recorded);
+        if (rows) tarn_roaring64_or(all, rows);
+    }
+    return TARN_OK;
+}
+
+tarn_code tarn_iceberg_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out) {
+    tarn_iceberg_snapshot *s = tarn_iceberg_of(snapshot);
+    const tarn_iceberg_deletes *deletes = file->deletes->where;
+    if (deletes->n && is_vector(deletes->files[0])) return read_vector(cx, s, deletes->files[0], out);
+    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) all = tarn_roaring64_new();
+    pthread_mutex_lock(&s->deletes->lock);
+    tarn_code code = unite(cx, s, file, all);
+    pthread_mutex_unlock(&s->deletes->lock);
+    TRY(code);
+    *out = all;
+    all = NULL;
+    return TARN_OK;
+}
+
+void tarn_iceberg_deletes_free(tarn_iceberg_snapshot *s) {
+    if (!s->deletes) return;
+    for (position_file *p = s->deletes->read; p; p = p->next) {
+        tarn_str key;
+        void *rows;
+        for (size_t at = 0; tarn_map_each(&p->rows, &at, &key, &rows);) tarn_roaring64_free(rows);
+    }
+    pthread_mutex_destroy(&s->deletes->lock);
+    tarn_arena_free(s->deletes->arena);
+}

@@ -1,0 +1,64 @@
+/* history.c: what was current when, and what the table is made of (1.9). */
+#include "format/iceberg/iceberg.h"
+
+static const char *text_of(tarn_arena *arena, const tarn_json_value *v, const char *name) {
+    tarn_str s = tarn_json_as_str(tarn_json_get(v, name));
+    return s.p ? tarn_arena_strndup(arena, s.p, s.n) : NULL;
+}
+
+static tarn_code history_entry(tarn_cx *cx, const tarn_iceberg_version *v, int64_t timestamp_ms,
+                               tarn_history_entry *out) {
+    const tarn_json_value *entry = NULL;
+    TRY(tarn_json_parse(cx, cx->arena, v->json, TARN_JSON_DEPTH, &entry));
+    const tarn_json_value *summary = tarn_json_get(entry, "summary");
+    const char *parent = v->parent >= 0 ? tarn_printf(cx, "\"%lld\"", (long long)v->parent) : "null";
+    *out = (tarn_history_entry){.version = v->sequence > 0 ? v->sequence : v->id,
+                                .timestamp_ms = timestamp_ms,
+                                .operation = text_of(cx->arena, summary, "operation"),
+                                .engine = text_of(cx->arena, summary, "engine-name"),
+                                .read_version = -1,
+                                .blind_append = -1};
+    out->parameters = tarn_printf(cx, "{\"snapshot-id\":\"%lld\",\"parent-snapshot-id\":%s}", (long long)v->id, parent);
+    if (summary) out->metrics = tarn_arena_strndup(cx->arena, summary->raw.p, summary->raw.n);
+    return TARN_OK;
+}
+
+tarn_code tarn_iceberg_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out,
+                               size_t *n) {
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) latest = NULL;
+    static const tarn_at at = {.kind = TARN_AT_LATEST};
+    TRY(table->format->open(cx, table, &at, NULL, &latest));
+    const tarn_iceberg_metadata *m = &tarn_iceberg_of(latest)->meta;
+    size_t total = m->snapshot_log.n ? m->snapshot_log.n : m->versions.n;
+    size_t take = limit > 0 && (size_t)limit < total ? (size_t)limit : total, made = 0;
+    tarn_history_entry *entries = TARN_NEW_ARRAY(cx->arena, tarn_history_entry, take);
+    for (size_t i = total; made < take && i-- > 0;) {
+        const tarn_iceberg_log_entry *e = m->snapshot_log.n ? &m->snapshot_log.at[i] : NULL;
+        const tarn_iceberg_version *v = e ? tarn_iceberg_version_find(m, e->snapshot_id) : &m->versions.at[i];
+        if (!v) continue; /* expired */
+        TRY(history_entry(cx, v, e ? e->timestamp_ms : v->timestamp_ms, &entries[made++]));
+    }
+    *out = entries;
+    *n = made;
+    return TARN_OK;
+}
+
+/* From the snapshot's summary, where the writer kept totals; else unknown. */
+static int64_t total_of(tarn_cx *cx, const tarn_iceberg_snapshot *s, const char *name) {
+    const char *text = s->version ? tarn_iceberg_summary(cx, s->version, name) : "0";
+    int64_t n;
+    return text && tarn_parse_i64(tarn_str_of(text), &n) ? n : -1;
+}
+
+tarn_code tarn_iceberg_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out) {
+    tarn_iceberg_snapshot *s = tarn_iceberg_of(snapshot);
+    tarn_detail d = {.files = total_of(cx, s, "total-data-files"), .bytes = total_of(cx, s, "total-files-size")};
+    if (d.files < 0) TRY(tarn_iceberg_count(cx, snapshot, &d.files));
+    *TARN_PUSH(cx->arena, &d.more) = (tarn_pair){"formatVersion", tarn_printf(cx, "%d", s->meta.format_version)};
+    if (s->version)
+        *TARN_PUSH(cx->arena, &d.more) =
+            (tarn_pair){"currentSnapshotId", tarn_printf(cx, "%lld", (long long)s->version->id)};
+    *TARN_PUSH(cx->arena, &d.more) = (tarn_pair){"metadataFile", tarn_arena_strdup(cx->arena, s->key)};
+    *out = d;
+    return TARN_OK;
+}

@@ -1,0 +1,184 @@
+"""PyIceberg writes, Tarn reads: every version, ref and predicate as PyIceberg itself reads them."""
+import datetime
+import decimal
+import pathlib
+import shutil
+import sys
+import uuid
+
+import pyarrow
+import pytest
+
+pytest.importorskip("pyiceberg")
+from pyiceberg.catalog.sql import SqlCatalog  # noqa: E402
+from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: E402
+from pyiceberg.schema import Schema  # noqa: E402
+from pyiceberg.transforms import (  # noqa: E402
+    BucketTransform, DayTransform, HourTransform, IdentityTransform, MonthTransform, TruncateTransform, YearTransform)
+from pyiceberg.types import (  # noqa: E402
+    BooleanType, DateType, DecimalType, DoubleType, FloatType, IntegerType, ListType, LongType, MapType, NestedField, StringType, StructType,
+    TimestampType, TimestamptzType, TimeType)
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from tarnlib import Session, TarnError  # noqa: E402
+
+UTC = datetime.timezone.utc
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """A PyIceberg catalog and a Tarn session."""
+    catalog = SqlCatalog("c", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}/warehouse")
+    catalog.create_namespace("ns")
+    session = Session(tmp_path / "lake")
+    yield catalog, session
+    session.close()
+
+
+def path_of(table):
+    return table.metadata_location.removeprefix("file://")
+
+
+def ours(session, table, tail=""):
+    return sorted(session.sql(f"SELECT * FROM iceberg.`{path_of(table)}` {tail}").to_pylist(), key=str)
+
+
+def theirs(table, **scan):
+    return sorted(table.scan(**scan).to_arrow().to_pylist(), key=str)
+
+
+def same(session, table):
+    table = table.refresh()
+    assert ours(session, table) == theirs(table)
+    for snapshot in table.snapshots():
+        assert ours(session, table, f"VERSION AS OF {snapshot.snapshot_id}") == theirs(table, snapshot_id=snapshot.snapshot_id)
+    return table
+
+
+def test_types(lake):
+    catalog, session = lake
+    schema = Schema(
+        NestedField(1, "id", LongType(), required=True), NestedField(2, "i", IntegerType()), NestedField(3, "f", FloatType()),
+        NestedField(4, "d", DoubleType()), NestedField(5, "dec", DecimalType(20, 3)), NestedField(6, "day", DateType()),
+        NestedField(7, "t", TimeType()), NestedField(8, "ts", TimestampType()), NestedField(9, "tz", TimestamptzType()),
+        NestedField(10, "s", StringType()), NestedField(11, "b", BooleanType()),
+        NestedField(13, "l", ListType(14, IntegerType(), element_required=False)),
+        NestedField(15, "m", MapType(16, StringType(), 17, DoubleType(), value_required=False)),
+        NestedField(18, "st", StructType(NestedField(19, "x", IntegerType()), NestedField(20, "y", StringType()))))
+    table = catalog.create_table("ns.types", schema)
+    row = dict(id=1, i=-5, f=1.5, d=-0.0, dec=decimal.Decimal("-12345.678"), day=datetime.date(1969, 12, 31), t=datetime.time(1, 2, 3, 4),
+               ts=datetime.datetime(2026, 1, 2, 3, 4, 5, 6), tz=datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), s="é'\"", b=True,
+               l=[1, None], m=[("k", 2.0)], st={"x": 1, "y": None})
+    empty = {name: None for name in row} | {"id": 2}
+    table.append(pyarrow.Table.from_pylist([row, empty], schema=table.schema().as_arrow()))
+    same(session, table)
+
+
+PARTITIONS = {
+    "identity": (IdentityTransform(), "s"), "bucket": (BucketTransform(4), "id"), "truncate": (TruncateTransform(2), "s"),
+    "year": (YearTransform(), "ts"), "month": (MonthTransform(), "ts"), "day": (DayTransform(), "ts"), "hour": (HourTransform(), "ts"),
+    "width": (TruncateTransform(10), "id")}
+CONDITIONS = ["id = 7", "id IN (3, 40)", "id > 30 AND id <= 33", "s = 'ab9'", "s LIKE 'ab1%'", "s IS NULL", "s IS NOT NULL AND id < 4",
+              "ts < TIMESTAMP '1970-01-01'", "ts = TIMESTAMP '1969-12-31 23:00:00'", "ts >= TIMESTAMP '1970-01-01 05:00:00'", "NOT (id < 35)",
+              "id = 7 OR ts > TIMESTAMP '1970-01-02'"]
+
+
+@pytest.mark.parametrize("name", PARTITIONS)
+def test_pruning(lake, name):
+    """A predicate gives the same rows as it does without pruning, and those on the partition's source leave files out."""
+    catalog, session = lake
+    schema = Schema(NestedField(1, "id", LongType()), NestedField(2, "s", StringType()), NestedField(3, "ts", TimestampType()))
+    transform, source = PARTITIONS[name]
+    spec = PartitionSpec(PartitionField(schema.find_field(source).field_id, 1000, transform, "p"))
+    table = catalog.create_table(f"ns.{name}", schema, partition_spec=spec)
+    epoch = datetime.datetime(1970, 1, 1)
+    rows = [dict(id=i, s=None if i % 11 == 0 else f"ab{i}" if i % 2 else f"cd{i}", ts=epoch + datetime.timedelta(hours=7 * (i - 20))) for i in range(41)]
+    for part in (rows[:20], rows[20:]):
+        table.append(pyarrow.Table.from_pylist(part, schema=table.schema().as_arrow()))
+    same(session, table)
+    everything = ours(session, table)
+    pruned = 0
+    for condition in CONDITIONS:
+        session.sql("SET prune.files_min = 1")
+        got = ours(session, table, f"WHERE {condition}")
+        plan = {r["what"]: r["value"] for r in session.sql(f"EXPLAIN SELECT * FROM iceberg.`{path_of(table)}` WHERE {condition}").to_pylist()}
+        total, read = int(plan["files"].split()[0]), int(plan["files"].split()[-2])
+        pruned += total - read
+        session.sql("SET prune.files_min = 1000000")
+        assert got == ours(session, table, f"WHERE {condition}"), condition
+    assert pruned > 0 and len(everything) == 41
+
+
+def test_evolution(lake):
+    catalog, session = lake
+    schema = Schema(NestedField(1, "id", IntegerType()), NestedField(2, "old", StringType()), NestedField(3, "gone", StringType()),
+                    NestedField(4, "st", StructType(NestedField(5, "a", IntegerType()), NestedField(6, "b", StringType()))))
+    table = catalog.create_table("ns.evolution", schema)
+    table.append(pyarrow.Table.from_pylist([dict(id=1, old="x", gone="y", st=dict(a=1, b="z"))], schema=table.schema().as_arrow()))
+    with table.update_schema() as change:
+        change.update_column("id", field_type=LongType())
+        change.rename_column("old", "new")
+        change.delete_column("gone")
+        change.rename_column("st.a", "renamed")
+        change.add_column(("st", "more"), LongType())
+        change.add_column("gone", DoubleType())  # the name again, another column
+    table.append(pyarrow.Table.from_pylist([dict(id=1 << 40, new="x2", gone=1.5, st=dict(renamed=2, b="z2", more=3))], schema=table.schema().as_arrow()))
+    same(session, table)
+    with table.update_spec() as change:
+        change.add_field("new", IdentityTransform())
+    table.append(pyarrow.Table.from_pylist([dict(id=3, new="p", gone=None, st=None)], schema=table.schema().as_arrow()))
+    same(session, table)
+    assert [r["id"] for r in ours(session, table, "WHERE new = 'x'")] == [1]
+
+
+def test_refs_and_times(lake):
+    catalog, session = lake
+    schema = Schema(NestedField(1, "id", LongType()))
+    table = catalog.create_table("ns.refs", schema)
+    for i in range(3):
+        table.append(pyarrow.table({"id": pyarrow.array([i], pyarrow.int64())}))
+    first, second, third = table.snapshots()
+    with table.manage_snapshots() as change:
+        change.create_tag(first.snapshot_id, "v1").create_branch(second.snapshot_id, "dev")
+    ids = lambda tail: [r["id"] for r in ours(session, table, tail)]
+    assert ids("VERSION AS OF 'v1'") == [0] and ids("VERSION AS OF 'dev'") == [0, 1] and ids("VERSION AS OF 'main'") == [0, 1, 2]
+    assert ids("VERSION AS OF 2") == [0, 1]  # by sequence number
+    at = datetime.datetime.fromtimestamp(second.timestamp_ms / 1000, UTC)
+    assert ids(f"TIMESTAMP AS OF '{at.isoformat()}'") == [0, 1]
+    for tail, part in (("VERSION AS OF 'nope'", "nope"), ("VERSION AS OF 12345", "12345"), ("TIMESTAMP AS OF '1999-01-01'", "first")):
+        with pytest.raises(TarnError) as caught:
+            ours(session, table, tail)
+        assert caught.value.code == "NOTFOUND" and part in str(caught.value)
+    history = session.sql(f"DESCRIBE HISTORY iceberg.`{path_of(table)}`").to_pylist()
+    assert [r["version"] for r in history] == [3, 2, 1] and history[0]["operation"] == "append"
+
+
+def test_moved_and_found(lake, tmp_path):
+    """A folder that was moved is read where it is now, its newest metadata found without a catalog."""
+    catalog, session = lake
+    schema = Schema(NestedField(1, "id", LongType()))
+    table = catalog.create_table("ns.moved", schema)
+    table.append(pyarrow.table({"id": pyarrow.array([1, 2], pyarrow.int64())}))
+    table.delete("id = 1")
+    shutil.move(tmp_path / "warehouse/ns/moved", tmp_path / "elsewhere")
+    rows = session.sql(f"SELECT * FROM iceberg.`{tmp_path}/elsewhere`").to_pylist()
+    assert rows == [{"id": 2}] == session.sql(f"SELECT * FROM iceberg_scan('{tmp_path}/elsewhere')").to_pylist()
+
+
+def test_damaged(lake, tmp_path):
+    """A file cut short anywhere is an error with its name, never a crash or fewer rows."""
+    catalog, session = lake
+    table = catalog.create_table("ns.damaged", Schema(NestedField(1, "id", LongType())))
+    table.append(pyarrow.table({"id": pyarrow.array(range(10), pyarrow.int64())}))
+    for file in sorted((tmp_path / "warehouse/ns/damaged/metadata").glob("*")):
+        whole = file.read_bytes()
+        for n in (0, 3, len(whole) // 3, len(whole) - 1):
+            file.write_bytes(whole[:n])
+            fresh = Session(tmp_path / f"other-{uuid.uuid4()}")
+            try:
+                assert len(ours(fresh, table)) == 10
+            except TarnError as error:
+                assert error.code in ("CORRUPT", "INVALID")
+            fresh.close()
+        file.write_bytes(whole)
+    assert len(ours(session, table)) == 10
