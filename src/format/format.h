@@ -36,6 +36,13 @@ typedef struct tarn_changed_file {
 
 typedef TARN_VEC(tarn_changed_file) tarn_changed_files;
 
+/* Rows of one file to be marked as deleted. */
+typedef struct tarn_row_deletes {
+    const tarn_file *file; /* of known row count */
+    const tarn_roaring64 *rows;
+    const void *descriptor; /* out: for tarn_add.deletes, in cx->arena */
+} tarn_row_deletes;
+
 /* features bits: what a format can do at all; answered once, by tarn_format_require. */
 enum {
     TARN_CAN_WRITE = 1 << 0,
@@ -101,8 +108,9 @@ struct tarn_format {
     tarn_code (*commit)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
                         int64_t *version);
     /* Reads what was committed after base; when the change is still true gives the newest snapshot as *fresh, else
-     * CONFLICT naming the winner (version, operation, writer). */
-    tarn_code (*rebase)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
+     * CONFLICT naming the winner (version, operation, writer). Where the winner marked other rows of a file that the
+     * change marks rows of, the change is made to mark both. */
+    tarn_code (*rebase)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                         tarn_snapshot **fresh);
     /* Base with the change on it, as if committed as `version`: what a transaction reads, and the next base after a
      * commit. */
@@ -111,10 +119,13 @@ struct tarn_format {
     /* Checkpoint, checksum, log clean-up, as due after `snapshot` was committed. A failure is logged, never passed on.
      */
     void (*maintain)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot);
-    /* Stores the positions `rows` as deleted, added to those `file` has already; gives the descriptor for
-     * tarn_add.deletes. NULL: not with this format. */
-    tarn_code (*write_deletes)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, const tarn_roaring64 *rows,
-                               const void **descriptor);
+    /* Whether rows that this change takes away are to be marked in their files, instead of the files being written
+     * anew. Required, as the next one, with TARN_CAN_ROW_DELETES. */
+    bool (*marks_rows)(const tarn_snapshot *snapshot, const tarn_change *change);
+    /* Stores the rows of each file as deleted, added to those that the file has already, and gives the descriptors.
+     * Keys of objects it writes go into change->written. */
+    tarn_code (*write_deletes)(tarn_cx *cx, tarn_snapshot *snapshot, tarn_row_deletes *items, size_t n,
+                               tarn_change *change);
     /* Calls keep(state, key) for every file below the root that a version younger than `retention_ms` needs (VACUUM
      * removes the others), and says through *retention_ms_min the least retention that is safe. */
     tarn_code (*needed)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms,

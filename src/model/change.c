@@ -21,3 +21,9 @@ void tarn_change_metric(tarn_arena *arena, tarn_change *change, const char *name
 void tarn_change_property(tarn_arena *arena, tarn_change *change, const char *name, const char *value) {
     push_pair(arena, (tarn_pair){name, value}, TARN_PUSH(arena, &change->properties));
 }
+
+bool tarn_change_takes_rows(const tarn_change *change) {
+    for (size_t i = 0; i < change->adds.n; i++)
+        if (change->adds.at[i].from && change->adds.at[i].deletes) return true;
+    return change->removes.n > 0;
+}

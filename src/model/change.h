@@ -14,7 +14,8 @@ typedef struct tarn_add {
     size_t n_stats;
     const tarn_file
         *from; /* re-adds this file of the base (RESTORE, new deletes): its entry is kept but for what is set here */
-    const void *deletes; /* the format's descriptor of deleted rows; NULL: none, or as in `from` */
+    const void *deletes; /* the format's descriptor of deleted rows; NULL: none, or as in `from`. With `from`: the file
+                            as it was is replaced, without being among the removes */
 } tarn_add;
 
 typedef struct tarn_pair {
@@ -35,6 +36,7 @@ typedef struct tarn_change {
     TARN_VEC(tarn_pair) metrics;    /* numOutputRows, …; values as decimal text */
     TARN_VEC(tarn_add) adds;
     TARN_VEC(const tarn_file *) removes; /* files of the base */
+    TARN_VEC(const char *) written;      /* keys of what was written besides the adds' files: row deletes */
     bool no_data_change;                 /* the rows are the same before and after (OPTIMIZE) */
 
     bool create, replace;            /* the table does not exist yet; is replaced as a whole, history kept */
@@ -57,8 +59,11 @@ typedef struct tarn_change {
     bool read_all;                     /* depends on every row */
     TARN_VEC(const tarn_expr *) reads; /* else on the rows that match any of these */
     TARN_VEC(const tarn_file *) read_files;
+    bool by_row; /* each row it takes away was judged by itself, so that others' deletes of other rows do not matter */
 } tarn_change;
 
+/* Whether rows that were there before go: with their files, or marked in them. */
+bool tarn_change_takes_rows(const tarn_change *change);
 void tarn_change_parameter(tarn_arena *arena, tarn_change *change, const char *name, const char *json);
 void tarn_change_metric(tarn_arena *arena, tarn_change *change, const char *name, int64_t value);
 void tarn_change_property(tarn_arena *arena, tarn_change *change, const char *name, const char *value);

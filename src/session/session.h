@@ -44,6 +44,12 @@ typedef struct tarn_output {
 } tarn_output;
 
 /* One statement as it runs. */
+/* What a statement that changes a table has read besides its target's rows. */
+typedef struct tarn_read {
+    const tarn_table *table;
+    const tarn_expr *filter; /* NULL: all of it */
+} tarn_read;
+
 typedef struct tarn_run {
     tarn_session *session;
     const tarn_stmt *stmt;
@@ -53,6 +59,7 @@ typedef struct tarn_run {
     size_t n_binds;
     const char *to_parquet; /* queries write their rows here; NULL: they are streamed */
     tarn_output *out;
+    TARN_VEC(tarn_read) reads; /* noted by tarn_stmt_source and tarn_stmt_plan_target */
 } tarn_run;
 
 enum { TARN_PRIV_NONE, TARN_PRIV_SELECT, TARN_PRIV_MODIFY, TARN_PRIV_CREATE, TARN_PRIV_OWNER };

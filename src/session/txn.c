@@ -76,16 +76,23 @@ static int64_t find_add(const tarn_change *change, tarn_str path) {
     return -1;
 }
 
-/* A file this transaction added and now removes was never there. */
+/* A file this transaction added and now removes was never there; one it marked rows of goes as it was before. */
 static void merge_files(tarn_arena *arena, tarn_change *into, const tarn_change *from) {
     for (size_t i = 0; i < from->removes.n; i++) {
         int64_t at = find_add(into, from->removes.at[i]->path);
-        if (at >= 0)
-            into->adds.at[at] = into->adds.at[--into->adds.n];
-        else
-            *TARN_PUSH(arena, &into->removes) = from->removes.at[i];
+        if (at < 0 || into->adds.at[at].from)
+            *TARN_PUSH(arena, &into->removes) = at < 0 ? from->removes.at[i] : into->adds.at[at].from;
+        if (at >= 0) into->adds.at[at] = into->adds.at[--into->adds.n];
     }
-    for (size_t i = 0; i < from->adds.n; i++) *TARN_PUSH(arena, &into->adds) = from->adds.at[i];
+    for (size_t i = 0; i < from->adds.n; i++) {
+        const tarn_add *a = &from->adds.at[i];
+        int64_t at = a->from && a->deletes ? find_add(into, a->from->path) : -1;
+        if (at >= 0)
+            into->adds.at[at].deletes = a->deletes; /* they hold those of before */
+        else
+            *TARN_PUSH(arena, &into->adds) = *a;
+    }
+    for (size_t i = 0; i < from->written.n; i++) *TARN_PUSH(arena, &into->written) = from->written.at[i];
 }
 
 static void merge_change(tarn_arena *arena, tarn_change *into, const tarn_change *from) {
@@ -109,6 +116,7 @@ static void merge_change(tarn_arena *arena, tarn_change *into, const tarn_change
     for (size_t i = 0; i < from->checks.n; i++) *TARN_PUSH(arena, &into->checks) = from->checks.at[i];
     for (size_t i = 0; i < from->reads.n; i++) *TARN_PUSH(arena, &into->reads) = from->reads.at[i];
     for (size_t i = 0; i < from->read_files.n; i++) *TARN_PUSH(arena, &into->read_files) = from->read_files.at[i];
+    into->by_row = (into->by_row || into->blind_append) && (from->by_row || from->blind_append);
     into->blind_append = into->blind_append && from->blind_append;
     into->read_all = into->read_all || from->read_all;
     into->no_data_change = into->no_data_change && from->no_data_change;

@@ -43,8 +43,9 @@ TARN_MUST tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_o
                                         tarn_conn *conn, const char *sql, const char *into, tarn_planned *planned,
                                         const tarn_plan_ref **target_ref);
 /* Applies the actions in temp table `into` to the change, with what the change rests on. */
-TARN_MUST tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *conn, const char *into,
-                                    const tarn_plan_ref *target_ref, tarn_change *change, tarn_dml_result *result);
+TARN_MUST tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_run *run, const tarn_opened *opened, tarn_conn *conn,
+                                    const char *into, const tarn_plan_ref *target_ref, tarn_change *change,
+                                    tarn_dml_result *result);
 /* Plans `select` for writing: *sql is for conn, and *source its columns. The rows of the statement's own session
  * tables. */
 TARN_MUST tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select,

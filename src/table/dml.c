@@ -1,8 +1,9 @@
-/* dml.c: DELETE, UPDATE and MERGE from the temp table of their actions: files with changed rows are written anew
- * without them, together with the new rows. */
+/* dml.c: DELETE, UPDATE and MERGE from the temp table of their actions: changed rows are marked as deleted where they
+ * lie, or their files are written anew without them, together with the new rows. */
 #include "table/dml.h"
 
-enum { SQL_MAX = 1 << 30, RUN = 2048 };
+/* LIVE_MIN: a file keeps its place while one in so many of its rows is left. */
+enum { SQL_MAX = 1 << 30, RUN = 2048, LIVE_MIN = 2 };
 
 /* Rows of each file of the scan that go. */
 typedef struct gone {
@@ -114,30 +115,67 @@ static tarn_code put_new(tarn_cx *cx, tarn_conn *conn, const tarn_target *target
     return TARN_OK;
 }
 
-typedef struct rewrite {
+/* What becomes of the files with rows that go: written anew without these rows, or marked. */
+typedef struct sorted {
     const tarn_file **files;
     tarn_roaring64 **skip;
     size_t n;
-} rewrite;
+    tarn_row_deletes *marks;
+    size_t n_marks;
+} sorted;
 
-static void sort_files(tarn_cx *cx, const tarn_scan *scan, const gone *g, rewrite *r, tarn_change *change,
+/* A file that holds mostly deleted rows costs every reader more than its rest costs to copy once: see
+ * docs/PERFORMANCE.md. Without its row count a file cannot be marked. */
+static bool worth_marking(const tarn_file *file, int64_t going) {
+    int64_t live = tarn_file_live_rows(file);
+    return file->rows >= 0 && ((live < 0 ? file->rows : live) - going) * LIVE_MIN >= file->rows;
+}
+
+static void sort_files(tarn_cx *cx, const tarn_scan *scan, const gone *g, bool mark, sorted *s, tarn_change *change,
                        tarn_dml_result *out) {
-    r->files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, g->n);
-    r->skip = TARN_NEW_ARRAY(cx->arena, tarn_roaring64 *, g->n);
+    s->files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, g->n);
+    s->skip = TARN_NEW_ARRAY(cx->arena, tarn_roaring64 *, g->n);
+    s->marks = TARN_NEW_ARRAY(cx->arena, tarn_row_deletes, g->n);
     for (size_t i = 0; i < g->n; i++) {
         if (!g->rows[i]) continue;
         const tarn_file *file = scan->files[i];
+        bool all = tarn_file_live_rows(file) >= 0 && tarn_file_live_rows(file) <= g->counted[i];
+        if (mark && !all && worth_marking(file, g->counted[i])) {
+            s->marks[s->n_marks++] = (tarn_row_deletes){.file = file, .rows = g->rows[i]};
+            continue;
+        }
         *TARN_PUSH(cx->arena, &change->removes) = file;
         out->files_removed++;
-        if (tarn_file_live_rows(file) >= 0 && tarn_file_live_rows(file) <= g->counted[i]) continue;
-        r->files[r->n] = file;
-        r->skip[r->n++] = g->rows[i];
+        if (all) continue;
+        s->files[s->n] = file;
+        s->skip[s->n++] = g->rows[i];
     }
+}
+
+static tarn_code mark_rows(tarn_cx *cx, const tarn_target *target, const sorted *s, tarn_change *change) {
+    int64_t before = 0;
+    if (!s->n_marks) return TARN_OK;
+    TRY(target->base->format->write_deletes(cx, target->base, s->marks, s->n_marks, change));
+    for (size_t i = 0; i < s->n_marks; i++) {
+        const tarn_file *file = s->marks[i].file;
+        before += file->deletes != NULL;
+        *TARN_PUSH(cx->arena, &change->adds) =
+            (tarn_add){.path = tarn_arena_strndup(cx->arena, file->path.p, file->path.n),
+                       .size = file->size,
+                       .rows = file->rows,
+                       .mtime_ms = file->mtime_ms,
+                       .partition = file->partition,
+                       .from = file,
+                       .deletes = s->marks[i].descriptor};
+    }
+    tarn_change_metric(cx->arena, change, "numDeletionVectorsAdded", (int64_t)s->n_marks - before);
+    tarn_change_metric(cx->arena, change, "numDeletionVectorsUpdated", before);
+    return TARN_OK;
 }
 
 /* One write for the rows that stay and the new ones: where both fall into one partition they share a file. */
 static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const tarn_scan *scan,
-                            const char *from, const rewrite *r, tarn_change *change, tarn_dml_result *out) {
+                            const char *from, const sorted *r, tarn_change *change, tarn_dml_result *out) {
     tarn_auto(tarn_scan, tarn_scan_done) kept = {0};
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     bool fresh = out->updated + out->inserted > 0;
@@ -165,12 +203,16 @@ tarn_code tarn_dml_apply(tarn_cx *cx, tarn_conn *conn, const tarn_target *target
                                     TARN_NEW_ARRAY(cx->arena, int64_t, scan->n_files)};
     const char *from = tarn_sql_name(cx->arena, temp_table);
     tarn_dml_result result = {0};
-    rewrite r = {0};
+    sorted s = {0};
+    bool mark = target->base && (target->table->format->features & TARN_CAN_ROW_DELETES) &&
+                target->table->format->marks_rows(target->base, change);
     TRY(note_rows(cx, conn, from, &g));
     TRY(check_duplicates(cx, target, scan, &g));
     TRY(count_actions(cx, conn, from, &result));
-    sort_files(cx, scan, &g, &r, change, &result);
-    TRY(write_rows(cx, conn, target, scan, from, &r, change, &result));
+    sort_files(cx, scan, &g, mark, &s, change, &result);
+    TRY(write_rows(cx, conn, target, scan, from, &s, change, &result));
+    TRY(mark_rows(cx, target, &s, change));
+    change->by_row = mark;
     *out = result;
     return TARN_OK;
 }

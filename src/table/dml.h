@@ -1,5 +1,5 @@
 /* dml.h: DELETE, UPDATE and MERGE once their one join has run: from a temp table of positions and actions to a change
- * set. Copy-on-write. */
+ * set: rows marked as deleted (merge-on-read) where the format does so for the table, else files copied. */
 #ifndef TARN_TABLE_DML_H
 #define TARN_TABLE_DML_H
 

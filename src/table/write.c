@@ -190,11 +190,13 @@ static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_pa
 }
 
 static void remove_adds(tarn_cx *cx, const tarn_table *table, tarn_change *change, size_t from) {
-    const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, change->adds.n);
+    const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, change->adds.n + change->written.n);
     tarn_error was = cx->error;
     size_t n = 0;
     for (size_t i = from; i < change->adds.n; i++)
         if (!change->adds.at[i].from && change->adds.at[i].path) keys[n++] = change->adds.at[i].path;
+    for (size_t i = 0; from == 0 && i < change->written.n; i++) keys[n++] = change->written.at[i];
+    if (from == 0) change->written.n = 0;
     change->adds.n = from;
     if (n && tarn_store_remove(cx, table->store, keys, n) != TARN_OK) cx->error = was; /* VACUUM finds what stays */
 }

@@ -64,7 +64,9 @@ static void writes_what_spark_reads(void **state) {
     bench b;
     bench_open(&b);
     tarn_snapshot *s = create(&b);
-    assert_has(read_commit(&b, 0), "{\"minReaderVersion\":1,\"minWriterVersion\":2}");
+    assert_has(read_commit(&b, 0),
+               "{\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":[\"deletionVectors\"]");
+    assert_has(read_commit(&b, 0), "\"delta.enableDeletionVectors\":\"true\"");
     tarn_change c = {.operation = "WRITE", .blind_append = true, .app_id = "job", .app_version = 3};
     tarn_change_parameter(b.cx.arena, &c, "mode", "\"Append\"");
     tarn_change_metric(b.cx.arena, &c, "numFiles", 1);
@@ -227,7 +229,11 @@ static void metadata_and_protocol(void **state) {
     (void)state;
     bench b;
     bench_open(&b);
+    assert_int_equal(
+        tarn_conf_set(&b.cx, b.conf, TARN_LIT("delta.default_deletion_vectors"), TARN_LIT("false"), TARN_FROM_SET),
+        TARN_OK);
     tarn_snapshot *s = create(&b);
+    assert_has(read_commit(&b, 0), "{\"minReaderVersion\":1,\"minWriterVersion\":2}");
     tarn_change check = {.operation = "ADD CONSTRAINT"};
     *TARN_PUSH(b.cx.arena, &check.checks) = (tarn_pair){"positive", "id > 0"};
     assert_int_equal(commit_on(&b, &s, &check), TARN_OK);
@@ -266,37 +272,127 @@ static void metadata_and_protocol(void **state) {
     bench_close(&b);
 }
 
+/* A change that marks rows [from, to) of the snapshot's only file. */
+static tarn_change marking(bench *b, tarn_snapshot *s, uint64_t from, uint64_t to) {
+    tarn_change c = {.operation = "DELETE", .by_row = true};
+    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rows = tarn_roaring64_new();
+    tarn_file_list list = {0};
+    assert_int_equal(tarn_snapshot_files(&b->cx, s, NULL, &list), TARN_OK);
+    assert_int_equal(list.files.n, 1);
+    for (uint64_t row = from; row < to; row++) tarn_roaring64_add(rows, row);
+    tarn_row_deletes item = {.file = list.files.at[0], .rows = rows};
+    assert_int_equal(tarn_format_delta.write_deletes(&b->cx, s, &item, 1, &c), TARN_OK);
+    *TARN_PUSH(b->cx.arena, &c.adds) = (tarn_add){.from = item.file, .deletes = item.descriptor};
+    *TARN_PUSH(b->cx.arena, &c.reads) = tarn_expr_new(b->cx.arena, TARN_EXPR_TRUE);
+    return c;
+}
+
+/* "0 2 3": the rows marked in the only file of the table as it is opened anew; "-": there is no file. */
+static const char *marked(bench *b) {
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) s = must_open(b, -1);
+    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rows = NULL;
+    tarn_auto_buf out = TARN_BUF(4096);
+    tarn_file_list list = {0};
+    assert_int_equal(tarn_snapshot_files(&b->cx, s, NULL, &list), TARN_OK);
+    if (!list.files.n) return "-";
+    assert_int_equal(tarn_format_delta.deleted(&b->cx, s, list.files.at[0], &rows), TARN_OK);
+    assert_int_equal(list.files.at[0]->deletes->rows, tarn_roaring64_cardinality(rows));
+    for (uint64_t row = 0; row < 10; row++)
+        if (tarn_roaring64_contains(rows, row)) tarn_buf_printf(&out, "%s%d", out.n ? " " : "", (int)row);
+    return tarn_buf_take(&out, b->cx.arena);
+}
+
+static tarn_snapshot *one_file(bench *b) {
+    tarn_snapshot *s = create(b);
+    tarn_change c = {.operation = "WRITE", .blind_append = true};
+    add(b, &c, "one", "x");
+    assert_int_equal(commit_on(b, &s, &c), TARN_OK);
+    return s;
+}
+
 static void row_deletes(void **state) {
     (void)state;
     bench b;
     bench_open(&b);
-    tarn_snapshot *s = create(&b);
-    alter(&b, &s, "delta.enableDeletionVectors", "true");
-    tarn_change c = {.operation = "WRITE", .blind_append = true};
-    add(&b, &c, "one", "x");
+    tarn_snapshot *s = one_file(&b);
+    tarn_change c = marking(&b, s, 3, 4);
+    assert_int_equal(c.written.n, 1);
     assert_int_equal(commit_on(&b, &s, &c), TARN_OK);
-    for (uint64_t row = 3; row < 5; row++) { /* the second adds to the first */
-        tarn_file_list list = {0};
-        assert_int_equal(tarn_snapshot_files(&b.cx, s, NULL, &list), TARN_OK);
-        assert_int_equal(list.files.n, 1);
-        tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rows = tarn_roaring64_new();
-        tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) got = NULL;
-        tarn_roaring64_add(rows, row);
-        tarn_change d = {.operation = "DELETE"};
-        tarn_add *a = TARN_PUSH(b.cx.arena, &d.adds);
-        a->from = list.files.at[0];
-        assert_int_equal(tarn_format_delta.write_deletes(&b.cx, s, list.files.at[0], rows, &a->deletes), TARN_OK);
-        assert_int_equal(commit_on(&b, &s, &d), TARN_OK);
-        tarn_snapshot *again = must_open(&b, -1);
-        list = (tarn_file_list){0};
-        assert_int_equal(tarn_snapshot_files(&b.cx, again, NULL, &list), TARN_OK);
-        assert_int_equal(list.files.n, 1);
-        assert_int_equal(list.files.at[0]->deletes->rows, row - 2);
-        assert_int_equal(tarn_format_delta.deleted(&b.cx, again, list.files.at[0], &got), TARN_OK);
-        assert_true(tarn_roaring64_contains(got, row) && tarn_roaring64_contains(got, 3));
-        assert_has(read_commit(&b, (int)s->version), "\\\"tightBounds\\\":false");
-        tarn_snapshot_release(again);
-    }
+    assert_has(read_commit(&b, 2), "\"storageType\":\"u\"");
+    assert_has(read_commit(&b, 2), "\"offset\":1,");
+    assert_has(read_commit(&b, 2), "\\\"tightBounds\\\":false");
+    assert_string_equal(marked(&b), "3");
+    assert_int_equal(
+        tarn_conf_set(&b.cx, b.conf, TARN_LIT("delta.inline_vector_bytes"), TARN_LIT("200"), TARN_FROM_SET), TARN_OK);
+    c = marking(&b, s, 4, 6); /* adds to the first */
+    assert_int_equal(c.written.n, 0);
+    assert_int_equal(commit_on(&b, &s, &c), TARN_OK);
+    assert_has(read_commit(&b, 3), "\"storageType\":\"i\"");
+    assert_string_equal(marked(&b), "3 4 5");
+    tarn_snapshot_release(s);
+    bench_close(&b);
+}
+
+/* Two writers on different rows of a file both commit; on one row the second has lost. */
+static void unites_rows(void **state) {
+    (void)state;
+    bench b;
+    bench_open(&b);
+    tarn_snapshot *s = one_file(&b), *old = tarn_snapshot_retain(s);
+    tarn_change first = marking(&b, s, 0, 2), other = marking(&b, s, 5, 6), same = marking(&b, s, 1, 3),
+                rest = marking(&b, s, 2, 5), last = marking(&b, s, 6, 10), whole = {.operation = "DELETE"};
+    tarn_file_list list = {0};
+    assert_int_equal(tarn_snapshot_files(&b.cx, s, NULL, &list), TARN_OK);
+    *TARN_PUSH(b.cx.arena, &whole.removes) = list.files.at[0];
+    whole.by_row = true;
+    assert_int_equal(tarn_commit(&b.cx, &b.table, old, &first, NULL), TARN_OK);
+    assert_int_equal(tarn_commit(&b.cx, &b.table, old, &other, NULL), TARN_OK);
+    assert_string_equal(marked(&b), "0 1 5");
+    assert_int_equal(tarn_commit(&b.cx, &b.table, old, &same, NULL), TARN_CONFLICT);
+    assert_has(b.cx.error.message, "deleted rows that this change deletes or updates too");
+    assert_int_equal(tarn_commit(&b.cx, &b.table, old, &whole, NULL), TARN_CONFLICT);
+    assert_has(b.cx.error.message, "removed a file that this change removes too");
+    assert_int_equal(tarn_commit(&b.cx, &b.table, old, &rest, NULL), TARN_OK);
+    assert_string_equal(marked(&b), "0 1 2 3 4 5");
+    assert_int_equal(tarn_commit(&b.cx, &b.table, old, &last, NULL), TARN_OK); /* together they leave no row */
+    assert_string_equal(marked(&b), "-");
+    tarn_snapshot_release(old);
+    tarn_snapshot_release(s);
+    bench_close(&b);
+}
+
+/* Where rows come back, or the isolation asks for whole files, the file decides. */
+static void unites_no_others(void **state) {
+    (void)state;
+    bench b;
+    bench_open(&b);
+    tarn_snapshot *s = one_file(&b);
+    tarn_change c = marking(&b, s, 0, 2);
+    assert_int_equal(commit_on(&b, &s, &c), TARN_OK);
+    tarn_snapshot *old = tarn_snapshot_retain(s);
+    tarn_change next = marking(&b, s, 5, 6), one_more = marking(&b, s, 6, 7), unsure = marking(&b, s, 7, 8);
+    unsure.by_row = false;
+    assert_int_equal(tarn_commit(&b.cx, &b.table, old, &one_more, NULL), TARN_OK);
+    assert_int_equal(tarn_commit(&b.cx, &b.table, old, &unsure, NULL), TARN_CONFLICT);
+    tarn_snapshot *past = must_open(&b, 1);
+    tarn_file_list was = {0}, is = {0};
+    tarn_snapshot *now = must_open(&b, -1);
+    assert_int_equal(tarn_snapshot_files(&b.cx, past, NULL, &was), TARN_OK);
+    assert_int_equal(tarn_snapshot_files(&b.cx, now, NULL, &is), TARN_OK);
+    tarn_change restore = {.operation = "RESTORE", .read_all = true};
+    *TARN_PUSH(b.cx.arena, &restore.removes) = is.files.at[0];
+    *TARN_PUSH(b.cx.arena, &restore.adds) = (tarn_add){.path = "one", .from = was.files.at[0]};
+    assert_int_equal(tarn_commit(&b.cx, &b.table, now, &restore, NULL), TARN_OK);
+    assert_int_equal(tarn_commit(&b.cx, &b.table, old, &next, NULL), TARN_CONFLICT);
+    tarn_snapshot_release(now);
+    tarn_snapshot_release(past);
+    tarn_snapshot_release(old);
+    tarn_snapshot_release(s);
+    s = must_open(&b, -1);
+    alter(&b, &s, "delta.isolationLevel", "Serializable");
+    tarn_change left = marking(&b, s, 0, 1), right = marking(&b, s, 1, 2);
+    assert_int_equal(tarn_commit(&b.cx, &b.table, s, &left, NULL), TARN_OK);
+    assert_int_equal(tarn_commit(&b.cx, &b.table, s, &right, NULL), TARN_CONFLICT);
     tarn_snapshot_release(s);
     bench_close(&b);
 }
@@ -332,6 +428,8 @@ int main(void) {
         cmocka_unit_test(settles_what_is_unknown),
         cmocka_unit_test(metadata_and_protocol),
         cmocka_unit_test(row_deletes),
+        cmocka_unit_test(unites_rows),
+        cmocka_unit_test(unites_no_others),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,7 @@ static void write_stats(tarn_jsonw *w, const tarn_delta_plan *plan, const tarn_a
     int64_t limit = tarn_delta_conf_int(&plan->meta, "delta.dataSkippingNumIndexedCols", INDEXED_LEAVES);
     tarn_jsonw_begin_object(&in);
     tarn_jsonw_key(&in, "numRecords"), tarn_jsonw_int(&in, add->rows);
+    if (add->deletes) tarn_jsonw_key(&in, "tightBounds"), tarn_jsonw_bool(&in, false);
     for (what k = MIN; k <= NULLS; k++) {
         stats_writer sw = {.w = &in,
                            .leaves = &leaves,
@@ -444,7 +445,7 @@ static tarn_code write_files(encoder *e) {
 }
 
 static tarn_code check_rules(tarn_cx *cx, const tarn_delta_snapshot *base, const tarn_change *c) {
-    if (!base || c->no_data_change || !c->removes.n) return TARN_OK;
+    if (!base || c->no_data_change || !tarn_change_takes_rows(c)) return TARN_OK;
     if (tarn_delta_conf_true(&base->meta, "delta.appendOnly"))
         return tarn_fail(cx, TARN_CONSTRAINT, "rows cannot be changed or removed: delta.appendOnly is true");
     bool partly = c->adds.n && c->operation && !strcmp(c->operation, "DELETE");
@@ -537,8 +538,7 @@ tarn_code tarn_delta_commit_publish(tarn_cx *cx, const tarn_table *table, tarn_s
     tarn_auto_buf text = TARN_BUF((size_t)tarn_conf_int(cx->conf, TARN_LIMIT_COMMIT_BYTES));
     TRY(encode(cx, real_base(base), change, next, &text));
     const char *key = tarn_delta_version_key(cx->arena, next, ".json");
-    tarn_code code =
-        tarn_store_put(cx, table->store, key, (tarn_str){text.data, text.n}, TARN_PUT_ABSENT, NULL, NULL);
+    tarn_code code = tarn_store_put(cx, table->store, key, (tarn_str){text.data, text.n}, TARN_PUT_ABSENT, NULL, NULL);
     bool unsure = code == TARN_EXISTS || code == TARN_IO || code == TARN_TIMEOUT || code == TARN_CANCELLED;
     if (unsure && change->commit_id) code = settle(cx, table, key, change->commit_id, code);
     TRY(code);

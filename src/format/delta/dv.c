@@ -1,4 +1,4 @@
-/* dv.c: deletion vectors (1.7): reads all kinds, writes one file per set. */
+/* dv.c: deletion vectors (1.7): reads all kinds, writes those of a change into one file. */
 #include <stdio.h>
 
 #include "base/crypto.h"
@@ -10,6 +10,7 @@ enum {
     MAGIC_NATIVE = 1681511376, /* [S]: bitmaps in an array, their high word is the index */
     FILE_VERSION = 1,
     DV_MAX = 1 << 30,
+    INLINE_MAX = 1 << 20, /* as options.def has it for delta.inline_vector_bytes */
     UUID_CHARS = 20
 };
 
@@ -127,41 +128,89 @@ tarn_code tarn_delta_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_fi
     return parse_bitmap(cx, dv, data, out);
 }
 
-tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file,
-                                   const tarn_roaring64 *rows, const void **descriptor) {
-    tarn_delta_snapshot *s = tarn_delta_of(snapshot);
-    if (!tarn_delta_conf_true(&s->meta, "delta.enableDeletionVectors"))
-        return tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "deletion vectors are off for this table"),
-                         "ALTER TABLE t SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')");
-    if (file->rows < 0)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "%.*s: its row count is not recorded, which a deletion vector needs",
-                         (int)file->path.n, file->path.p);
+bool tarn_delta_marks_rows(const tarn_snapshot *snapshot, const tarn_change *change) {
+    const tarn_delta_snapshot *s = tarn_delta_of((tarn_snapshot *)(uintptr_t)snapshot);
+    (void)change;
+    return tarn_delta_conf_true(&s->meta, "delta.enableDeletionVectors") &&
+           tarn_delta_has_feature(&s->protocol, "deletionVectors");
+}
+
+/* The vectors of one change that do not stand in the log itself, in one file. */
+typedef struct dv_file {
+    char uuid[TARN_UUID_TEXT];
+    tarn_str id; /* as descriptors spell it */
+    tarn_buf bytes;
+} dv_file;
+
+static void dv_file_done(dv_file *file) { tarn_buf_free(&file->bytes); }
+
+static tarn_code dv_file_start(tarn_cx *cx, dv_file *file) {
+    tarn_auto_buf id = TARN_BUF(64);
+    unsigned char raw[16];
+    file->bytes = TARN_BUF(DV_MAX);
+    tarn_uuid_v4(cx, file->uuid);
+    if (!tarn_uuid_parse(tarn_str_of(file->uuid), raw))
+        return tarn_fail(cx, TARN_INTERNAL, "%s is no UUID", file->uuid);
+    tarn_z85_encode(&id, raw, sizeof raw);
+    file->id = (tarn_str){tarn_arena_strndup(cx->arena, id.data, id.n), id.n};
+    tarn_buf_putc(&file->bytes, FILE_VERSION);
+    return TARN_OK;
+}
+
+static void dv_file_add(dv_file *file, tarn_str data) {
+    put_be32(&file->bytes, (uint32_t)data.n);
+    tarn_buf_add(&file->bytes, data.p, data.n);
+    put_be32(&file->bytes, tarn_crc32(0, data.p, data.n));
+}
+
+static tarn_code write_vector(tarn_cx *cx, tarn_snapshot *snapshot, tarn_row_deletes *item, dv_file *file) {
     tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) all = NULL;
-    if (file->deletes) TRY(tarn_delta_deleted(cx, snapshot, file, &all));
+    if (item->file->rows < 0)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "%.*s: its row count is not recorded, which a deletion vector needs",
+                         (int)item->file->path.n, item->file->path.p);
+    if (item->file->deletes) TRY(tarn_delta_deleted(cx, snapshot, item->file, &all));
     if (!all) all = tarn_roaring64_new();
-    tarn_roaring64_or(all, rows);
+    tarn_roaring64_or(all, item->rows);
     tarn_roaring64_optimize(all);
-    tarn_auto_buf data = TARN_BUF(DV_MAX), bytes = TARN_BUF(DV_MAX), id = TARN_BUF(64);
+    tarn_auto_buf data = TARN_BUF(DV_MAX), text = TARN_BUF(2 * INLINE_MAX);
     put_le(&data, MAGIC_PORTABLE, 4);
     tarn_roaring64_serialize(all, &data);
-    tarn_buf_putc(&bytes, FILE_VERSION);
-    put_be32(&bytes, (uint32_t)data.n);
-    tarn_buf_add(&bytes, data.data, data.n);
-    put_be32(&bytes, tarn_crc32(0, data.data, data.n));
-    if (!tarn_buf_ok(&data) || !tarn_buf_ok(&bytes))
-        return tarn_fail(cx, TARN_LIMIT, "a deletion vector would be larger than 1 GB");
-    char uuid[TARN_UUID_TEXT];
-    unsigned char raw[16];
-    tarn_uuid_v4(cx, uuid);
-    if (!tarn_uuid_parse(tarn_str_of(uuid), raw)) return tarn_fail(cx, TARN_INTERNAL, "%s is no UUID", uuid);
-    tarn_z85_encode(&id, raw, sizeof raw);
-    TRY(tarn_store_put(cx, snapshot->table->store, tarn_printf(cx, "deletion_vector_%s.bin", uuid),
-                       (tarn_str){bytes.data, bytes.n}, TARN_PUT_ABSENT, NULL, NULL));
+    if (!tarn_buf_ok(&data)) return tarn_fail(cx, TARN_LIMIT, "a deletion vector would be larger than 1 GB");
     tarn_delta_dv *dv = TARN_NEW(cx->arena, tarn_delta_dv);
-    *dv = (tarn_delta_dv){
-        .storage = 'u', .offset = 1, .size = (int64_t)data.n, .cardinality = (int64_t)tarn_roaring64_cardinality(all)};
-    dv->where = (tarn_str){tarn_arena_strndup(cx->arena, id.data, id.n), id.n};
+    *dv = (tarn_delta_dv){.size = (int64_t)data.n, .cardinality = (int64_t)tarn_roaring64_cardinality(all)};
+    if ((int64_t)data.n <= tarn_conf_int(cx->conf, TARN_DELTA_INLINE_VECTOR_BYTES)) {
+        tarn_z85_encode(&text, data.data, data.n);
+        dv->storage = 'i';
+        dv->offset = -1;
+        dv->where = (tarn_str){tarn_arena_strndup(cx->arena, text.data, text.n), text.n};
+    } else {
+        if (!file->id.p) TRY(dv_file_start(cx, file));
+        dv->storage = 'u';
+        dv->offset = (int64_t)file->bytes.n;
+        dv->where = file->id;
+        dv_file_add(file, (tarn_str){data.data, data.n});
+    }
     dv->deletes = (tarn_deletes){.rows = dv->cardinality, .where = dv};
-    *descriptor = dv;
+    item->descriptor = dv;
+    return TARN_OK;
+}
+
+tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, tarn_row_deletes *items, size_t n,
+                                   tarn_change *change) {
+    tarn_auto(dv_file, dv_file_done) file = {0};
+    if (!tarn_delta_marks_rows(snapshot, change))
+        return tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "deletion vectors are off for this table"),
+                         "ALTER TABLE t SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')");
+    for (size_t i = 0; i < n; i++) {
+        TRY(tarn_check(cx));
+        TRY(write_vector(cx, snapshot, &items[i], &file));
+    }
+    if (!file.id.p) return TARN_OK;
+    if (!tarn_buf_ok(&file.bytes))
+        return tarn_fail(cx, TARN_LIMIT, "the deletion vectors of one change would be larger than 1 GB");
+    const char *key = tarn_printf(cx, "deletion_vector_%s.bin", file.uuid);
+    TRY(tarn_store_put(cx, snapshot->table->store, key, (tarn_str){file.bytes.data, file.bytes.n}, TARN_PUT_ABSENT,
+                       NULL, NULL));
+    *TARN_PUSH(cx->arena, &change->written) = key;
     return TARN_OK;
 }

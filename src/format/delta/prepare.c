@@ -324,6 +324,29 @@ tarn_code tarn_delta_plan_change(tarn_cx *cx, tarn_arena *arena, const tarn_delt
     return TARN_OK;
 }
 
+static const char *asked(const tarn_change *change, const char *name) {
+    const char *value = NULL;
+    for (size_t i = 0; i < change->properties.n; i++)
+        if (!strcmp(change->properties.at[i].name, name)) value = change->properties.at[i].value;
+    return value;
+}
+
+static bool asked_true(const tarn_change *change, const char *name) {
+    const char *value = asked(change, name);
+    return value && tarn_str_ieq(tarn_str_of(value), TARN_LIT("true"));
+}
+
+/* New tables get deletion vectors, unless what is asked of them says otherwise. */
+static void default_vectors(tarn_cx *cx, tarn_change *c) {
+    static const char name[] = "delta.enableDeletionVectors";
+    bool fresh = c->create || (c->replace && c->operation && !strncmp(c->operation, "CREATE", 6));
+    if (!fresh || !tarn_conf_int(cx->conf, TARN_DELTA_DEFAULT_DELETION_VECTORS) || asked(c, name)) return;
+    if (asked_true(c, "delta.appendOnly") || asked(c, "delta.minReaderVersion") || asked(c, "delta.minWriterVersion"))
+        return;
+    if (asked_true(c, "delta.enableIcebergCompatV1") || asked_true(c, "delta.enableIcebergCompatV2")) return;
+    tarn_change_property(cx->arena, c, name, "true");
+}
+
 static bool rewrites_rows(const char *operation) {
     return operation && (!strcmp(operation, "UPDATE") || !strcmp(operation, "MERGE"));
 }
@@ -333,7 +356,8 @@ tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot
     if (base && base->version >= 0) {
         TRY(tarn_snapshot_writable(cx, base));
         const tarn_delta_snapshot *b = tarn_delta_of(base);
-        if (tarn_delta_conf_true(&b->meta, "delta.appendOnly") && change->removes.n && !change->no_data_change)
+        if (tarn_delta_conf_true(&b->meta, "delta.appendOnly") && tarn_change_takes_rows(change) &&
+            !change->no_data_change)
             return tarn_fail(cx, TARN_CONSTRAINT, "rows cannot be changed or removed: delta.appendOnly is true");
         /* 1.9: changes of part of a file's rows would have to be written to _change_data. */
         if (tarn_delta_conf_true(&b->meta, "delta.enableChangeDataFeed") && rewrites_rows(change->operation))
@@ -342,6 +366,7 @@ tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot
                              "set delta.enableChangeDataFeed to false",
                              change->operation);
     }
+    default_vectors(cx, change);
     tarn_delta_plan plan;
     TRY(tarn_delta_plan_change(cx, cx->arena, base ? tarn_delta_of(base) : NULL, change, &plan));
     if (change->schema || plan.schema != (base ? base->schema : NULL)) change->schema = plan.schema;

@@ -1,16 +1,30 @@
 /* rebase.c: whether a change is still true after others' commits: the rules of delta-spark's ConflictChecker, in its
- * order (1.11). */
+ * order (1.11); but rows that others marked as deleted conflict row by row, not file by file. */
 #include "format/delta/write.h"
 
 typedef enum isolation { SNAPSHOT, WRITE_SERIALIZABLE, SERIALIZABLE } isolation;
+
+/* A file that this change marks rows of. */
+typedef struct mark {
+    size_t add;               /* its place in change->adds */
+    tarn_roaring64 *rows;     /* that the change adds to those marked before; NULL: not read yet */
+    const tarn_delta_dv *now; /* what the winners so far have made of the file; NULL: nothing */
+} mark;
+
+typedef struct winner_remove {
+    tarn_str path;
+    const tarn_delta_dv *dv;
+} winner_remove;
 
 typedef struct rebase_state {
     tarn_cx *cx;
     const tarn_table *table;
     tarn_delta_snapshot *base;
-    const tarn_change *change;
+    tarn_change *change;
     isolation level;
     tarn_map removed, read; /* path: file, of ours */
+    tarn_map marked;        /* path: mark */
+    TARN_VEC(mark *) marks;
     /* the commit under test */
     tarn_arena *arena;
     int64_t version;
@@ -18,10 +32,22 @@ typedef struct rebase_state {
     int64_t app_version;
     const char *operation, *engine;
     TARN_VEC(tarn_delta_file) adds;
-    TARN_VEC(tarn_str) removes;
+    TARN_VEC(winner_remove) removes;
+    tarn_map grown; /* path: its add, of files in which it only marked more rows */
 } rebase_state;
 
-static const tarn_deletes some_deletes = {.rows = -1}; /* only whether there are any is asked */
+static void free_marks(rebase_state *st) {
+    for (size_t i = 0; i < st->marks.n; i++) tarn_roaring64_free(st->marks.at[i]->rows);
+}
+
+static const tarn_delta_dv *copy_dv(tarn_arena *arena, const tarn_delta_action *a) {
+    if (!a->has_dv) return NULL;
+    tarn_delta_dv *dv = TARN_NEW(arena, tarn_delta_dv);
+    *dv = a->dv;
+    dv->where = (tarn_str){tarn_arena_strndup(arena, a->dv.where.p, a->dv.where.n), a->dv.where.n};
+    dv->deletes = (tarn_deletes){.rows = dv->cardinality, .where = dv};
+    return dv;
+}
 
 static bool same_text(const char *a, const char *b) { return a && b && !strcmp(a, b); }
 
@@ -50,7 +76,8 @@ static tarn_code collect(tarn_cx *cx, void *state, const tarn_delta_action *a) {
         f->file.path = (tarn_str){tarn_arena_strndup(st->arena, a->path.p, a->path.n), a->path.n};
         f->file.rows = -1;
         if (a->stats.p) f->stats = (tarn_str){tarn_arena_strndup(st->arena, a->stats.p, a->stats.n), a->stats.n};
-        if (a->has_dv) f->file.deletes = &some_deletes;
+        const tarn_delta_dv *dv = copy_dv(st->cx->arena, a);
+        if (dv) f->file.deletes = &dv->deletes;
         const tarn_snapshot *base = &st->base->base;
         tarn_str json = a->partition;
         if (json.p) json.p = tarn_arena_strndup(st->arena, json.p, json.n);
@@ -60,7 +87,7 @@ static tarn_code collect(tarn_cx *cx, void *state, const tarn_delta_action *a) {
     }
     case TARN_DELTA_REMOVE:
         *TARN_PUSH(st->arena, &st->removes) =
-            (tarn_str){tarn_arena_strndup(st->arena, a->path.p, a->path.n), a->path.n};
+            (winner_remove){{tarn_arena_strndup(st->arena, a->path.p, a->path.n), a->path.n}, copy_dv(st->arena, a)};
         break;
     default: break;
     }
@@ -81,24 +108,80 @@ static bool may_read(const rebase_state *st, const tarn_delta_file *f) {
     return false;
 }
 
+static tarn_code rows_of(rebase_state *st, const tarn_delta_dv *dv, tarn_roaring64 **out) {
+    tarn_file file = {.deletes = dv ? &dv->deletes : NULL};
+    if (dv) return tarn_delta_deleted(st->cx, &st->base->base, &file, out);
+    *out = tarn_roaring64_new();
+    return TARN_OK;
+}
+
+static bool is_within(const tarn_roaring64 *a, const tarn_roaring64 *b) {
+    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rest = tarn_roaring64_copy(a);
+    tarn_roaring64_and_not(rest, b);
+    return tarn_roaring64_is_empty(rest);
+}
+
+/* Our rows of a file and those that the winner left marked: none in both. */
+static tarn_code check_rows(rebase_state *st, mark *m, const tarn_roaring64 *theirs) {
+    const tarn_add *add = &st->change->adds.at[m->add];
+    if (!m->rows) {
+        tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) before = NULL;
+        TRY(rows_of(st, add->from->deletes ? add->from->deletes->where : NULL, &before));
+        TRY(rows_of(st, add->deletes, &m->rows));
+        tarn_roaring64_and_not(m->rows, before);
+    }
+    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rest = tarn_roaring64_copy(m->rows);
+    tarn_roaring64_and_not(rest, theirs);
+    if (tarn_roaring64_cardinality(rest) == tarn_roaring64_cardinality(m->rows)) return TARN_OK;
+    return conflict(st, "deleted rows that this change deletes or updates too");
+}
+
+/* Files the winner removed and added again with more rows marked: nothing was added, and what was taken away matters
+ * only where we take it too. */
+static tarn_code find_grown(rebase_state *st) {
+    memset(&st->grown, 0, sizeof st->grown);
+    if (!st->change->by_row || st->level != WRITE_SERIALIZABLE) return TARN_OK;
+    tarn_map removes = {0};
+    for (size_t i = 0; i < st->removes.n; i++)
+        tarn_map_put(&removes, st->arena, st->removes.at[i].path, &st->removes.at[i]);
+    for (size_t i = 0; i < st->adds.n; i++) {
+        tarn_delta_file *f = &st->adds.at[i];
+        const winner_remove *r = tarn_map_get(&removes, f->file.path);
+        mark *m = tarn_map_get(&st->marked, f->file.path);
+        if (!r || !f->file.deletes || (!m && tarn_map_get(&st->removed, f->file.path))) continue;
+        if (!m && !tarn_map_get(&st->read, f->file.path) && !may_read(st, f)) continue;
+        tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) before = NULL;
+        tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) after = NULL;
+        TRY(rows_of(st, r->dv, &before));
+        TRY(rows_of(st, f->file.deletes->where, &after));
+        if (!is_within(before, after)) continue;
+        if (m) TRY(check_rows(st, m, after));
+        if (m) m->now = f->file.deletes->where;
+        tarn_map_put(&st->grown, st->arena, f->file.path, f);
+    }
+    return TARN_OK;
+}
+
 static tarn_code check_appends(rebase_state *st) {
     if (st->change->blind_append || st->level == SNAPSHOT) return TARN_OK;
     /* A change of metadata orders itself after every append, blind ones too. */
     bool all = st->level == SERIALIZABLE || st->change->schema || st->change->properties.n || st->change->checks.n;
     if (st->blind && !all) return TARN_OK;
     for (size_t i = 0; i < st->adds.n; i++)
-        if (may_read(st, &st->adds.at[i])) return conflict(st, "added files that this change would have read");
+        if (!tarn_map_get(&st->grown, st->adds.at[i].file.path) && may_read(st, &st->adds.at[i]))
+            return conflict(st, "added files that this change would have read");
     return TARN_OK;
 }
 
 static tarn_code check_removes(rebase_state *st) {
-    if (st->removes.n == 0) return TARN_OK;
-    if (st->change->read_all && st->level != SNAPSHOT) return conflict(st, "removed files that this change has read");
-    for (size_t i = 0; i < st->removes.n; i++)
-        if (tarn_map_get(&st->read, st->removes.at[i])) return conflict(st, "removed a file that this change has read");
-    for (size_t i = 0; i < st->removes.n; i++)
-        if (tarn_map_get(&st->removed, st->removes.at[i]))
-            return conflict(st, "removed a file that this change removes too");
+    for (size_t i = 0; i < st->removes.n; i++) {
+        tarn_str path = st->removes.at[i].path;
+        if (tarn_map_get(&st->grown, path)) continue;
+        if (st->change->read_all && st->level != SNAPSHOT)
+            return conflict(st, "removed files that this change has read");
+        if (tarn_map_get(&st->read, path)) return conflict(st, "removed a file that this change has read");
+        if (tarn_map_get(&st->removed, path)) return conflict(st, "removed a file that this change removes too");
+    }
     return TARN_OK;
 }
 
@@ -112,6 +195,7 @@ static tarn_code check_winner(rebase_state *st) {
                          "application \"%s\" has committed its version %lld already (table version %lld)", c->app_id,
                          (long long)st->app_version, (long long)st->version);
     if (st->app) return conflict(st, "is of the same application transaction");
+    TRY(find_grown(st));
     TRY(check_appends(st));
     return check_removes(st);
 }
@@ -122,9 +206,16 @@ static tarn_code index_ours(rebase_state *st) {
     tarn_arena *arena = st->cx->arena;
     for (size_t i = 0; i < c->removes.n; i++)
         tarn_map_put(&st->removed, arena, c->removes.at[i]->path, (void *)(uintptr_t)c->removes.at[i]);
-    for (size_t i = 0; i < c->adds.n; i++)
-        if (c->adds.at[i].from)
-            tarn_map_put(&st->removed, arena, c->adds.at[i].from->path, (void *)(uintptr_t)c->adds.at[i].from);
+    for (size_t i = 0; i < c->adds.n; i++) {
+        const tarn_file *from = c->adds.at[i].from;
+        if (!from) continue;
+        tarn_map_put(&st->removed, arena, from->path, (void *)(uintptr_t)from);
+        if (!c->adds.at[i].deletes) continue;
+        mark *m = TARN_NEW(arena, mark);
+        m->add = i;
+        *TARN_PUSH(arena, &st->marks) = m;
+        tarn_map_put(&st->marked, arena, from->path, m);
+    }
     if (st->level == SNAPSHOT) return TARN_OK;
     for (size_t i = 0; i < c->read_files.n; i++)
         tarn_map_put(&st->read, arena, c->read_files.at[i]->path, (void *)(uintptr_t)c->read_files.at[i]);
@@ -155,12 +246,49 @@ static isolation level_of(const tarn_delta_snapshot *base, const tarn_change *ch
     return level && tarn_str_ieq(tarn_str_of(level), TARN_LIT("Serializable")) ? SERIALIZABLE : WRITE_SERIALIZABLE;
 }
 
-tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
+/* The files that winners marked rows of: from now on we replace what they left, with their rows and ours. */
+static tarn_code unite(rebase_state *st) {
+    tarn_arena *arena = st->cx->arena;
+    tarn_change *c = st->change;
+    tarn_row_deletes *items = TARN_NEW_ARRAY(arena, tarn_row_deletes, st->marks.n);
+    size_t n = 0, left = 0;
+    for (size_t i = 0; i < st->marks.n; i++) {
+        const mark *m = st->marks.at[i];
+        if (!m->now) continue;
+        tarn_delta_file *file = TARN_NEW(arena, tarn_delta_file);
+        *file = *(const tarn_delta_file *)c->adds.at[m->add].from;
+        file->file.deletes = &m->now->deletes;
+        items[n++] = (tarn_row_deletes){.file = &file->file, .rows = m->rows};
+    }
+    if (!n) return TARN_OK;
+    TRY(tarn_delta_write_deletes(st->cx, &st->base->base, items, n, c));
+    n = 0;
+    for (size_t i = 0; i < st->marks.n; i++) {
+        if (!st->marks.at[i]->now) continue;
+        tarn_add *add = &c->adds.at[st->marks.at[i]->add];
+        add->from = items[n].file;
+        add->deletes = items[n++].descriptor;
+    }
+    /* Together they may have left no row. */
+    for (size_t i = 0; i < c->adds.n; i++) {
+        const tarn_add *add = &c->adds.at[i];
+        bool none = add->from && add->deletes && ((const tarn_delta_dv *)add->deletes)->cardinality >= add->from->rows;
+        if (none)
+            *TARN_PUSH(arena, &c->removes) = add->from;
+        else
+            c->adds.at[left++] = *add;
+    }
+    c->adds.n = left;
+    return TARN_OK;
+}
+
+tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                             tarn_snapshot **fresh) {
     if (!base || base->version < 0)
         return tarn_fail(cx, TARN_CONFLICT, "another writer has created the table; run the statement again");
     tarn_delta_snapshot *b = tarn_delta_of(base);
-    rebase_state st = {.cx = cx, .table = table, .base = b, .change = change, .level = level_of(b, change)};
+    tarn_auto(rebase_state, free_marks)
+        st = {.cx = cx, .table = table, .base = b, .change = change, .level = level_of(b, change)};
     TRY(index_ours(&st));
     tarn_delta_log log = {0};
     TRY(tarn_delta_log_after(cx, table->store, cx->arena, base->version, -1, &log));
@@ -168,6 +296,7 @@ tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot 
         TRY(tarn_check(cx));
         TRY(test_commit(&st, &log.commits.at[i]));
     }
+    TRY(unite(&st));
     if (log.commits.n == 0) {
         *fresh = tarn_snapshot_retain(base);
         return TARN_OK;

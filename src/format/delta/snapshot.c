@@ -486,6 +486,7 @@ const tarn_format tarn_format_delta = {
     .rebase = tarn_delta_rebase,
     .apply = tarn_delta_apply,
     .maintain = tarn_delta_maintain,
+    .marks_rows = tarn_delta_marks_rows,
     .write_deletes = tarn_delta_write_deletes,
     .needed = tarn_delta_needed,
     .retention_ms = tarn_delta_retention_ms,

@@ -22,7 +22,7 @@ TARN_MUST tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tar
 
 /* rebase.c */
 TARN_MUST tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base,
-                                      const tarn_change *change, tarn_snapshot **fresh);
+                                      tarn_change *change, tarn_snapshot **fresh);
 
 /* commit_write.c */
 void tarn_delta_write_protocol(tarn_jsonw *w, const tarn_delta_protocol *p);

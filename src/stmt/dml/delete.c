@@ -36,7 +36,7 @@ static tarn_code remove_matching(tarn_cx *cx, delete_stmt *d, const tarn_opened 
                                   TARN_ACTION_DELETE, tarn_sql_name(cx->arena, d->alias), (int)d->where.n, d->where.p);
     TRY(tarn_session_conn(cx, d->run->session, &conn));
     TRY(tarn_stmt_into_temp(cx, d->run, opened, &d->table, conn, sql, ROWS, &planned, &ref));
-    tarn_code code = tarn_stmt_apply(cx, opened, conn, ROWS, ref, change, &d->result);
+    tarn_code code = tarn_stmt_apply(cx, d->run, opened, conn, ROWS, ref, change, &d->result);
     tarn_planned_done(&planned);
     return code;
 }

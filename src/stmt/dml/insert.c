@@ -30,7 +30,7 @@ static tarn_code remove_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *op
                                             "\" AS %s WHERE %.*s",
                                             TARN_ACTION_DELETE, alias, (int)in->replace_where.n, in->replace_where.p),
                                 ROWS, &planned, &ref));
-        tarn_code code = tarn_stmt_apply(cx, opened, conn, ROWS, ref, change, &result);
+        tarn_code code = tarn_stmt_apply(cx, in->run, opened, conn, ROWS, ref, change, &result);
         tarn_planned_done(&planned);
         return code;
     }

@@ -142,7 +142,7 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     TRY(tarn_merge_keys(cx, m, schema, conn, SOURCE, &keys));
     TRY(join_sql(cx, m, schema, source, keys, conn, &sql));
     TRY(tarn_stmt_into_temp(cx, m->run, opened, &m->table, conn, sql.data, ROWS, &planned, &ref));
-    tarn_code code = tarn_stmt_apply(cx, opened, conn, ROWS, ref, change, &m->result);
+    tarn_code code = tarn_stmt_apply(cx, m->run, opened, conn, ROWS, ref, change, &m->result);
     tarn_planned_done(&planned);
     describe_change(cx, m, change);
     return code;

@@ -66,6 +66,15 @@ tarn_code tarn_stmt_show_error(tarn_cx *cx, const tarn_run *run, tarn_code code,
                      : tarn_fail_at(cx, code, run->text, (size_t)place, "%s", was.message);
 }
 
+static void note_reads(tarn_cx *cx, tarn_run *run, const tarn_planned *planned) {
+    for (size_t i = 0; i < planned->refs.n; i++) {
+        const tarn_plan_ref *ref = &planned->refs.at[i];
+        if (ref->positions) continue;
+        const tarn_expr *filter = ref->filter ? tarn_expr_copy(cx->arena, ref->filter) : NULL;
+        *TARN_PUSH(cx->arena, &run->reads) = (tarn_read){ref->snapshot->table, filter};
+    }
+}
+
 tarn_code tarn_stmt_plan_target(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target,
                                 tarn_conn *conn, const char *sql, tarn_planned *planned,
                                 const tarn_plan_ref **target_ref) {
@@ -76,6 +85,7 @@ tarn_code tarn_stmt_plan_target(tarn_cx *cx, tarn_run *run, const tarn_opened *o
     env.force_prune = true;
     tarn_str text = tarn_str_of(sql);
     TRY(tarn_stmt_show_error(cx, run, tarn_plan_query(cx, &env, text, run->binds, run->n_binds, planned), text));
+    note_reads(cx, run, planned);
     *target_ref = NULL;
     for (size_t i = 0; i < planned->refs.n; i++)
         if (planned->refs.at[i].positions) *target_ref = &planned->refs.at[i];
@@ -101,8 +111,22 @@ tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *ope
     return code;
 }
 
-tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *conn, const char *into,
-                          const tarn_plan_ref *target_ref, tarn_change *change, tarn_dml_result *result) {
+/* A statement whose query looks at its target a second time rests on rows that it does not take away itself. */
+static void read_again(tarn_cx *cx, const tarn_run *run, const tarn_opened *opened, tarn_change *change) {
+    for (size_t i = 0; i < run->reads.n; i++) {
+        const tarn_read *read = &run->reads.at[i];
+        if (read->table != opened->table) continue;
+        change->by_row = false;
+        if (read->filter)
+            *TARN_PUSH(cx->arena, &change->reads) = read->filter;
+        else
+            change->read_all = true;
+    }
+}
+
+tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_run *run, const tarn_opened *opened, tarn_conn *conn,
+                          const char *into, const tarn_plan_ref *target_ref, tarn_change *change,
+                          tarn_dml_result *result) {
     tarn_target target;
     TRY(tarn_table_prepare(cx, opened->table, opened->snapshot, change)); /* refused before anything is written */
     tarn_target_of(cx, opened->table, opened->snapshot, change, &target);
@@ -113,6 +137,7 @@ tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_opened *opened, tarn_conn *con
         change->read_all = true;
     TRY(tarn_dml_apply(cx, conn, &target, target_ref ? &target_ref->scan : &none, into, change, result));
     for (size_t i = 0; i < change->removes.n; i++) *TARN_PUSH(cx->arena, &change->read_files) = change->removes.at[i];
+    read_again(cx, run, opened, change);
     return TARN_OK;
 }
 
@@ -121,6 +146,7 @@ tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str
     tarn_plan_env env;
     tarn_session_plan_env(cx, run->session, conn, &env);
     TRY(tarn_stmt_show_error(cx, run, tarn_plan_query(cx, &env, select, run->binds, run->n_binds, planned), select));
+    note_reads(cx, run, planned);
     tarn_code code = tarn_conn_describe(cx, conn, planned->sql, cx->arena, source);
     int64_t at = code == TARN_OK ? -1 : tarn_conn_error_at(conn);
     if (at >= 0) {

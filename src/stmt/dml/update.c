@@ -32,7 +32,7 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     if (sql.failed) return tarn_fail(cx, TARN_LIMIT, "UPDATE: the statement is too long");
     TRY(tarn_session_conn(cx, u->run->session, &conn));
     TRY(tarn_stmt_into_temp(cx, u->run, opened, &u->table, conn, sql.data, ROWS, &planned, &ref));
-    tarn_code code = tarn_stmt_apply(cx, opened, conn, ROWS, ref, change, &u->result);
+    tarn_code code = tarn_stmt_apply(cx, u->run, opened, conn, ROWS, ref, change, &u->result);
     tarn_planned_done(&planned);
     tarn_change_metric(cx->arena, change, "numUpdatedRows", u->result.updated);
     tarn_change_metric(cx->arena, change, "numCopiedRows", u->result.copied);
