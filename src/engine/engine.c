@@ -73,6 +73,8 @@ static tarn_code set_options(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db
     TRY(set_option(cx, api, config, "autoinstall_known_extensions", "false"));
     TRY(set_option(cx, api, config, "autoload_known_extensions", "false"));
     TRY(set_option(cx, api, config, "allow_community_extensions", "false"));
+    /* Keys come from Tarn alone, not from what a user of DuckDB keeps in ~/.duckdb. */
+    TRY(set_option(cx, api, config, "allow_persistent_secrets", "false"));
     TRY(set_option(cx, api, config, "errors_as_json", "true"));
     if (memory) TRY(set_option(cx, api, config, "memory_limit", tarn_printf(cx, "%lldB", (long long)memory)));
     if (threads) TRY(set_option(cx, api, config, "threads", tarn_printf(cx, "%lld", (long long)threads)));
@@ -86,6 +88,7 @@ static tarn_code prepare_database(tarn_cx *cx, tarn_engine *engine, tarn_engine_
         return tarn_fail(cx, TARN_INTERNAL, "cannot connect to DuckDB");
     tarn_code code = tarn_conn_run(cx, &conn, tarn_printf(cx, "SET GLOBAL TimeZone='%s'", default_timezone));
     if (code == TARN_OK && db == TARN_DB_PLAN) code = tarn_conn_run(cx, &conn, plan_settings);
+    if (code == TARN_OK && db == TARN_DB_EXECUTE) code = tarn_requests_count(cx, database, &conn);
     if (code == TARN_OK) code = tarn_live_register(cx, engine, conn.handle);
     if (code == TARN_OK) code = tarn_zorder_register(cx, conn.api, conn.handle);
     if (code == TARN_OK) code = tarn_feeds_register(cx, engine, conn.handle);

@@ -84,6 +84,8 @@ double tarn_conn_progress(const tarn_conn *conn);
  * prefix alone; nothing to do for a file system. The first one of a process loads DuckDB's httpfs (a quarter of a
  * second). NOTFOUND: the extension is not there. */
 TARN_MUST tarn_code tarn_engine_reach(tarn_cx *cx, tarn_engine *engine, tarn_store *store);
+/* HTTP requests that DuckDB has made on its own since the engine began, for all of its connections. */
+void tarn_engine_requests(const tarn_engine *engine, uint64_t out[TARN_REQUEST_KINDS]);
 /* tarn_store_local_path of something the engine is about to read or write. */
 TARN_MUST tarn_code tarn_engine_path(tarn_cx *cx, tarn_engine *engine, tarn_store *store, const char *key,
                                      tarn_arena *arena, const char **out);

@@ -30,6 +30,7 @@ struct tarn_engine {
     tarn_live *live;
     tarn_feeds *feeds;
     tarn_grants *grants;
+    atomic_uint_fast64_t requests[TARN_REQUEST_KINDS]; /* that DuckDB made on its own */
 };
 
 struct tarn_conn {
@@ -82,6 +83,9 @@ void tarn_feeds_free(tarn_feeds *feeds);
 TARN_MUST tarn_code tarn_feeds_register(tarn_cx *cx, tarn_engine *engine, duckdb_connection handle);
 
 /* access.c: which object stores the databases know. */
+/* requests.c: connections of the database count their HTTP requests, those that are made after this one. */
+TARN_MUST tarn_code tarn_requests_count(tarn_cx *cx, duckdb_database database, tarn_conn *conn);
+
 tarn_grants *tarn_grants_new(void);
 void tarn_grants_free(tarn_grants *grants);
 

@@ -22,18 +22,20 @@ static tarn_code drain(tarn_cx *cx, tarn_rows *rows, int64_t *n) {
     }
 }
 
-/* By what object stores bill: "3 GET, 1 LIST". */
-static const char *count_requests(tarn_cx *cx, const tarn_counters *k) {
+/* By what object stores bill: "3 GET, 1 LIST"; `engine` are DuckDB's own. */
+static const char *count_requests(tarn_cx *cx, const uint64_t *engine) {
     static const char *const names[TARN_REQUEST_KINDS] = {"GET", "PUT", "POST", "LIST", "HEAD", "DELETE"};
+    const tarn_counters *k = cx->counters;
     const char *text = "";
-    for (int i = 0; i < TARN_REQUEST_KINDS; i++)
-        if (k->requests[i])
-            text = tarn_printf(cx, "%s%s%" PRIuFAST64 " %s", text, *text ? ", " : "", k->requests[i], names[i]);
+    for (int i = 0; i < TARN_REQUEST_KINDS; i++) {
+        uint64_t n = k->requests[i] + engine[i];
+        if (n) text = tarn_printf(cx, "%s%s%" PRIu64 " %s", text, *text ? ", " : "", n, names[i]);
+    }
     if (k->requests_repeated) text = tarn_printf(cx, "%s (%" PRIuFAST64 " of them again)", text, k->requests_repeated);
     return text;
 }
 
-static void explain_counters(tarn_cx *cx, int64_t n, int64_t us, tarn_rowset *out) {
+static void explain_counters(tarn_cx *cx, int64_t n, int64_t us, const uint64_t *engine, tarn_rowset *out) {
     const tarn_counters *k = cx->counters;
     line(out, NULL, "rows", tarn_printf(cx, "%" PRId64, n));
     line(out, NULL, "time", tarn_printf(cx, "%.3f ms", (double)us / 1000));
@@ -41,7 +43,7 @@ static void explain_counters(tarn_cx *cx, int64_t n, int64_t us, tarn_rowset *ou
     line(out, NULL, "store requests",
          tarn_printf(cx, "%" PRIuFAST64 " get, %" PRIuFAST64 " list, %" PRIuFAST64 " head, %" PRIuFAST64 " put",
                      k->store_get, k->store_list, k->store_head, k->store_put));
-    const char *requests = count_requests(cx, k);
+    const char *requests = count_requests(cx, engine);
     if (*requests) line(out, NULL, "http requests", requests);
     line(out, NULL, "metadata bytes read", tarn_printf(cx, "%" PRIuFAST64, k->bytes_read));
 }
@@ -75,7 +77,10 @@ static tarn_code engine_plan(tarn_cx *cx, tarn_run *run, const tarn_plan_env *en
 static tarn_code explain(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str query, bool analyze, tarn_rowset **out) {
     tarn_plan_env env;
     tarn_planned planned;
+    const tarn_engine *engine = run->session->lake->engine;
+    uint64_t before[TARN_REQUEST_KINDS], requests[TARN_REQUEST_KINDS];
     int64_t begin = tarn_monotonic_us(), n = 0;
+    tarn_engine_requests(engine, before);
     tarn_session_plan_env(cx, run->session, conn, &env);
     env.force_prune = true;
     TRY(tarn_stmt_show_error(cx, run, tarn_plan_query(cx, &env, query, run->binds, run->n_binds, &planned), query));
@@ -85,7 +90,9 @@ static tarn_code explain(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str q
         code = tarn_stmt_show_error(cx, run, tarn_planned_run(cx, &env, &planned, query, &rows), query);
         if (code == TARN_OK) code = drain(cx, rows, &n);
         tarn_rows_close(rows);
-        explain_counters(cx, n, tarn_monotonic_us() - begin, *out);
+        tarn_engine_requests(engine, requests);
+        for (int i = 0; i < TARN_REQUEST_KINDS; i++) requests[i] -= before[i];
+        explain_counters(cx, n, tarn_monotonic_us() - begin, requests, *out);
     }
     if (code == TARN_OK && !analyze) code = engine_plan(cx, run, &env, &planned, query, *out);
     tarn_planned_done(&planned);
