@@ -109,7 +109,8 @@ void tarn_engine_drop_deletes(tarn_engine *engine, uint64_t scan);
 /* WRITING Parquet. */
 typedef struct tarn_write_spec {
     const char *select;              /* the rows: SQL for this connection */
-    const char *directory;           /* where files go: as tarn_store_local_path gives it; must exist */
+    tarn_store *store;               /* where files go, */
+    const char *folder;              /* below this key of it, "" for the root; made when missing */
     const char *file_prefix;         /* "part-": files are <prefix><uuidv7>.parquet */
     const char *const *partition_by; /* columns of the select */
     size_t n_partition_by;
@@ -130,7 +131,7 @@ typedef struct tarn_written_leaf {
 } tarn_written_leaf;
 
 typedef struct tarn_written_file {
-    const char *path; /* below `directory` */
+    const char *path; /* below `folder` */
     int64_t rows, size;
     const tarn_written_leaf *leaves;
     size_t n_leaves;

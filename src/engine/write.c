@@ -1,13 +1,7 @@
 /* write.c: rows into Parquet files through DuckDB's COPY, and what it reports of each file. */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "base/crypto.h"
 #include "engine/internal.h"
+#include "store/path.h"
 
 /* FILE_SIZE_BYTES is also what makes COPY choose names in a folder: without a limit it is given one that nothing
  * reaches. */
@@ -62,17 +56,24 @@ static void put_field_ids(tarn_buf *sql, const tarn_write_spec *spec) {
     if (before[2] == 0) tarn_buf_putc(sql, '}');
 }
 
-static tarn_code copy_sql(tarn_cx *cx, const tarn_write_spec *spec, const char *prefix, char **out) {
+/* Where one call writes: its folder as DuckDB has it, and how its files' names begin. */
+typedef struct target {
+    const tarn_write_spec *spec;
+    const char *directory, *prefix;
+} target;
+
+static tarn_code copy_sql(tarn_cx *cx, const target *to, char **out) {
+    const tarn_write_spec *spec = to->spec;
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     tarn_buf_printf(&sql, "COPY (%s\n) TO ", spec->select);
-    tarn_buf_sql_string(&sql, spec->directory);
+    tarn_buf_sql_string(&sql, to->directory);
     tarn_buf_puts(&sql, " (FORMAT parquet, RETURN_STATS, APPEND, COMPRESSION ");
     const char *compression = spec->compression ? spec->compression : "zstd";
     tarn_buf_sql_string(&sql, compression);
     /* Level 3, DuckDB's default, takes a quarter more CPU for files a tenth smaller. */
     if (strcmp(compression, "zstd") == 0) tarn_buf_puts(&sql, ", COMPRESSION_LEVEL 1");
     tarn_buf_puts(&sql, ", FILENAME_PATTERN ");
-    tarn_buf_sql_string(&sql, tarn_printf(cx, "%s{uuidv7}", prefix));
+    tarn_buf_sql_string(&sql, tarn_printf(cx, "%s{uuidv7}", to->prefix));
     for (size_t i = 0; i < spec->n_partition_by; i++) {
         tarn_buf_puts(&sql, i ? ", " : ", PARTITION_BY (");
         tarn_buf_sql_name(&sql, spec->partition_by[i]);
@@ -163,21 +164,24 @@ static void read_partition(tarn_arena *arena, tarn_column all, int64_t row, cons
 
 typedef TARN_VEC(tarn_written_file) written_files;
 
-static tarn_code read_file(tarn_cx *cx, tarn_column all, int64_t row, const tarn_write_spec *spec,
-                           written_files *files) {
+static const char *key_of(tarn_cx *cx, const target *to, const char *path) {
+    return tarn_path_join(cx->arena, to->spec->folder, path);
+}
+
+static tarn_code read_file(tarn_cx *cx, tarn_column all, int64_t row, const target *to, written_files *files) {
+    const tarn_write_spec *spec = to->spec;
     const char *name = copy_str(cx->arena, tarn_column_named(all, "filename"), row);
-    size_t n = strlen(spec->directory);
-    if (!name || strncmp(name, spec->directory, n) != 0)
-        return tarn_fail(cx, TARN_INTERNAL, "COPY wrote %s, which is not in %s", name ? name : "?", spec->directory);
-    int64_t rows = tarn_column_int(tarn_column_named(all, "count"), row);
-    if (rows == 0) {
-        if (unlink(name) != 0 && errno != ENOENT)
-            return tarn_fail(cx, tarn_errno_code(errno), "cannot remove %s: %s", name, tarn_errno_text(cx, errno));
-        return TARN_OK;
-    }
-    tarn_written_file *file = TARN_PUSH(cx->arena, files);
+    size_t n = strlen(to->directory);
+    if (!name || strncmp(name, to->directory, n) != 0)
+        return tarn_fail(cx, TARN_INTERNAL, "COPY wrote %s, which is not in %s", name ? name : "?", to->directory);
     const char *path = name + n;
     while (*path == '/') path++;
+    int64_t rows = tarn_column_int(tarn_column_named(all, "count"), row);
+    if (rows == 0) {
+        const char *key = key_of(cx, to, path);
+        return tarn_store_remove(cx, spec->store, &key, 1);
+    }
+    tarn_written_file *file = TARN_PUSH(cx->arena, files);
     *file = (tarn_written_file){
         .path = path, .rows = rows, .size = tarn_column_int(tarn_column_named(all, "file_size_bytes"), row)};
     read_leaves(cx->arena, tarn_column_named(all, "column_statistics"), row, file);
@@ -185,44 +189,53 @@ static tarn_code read_file(tarn_cx *cx, tarn_column all, int64_t row, const tarn
     return TARN_OK;
 }
 
-static tarn_code read_report(tarn_cx *cx, tarn_rows *rows, const tarn_write_spec *spec, written_files *files) {
+static tarn_code read_report(tarn_cx *cx, tarn_rows *rows, const target *to, written_files *files) {
     for (;;) {
         tarn_auto(struct ArrowArray, tarn_array_release) batch = {0};
         TRY(tarn_rows_next(cx, rows, &batch));
         if (!batch.release) return TARN_OK;
         tarn_column all = {.schema = tarn_rows_schema(rows), .array = &batch};
-        for (int64_t row = 0; row < batch.length; row++) TRY(read_file(cx, all, row, spec, files));
+        for (int64_t row = 0; row < batch.length; row++) TRY(read_file(cx, all, row, to, files));
     }
 }
 
-/* Files of a call that failed have its unique prefix. Folders stay: another writer may be about to use them. */
-static void remove_written(int parent, const char *path, const char *prefix, size_t depth) {
-    int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (parent == AT_FDCWD ? 0 : O_NOFOLLOW));
-    if (fd < 0) return;
-    DIR *dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return;
+static tarn_code remove_written(tarn_cx *cx, const target *to) {
+    bool deep = to->spec->n_partition_by > 0;
+    tarn_list_spec spec = {.prefix = key_of(cx, to, deep ? "" : to->prefix),
+                           .recursive = deep,
+                           .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES)};
+    tarn_entry_list found = {0};
+    if (deep && *spec.prefix) spec.prefix = tarn_printf(cx, "%s/", spec.prefix);
+    TRY(tarn_store_list(cx, to->spec->store, &spec, cx->arena, &found));
+    const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, found.n);
+    size_t n = 0;
+    for (size_t i = 0; i < found.n; i++) {
+        const char *slash = strrchr(found.at[i].key, '/'), *name = slash ? slash + 1 : found.at[i].key;
+        if (strncmp(name, to->prefix, strlen(to->prefix)) == 0) keys[n++] = found.at[i].key;
     }
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
-            unlinkat(fd, entry->d_name, 0);
-        else if (depth && entry->d_name[0] != '.')
-            remove_written(fd, entry->d_name, prefix, depth - 1);
-    }
-    closedir(dir);
+    return tarn_store_remove(cx, to->spec->store, keys, n);
 }
 
-static tarn_code run_copy(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *spec, const char *prefix,
-                          written_files *files) {
+/* Files of a call that failed have its unique prefix. Folders stay: another writer may be about to use them. What
+ * cannot be removed now is VACUUM's; a statement that was stopped has no time left of its own. */
+static void clean_up(tarn_cx *cx, const target *to) {
+    enum { PATIENCE_US = 10000000 };
+    tarn_cx quiet = *cx;
+    quiet.cancel = NULL;
+    quiet.deadline_us = tarn_monotonic_us() + PATIENCE_US;
+    if (remove_written(&quiet, to) != TARN_OK) tarn_clear_error(&quiet);
+}
+
+static tarn_code run_copy(tarn_cx *cx, tarn_conn *conn, const target *to, written_files *files) {
+    const tarn_write_spec *spec = to->spec;
     char *sql;
     tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
-    TRY(copy_sql(cx, spec, prefix, &sql));
+    TRY(copy_sql(cx, to, &sql));
     tarn_code code = tarn_conn_query(cx, conn, sql, spec->binds, spec->n_binds, &rows);
     if (conn->error_at >= 0) conn->error_at -= (int64_t)strlen("COPY (");
     if (conn->error_at < 0) conn->error_at = -1;
     TRY(code);
-    return read_report(cx, rows, spec, files);
+    return read_report(cx, rows, to, files);
 }
 
 tarn_code tarn_engine_write(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *spec, tarn_written_file **out,
@@ -230,12 +243,15 @@ tarn_code tarn_engine_write(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec 
     unsigned char bytes[4];
     char hex[2 * sizeof bytes + 1];
     written_files files = {0};
+    target to = {.spec = spec};
     tarn_random(cx, bytes, sizeof bytes);
     tarn_hex(bytes, sizeof bytes, hex);
-    const char *prefix = tarn_printf(cx, "%s%s-", spec->file_prefix ? spec->file_prefix : "part-", hex);
-    tarn_code code = run_copy(cx, conn, spec, prefix, &files);
+    to.prefix = tarn_printf(cx, "%s%s-", spec->file_prefix ? spec->file_prefix : "part-", hex);
+    TRY(tarn_store_folder(cx, spec->store, spec->folder));
+    TRY(tarn_engine_path(cx, conn->engine, spec->store, spec->folder, cx->arena, &to.directory));
+    tarn_code code = run_copy(cx, conn, &to, &files);
     if (code != TARN_OK) {
-        remove_written(AT_FDCWD, spec->directory, prefix, spec->n_partition_by);
+        clean_up(cx, &to);
         return code;
     }
     *out = files.at;

@@ -230,6 +230,21 @@ static void test_errors(void **state) {
     assert_played(f, tarn_store_read(&f->cx, f->store, "k", 10, f->cx.arena, &text), TARN_UNSUPPORTED);
 }
 
+static void test_no_keys(void **state) {
+    fixture *f = *state;
+    tarn_stat stat;
+    script(f, {"HEAD", 403, NULL, NULL});
+    setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials", 1);
+    setenv("AWS_CONFIG_FILE", "/nonexistent/config", 1);
+    unsetenv("AWS_ACCESS_KEY_ID");
+    set(f, "s3.access_key_id", "");
+    tarn_store_close(f->store);
+    f->store = NULL;
+    assert_int_equal(tarn_store_open(&f->cx, "s3://bucket", &f->store), TARN_OK);
+    assert_played(f, tarn_store_head(&f->cx, f->store, "k", &stat), TARN_DENIED);
+    assert_non_null(strstr(f->cx.error.hint, "AWS_ACCESS_KEY_ID"));
+}
+
 /* A server without ranges, one that sends too little, and one that is right. */
 static void test_ranges(void **state) {
     fixture *f = *state;
@@ -303,9 +318,9 @@ int main(void) {
         CASE(test_absent_unknown), CASE(test_match_won),
         CASE(test_match_unknown),  CASE(test_match_lost),
         CASE(test_list),           CASE(test_bad_lists),
-        CASE(test_errors),         CASE(test_ranges),
-        CASE(test_parts),          CASE(test_failed_parts),
-        CASE(test_remove),
+        CASE(test_errors),         CASE(test_no_keys),
+        CASE(test_ranges),         CASE(test_parts),
+        CASE(test_failed_parts),   CASE(test_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,8 +214,8 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     int64_t written = 0;
     TRY(check_partitions(cx, target, partition_by));
     TRY(put_physical(cx, target, select, !into, &sql, &in_files));
-    TRY(tarn_store_folder(cx, target->table->store, folder));
-    TRY(tarn_engine_path(cx, target->table->engine, target->table->store, folder, cx->arena, &spec->directory));
+    spec->store = target->table->store;
+    spec->folder = folder;
     spec->select = sql.data;
     spec->file_prefix = target->table->format->data_prefix;
     spec->partition_by = partition_by;

@@ -69,6 +69,12 @@ class S3Server:
         self.prefixes += 1
         return f"s3://{BUCKET}/{self.prefixes}"
 
+    def requests(self):
+        """What was asked so far, as "GET /lakes/key"; keys are decoded."""
+        self.log.flush()
+        text = os.pread(self.log.fileno(), 1 << 30, 0).decode(errors="replace")
+        return re.findall(r'"(?:\x1b\[[0-9;]*m)*((?:GET|PUT|POST|HEAD|DELETE) [^"]*) HTTP', text)
+
     def stop(self):
         self.process.terminate()
         self.process.wait()
