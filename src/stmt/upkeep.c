@@ -1,4 +1,4 @@
-/* upkeep.c: OPTIMIZE, VACUUM and RESTORE as statements. */
+/* upkeep.c: OPTIMIZE, REORG, VACUUM and RESTORE as statements. */
 #include "stmt/dml/assign.h"
 #include "stmt/stmts.h"
 
@@ -9,6 +9,7 @@ typedef struct optimize_stmt {
     tarn_name table;
     tarn_str where;
     tarn_names zorder;
+    bool purge;
     tarn_optimize_result result;
     int64_t version;
 } optimize_stmt;
@@ -29,9 +30,9 @@ static tarn_code read_where(tarn_cx *cx, const optimize_stmt *o, const tarn_open
     for (size_t i = 0; i < opened->snapshot->n_partition; i++) named[opened->snapshot->partition[i].column] = false;
     for (size_t i = 0; i < opened->snapshot->schema->n_fields; i++)
         if (named[i])
-            return tarn_fail(cx, TARN_INVALID, "OPTIMIZE: WHERE may only name partition columns, %s is none",
-                             opened->snapshot->schema->fields[i].name);
-    if (!*out) return tarn_fail(cx, TARN_INVALID, "OPTIMIZE: WHERE must compare partition columns with constants");
+            return tarn_fail(cx, TARN_INVALID, "%s: WHERE may only name partition columns, %s is none",
+                             o->purge ? "REORG" : "OPTIMIZE", opened->snapshot->schema->fields[i].name);
+    if (!*out) return tarn_fail(cx, TARN_INVALID, "WHERE must compare partition columns with constants");
     return TARN_OK;
 }
 
@@ -39,8 +40,8 @@ static tarn_code optimize_once(tarn_cx *cx, optimize_stmt *o) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_at latest = {.kind = TARN_AT_LATEST};
     tarn_opened opened;
-    tarn_optimize_spec spec = {
-        .zorder = o->zorder.at, .n_zorder = o->zorder.n, .file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE)};
+    tarn_optimize_spec spec = {.zorder = o->zorder.at, .n_zorder = o->zorder.n, .purge = o->purge};
+    spec.file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE);
     TRY(tarn_session_open_table(cx, o->run->session, &o->table, &latest, &opened));
     tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
     if (code == TARN_OK) code = tarn_session_conn(cx, o->run->session, &conn);
@@ -50,6 +51,22 @@ static tarn_code optimize_once(tarn_cx *cx, optimize_stmt *o) {
     return code;
 }
 
+static tarn_code finish_optimize(tarn_cx *cx, tarn_run *run, optimize_stmt *o) {
+    TRY(tarn_expect_end(cx, &run->cursor));
+    if (run->session->txn)
+        return tarn_fail(cx, TARN_INVALID, "%s cannot run inside a transaction: COMMIT it first",
+                         o->purge ? "REORG" : "OPTIMIZE");
+    int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT);
+    tarn_code code;
+    while ((code = optimize_once(cx, o)) == TARN_CONFLICT && tarn_monotonic_us() < until) TRY(tarn_check(cx));
+    TRY(code);
+    tarn_report report[] = {{"files_removed", o->result.files_removed}, {"files_added", o->result.files_added},
+                            {"partitions", o->result.partitions},       {"files_before", o->result.files_before},
+                            {"files_after", o->result.files_after},     {"bytes_before", o->result.bytes_before},
+                            {"bytes_after", o->result.bytes_after}};
+    return tarn_stmt_report(cx, run, report, sizeof report / sizeof *report);
+}
+
 static tarn_code run_optimize(tarn_cx *cx, tarn_run *run) {
     optimize_stmt o = {.run = run};
     tarn_cursor *c = &run->cursor;
@@ -57,18 +74,20 @@ static tarn_code run_optimize(tarn_cx *cx, tarn_run *run) {
     TRY(tarn_parse_name(cx, c, &o.table));
     if (tarn_accept(c, "WHERE")) TRY(tarn_parse_extent(cx, c, "ZORDER|;", "a condition", &o.where));
     if (tarn_accept(c, "ZORDER BY")) TRY(tarn_parse_names(cx, c, &o.zorder));
-    TRY(tarn_expect_end(cx, c));
-    if (run->session->txn)
-        return tarn_fail(cx, TARN_INVALID, "OPTIMIZE cannot run inside a transaction: COMMIT it first");
-    int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT);
-    tarn_code code;
-    while ((code = optimize_once(cx, &o)) == TARN_CONFLICT && tarn_monotonic_us() < until) TRY(tarn_check(cx));
-    TRY(code);
-    tarn_report report[] = {{"files_removed", o.result.files_removed}, {"files_added", o.result.files_added},
-                            {"partitions", o.result.partitions},       {"files_before", o.result.files_before},
-                            {"files_after", o.result.files_after},     {"bytes_before", o.result.bytes_before},
-                            {"bytes_after", o.result.bytes_after}};
-    return tarn_stmt_report(cx, run, report, sizeof report / sizeof *report);
+    return finish_optimize(cx, run, &o);
+}
+
+static tarn_code run_reorg(tarn_cx *cx, tarn_run *run) {
+    optimize_stmt o = {.run = run, .purge = true};
+    tarn_cursor *c = &run->cursor;
+    (void)tarn_accept(c, "TABLE");
+    TRY(tarn_parse_name(cx, c, &o.table));
+    if (tarn_accept(c, "WHERE")) TRY(tarn_parse_extent(cx, c, "APPLY|;", "a condition", &o.where));
+    TRY(tarn_expect(cx, c, "APPLY"));
+    TRY(tarn_expect(cx, c, "("));
+    TRY(tarn_expect(cx, c, "PURGE"));
+    TRY(tarn_expect(cx, c, ")"));
+    return finish_optimize(cx, run, &o);
 }
 
 typedef struct vacuum_rows {
@@ -162,6 +181,16 @@ const tarn_stmt tarn_stmt_optimize = {
     .run = run_optimize,
     .help = "OPTIMIZE t [WHERE partition_condition] [ZORDER BY (columns)]\nPacks small files into larger ones, or "
             "orders rows so that queries on those columns read fewer files.",
+};
+
+const tarn_stmt tarn_stmt_reorg = {
+    .name = "REORG",
+    .keywords = "REORG",
+    .privilege = TARN_PRIV_MODIFY,
+    .run = run_reorg,
+    .help =
+        "REORG TABLE t [WHERE partition_condition] APPLY (PURGE)\nWrites files with deleted rows anew without them, "
+        "so that readers which know no deletion vectors can follow once the table's property is off.",
 };
 
 const tarn_stmt tarn_stmt_vacuum = {

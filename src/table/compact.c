@@ -1,4 +1,5 @@
-/* compact.c: OPTIMIZE: small files of a partition packed into larger ones, or all of them ordered along a Z-curve. */
+/* compact.c: OPTIMIZE: small files of a partition packed into larger ones, or all of them ordered along a Z-curve; and
+ * REORG: files with deleted rows written anew. */
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -107,7 +108,7 @@ static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, int64_t fi
 
 static tarn_code rewrite_bin(tarn_cx *cx, job *j, file_list *bin, int64_t size) {
     tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
-    bool useful = bin->n > 1 || (bin->n == 1 && many_deleted(bin->at[0]));
+    bool useful = bin->n > 1 || (bin->n == 1 && (j->spec->purge || many_deleted(bin->at[0])));
     if (!useful) return TARN_OK;
     qsort(bin->at, bin->n, sizeof *bin->at, by_ordinal);
     TRY(tarn_scan_build(cx, j->table->engine, j->base, bin->at, bin->n, false, NULL, &scan));
@@ -118,9 +119,11 @@ static tarn_code rewrite_bin(tarn_cx *cx, job *j, file_list *bin, int64_t size) 
 static tarn_code pack(tarn_cx *cx, job *j, const partition *p) {
     file_list small = {0}, bin = {0};
     int64_t size = 0;
-    for (size_t i = 0; i < p->files.n; i++)
-        if (p->files.at[i]->size < j->spec->file_size || many_deleted(p->files.at[i]))
-            *TARN_PUSH(cx->arena, &small) = p->files.at[i];
+    for (size_t i = 0; i < p->files.n; i++) {
+        const tarn_file *f = p->files.at[i];
+        bool chosen = j->spec->purge ? f->deletes != NULL : f->size < j->spec->file_size || many_deleted(f);
+        if (chosen) *TARN_PUSH(cx->arena, &small) = f;
+    }
     if (small.n) qsort(small.at, small.n, sizeof *small.at, by_size);
     for (size_t i = 0; i < small.n; i++) {
         int64_t more = live_size(small.at[i]);
@@ -174,7 +177,10 @@ static void describe(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optim
     r->files_after = r->files_before - r->files_removed + r->files_added;
     r->bytes_after = r->bytes_before - removed + added;
     tarn_change_parameter(cx->arena, c, "predicate", predicate(cx, j));
-    tarn_change_parameter(cx->arena, c, "zOrderBy", quoted_list(cx, j->spec->zorder, j->spec->n_zorder));
+    if (j->spec->purge)
+        tarn_change_parameter(cx->arena, c, "applyPurge", "true");
+    else
+        tarn_change_parameter(cx->arena, c, "zOrderBy", quoted_list(cx, j->spec->zorder, j->spec->n_zorder));
     tarn_change_metric(cx->arena, c, "numRemovedFiles", r->files_removed);
     tarn_change_metric(cx->arena, c, "numAddedFiles", r->files_added);
     tarn_change_metric(cx->arena, c, "numRemovedBytes", removed);
@@ -198,7 +204,7 @@ tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, t
              .table = table,
              .base = base,
              .spec = spec,
-             .change = {.operation = "OPTIMIZE", .no_data_change = true}};
+             .change = {.operation = spec->purge ? "REORG" : "OPTIMIZE", .no_data_change = true}};
     tarn_optimize_result result = {0};
     tarn_file_list list = {0};
     TRY(tarn_zorder_check(cx, base, spec->zorder, spec->n_zorder));

@@ -10,6 +10,7 @@ typedef struct tarn_optimize_spec {
     const char *const *zorder; /* columns; none: bin-packing of small files */
     size_t n_zorder;
     int64_t file_size; /* target */
+    bool purge;        /* the files with deleted rows, and no others, are written anew without them (REORG) */
 } tarn_optimize_spec;
 
 typedef struct tarn_optimize_result {

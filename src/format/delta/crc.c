@@ -89,6 +89,29 @@ bool tarn_delta_crc_read(tarn_cx *cx, tarn_delta_snapshot *s, int64_t version, b
     return true;
 }
 
+/* Histogram: 0, 1 to 9, 10 to 99, … 10^7 to 2^31 - 2, and more. */
+static void write_deletes(tarn_jsonw *w, const tarn_delta_snapshot *s) {
+    int64_t vectors = 0, rows = 0, bins[10] = {0};
+    for (size_t i = 0; i < s->n_files; i++) {
+        const tarn_deletes *d = s->files[i].file.deletes;
+        int64_t n = d ? d->rows : 0;
+        int bin = 0;
+        for (int64_t rest = n; rest > 0 && bin < 8; rest /= 10) bin++;
+        bins[n >= INT32_MAX ? 9 : bin]++;
+        vectors += d != NULL;
+        rows += n;
+    }
+    tarn_jsonw_key(w, "numDeletedRecordsOpt"), tarn_jsonw_int(w, rows);
+    tarn_jsonw_key(w, "numDeletionVectorsOpt"), tarn_jsonw_int(w, vectors);
+    tarn_jsonw_key(w, "deletedRecordCountsHistogramOpt");
+    tarn_jsonw_begin_object(w);
+    tarn_jsonw_key(w, "deletedRecordCounts");
+    tarn_jsonw_begin_array(w);
+    for (int i = 0; i < 10; i++) tarn_jsonw_int(w, bins[i]);
+    tarn_jsonw_end_array(w);
+    tarn_jsonw_end_object(w);
+}
+
 static void write_states(tarn_jsonw *w, const tarn_delta_snapshot *s) {
     tarn_jsonw_key(w, "setTransactions");
     tarn_jsonw_begin_array(w);
@@ -110,6 +133,7 @@ tarn_code tarn_delta_crc_write(tarn_cx *cx, tarn_delta_snapshot *s) {
     tarn_jsonw_key(&w, "numMetadata"), tarn_jsonw_int(&w, 1);
     tarn_jsonw_key(&w, "numProtocol"), tarn_jsonw_int(&w, 1);
     if (s->ict_ms >= 0) tarn_jsonw_key(&w, "inCommitTimestampOpt"), tarn_jsonw_int(&w, s->ict_ms);
+    if (tarn_delta_has_feature(&s->protocol, "deletionVectors")) write_deletes(&w, s);
     write_states(&w, s);
     tarn_jsonw_key(&w, "metadata");
     tarn_delta_write_meta(&w, &s->meta);

@@ -163,6 +163,11 @@ tarn_code tarn_delta_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *o
                                              "generatedColumns", "columnMapping", "identityColumns",  NULL};
         if (LEGACY[i] && tarn_delta_has_feature(p, LEGACY[i])) *TARN_PUSH(cx->arena, &d.features) = LEGACY[i];
     }
+    tarn_auto_buf need = TARN_BUF(1 << 16);
+    for (size_t i = 0; i < p->n_reader_features; i++)
+        tarn_buf_printf(&need, "%s%s", i ? ", " : "", p->reader_features[i]);
+    if (p->reader == 2) tarn_buf_puts(&need, "columnMapping");
+    *TARN_PUSH(cx->arena, &d.more) = (tarn_pair){"readers_must_know", need.n ? tarn_buf_take(&need, cx->arena) : ""};
     add_more(cx, &d, "minReaderVersion", p->reader);
     add_more(cx, &d, "minWriterVersion", p->writer);
     *out = d;
