@@ -72,7 +72,8 @@ Queries are DuckDB SQL; lakehouse statements are spelled as Spark and Delta spel
 `HELP` and the shell's `\\h` show the same.
 
 Names are `[catalog.]schema.table`; the first catalog is `lake`, its first schema `main`. A table can be named by its path: `` delta.`/data/t` ``. `t.files`,
-`t.history` and `t.partitions` are tables too. `t VERSION AS OF 3`, `t TIMESTAMP AS OF '2026-01-31'`, `FOR TIMESTAMP AS OF`, `AT (VERSION => 3)` read an older version.
+`t.history` and `t.partitions` are tables too. Files are read by `read_parquet`, `read_csv`, `read_json` and `read_avro`, or by their path: `` avro.`/data/*.avro` ``.
+`t VERSION AS OF 3`, `t TIMESTAMP AS OF '2026-01-31'`, `FOR TIMESTAMP AS OF`, `AT (VERSION => 3)` read an older version.
 
 """
 

@@ -161,6 +161,9 @@ tarn_avro_cursor tarn_avro_cursor_of(tarn_str data);
 /* CORRUPT when something was wrong. Also stops when it is time to: call it after each block, or more often. */
 TARN_MUST tarn_code tarn_avro_check(tarn_cx *cx, const tarn_avro_cursor *c);
 
+/* Makes it wrong: for who reads a value that cannot be. `what` is a literal. */
+void tarn_avro_wrong(tarn_avro_cursor *c, const char *what);
+
 /* By the type in the file: any value that can stand for what is asked, through a union with null. False: it is null, or
  * wrong; *out is then untouched. A value of another kind is wrong. */
 bool tarn_avro_get_long(tarn_avro_cursor *c, const tarn_avro_type *type, int64_t *out); /* int, long, enum (index) */

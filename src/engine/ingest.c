@@ -1,5 +1,6 @@
 /* ingest.c: an Arrow stream into a temp table, through a table function that hands its batches to DuckDB without
  * copying them. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "engine/internal.h"
@@ -101,9 +102,21 @@ static bool make_slice(shared_batch *batch, int64_t at, int64_t rows, struct Arr
     return true;
 }
 
+/* What a stream says beyond its text; most say EINVAL or EIO for anything. */
+static tarn_code code_of(int err) {
+    switch (err) {
+    case ECANCELED: return TARN_CANCELLED;
+    case ETIMEDOUT: return TARN_TIMEOUT;
+    case EBADMSG: return TARN_CORRUPT;
+    case EOVERFLOW: return TARN_LIMIT;
+    case EREMOTEIO: return TARN_IO;
+    default: return TARN_INVALID;
+    }
+}
+
 static tarn_code fail_stream(tarn_cx *cx, struct ArrowArrayStream *stream, const char *what, int code) {
     const char *text = stream->get_last_error(stream);
-    return tarn_fail(cx, TARN_INVALID, "the rows handed in cannot be read (%s): %s", what,
+    return tarn_fail(cx, code_of(code), "the rows cannot be read (%s): %s", what,
                      text && *text ? text : tarn_errno_text(cx, code));
 }
 

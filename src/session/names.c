@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "format/data_path.h"
+#include "session/avro_files.h"
 #include "session/changes.h"
 #include "session/guard.h"
 #include "session/metadata.h"
@@ -298,6 +299,8 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
     const char *catalog, *schema, *table, *reader;
     tarn_catalog_entry entry;
     *out = (tarn_relation){0};
+    if (name->path && name->n_parts == 1 && tarn_name_eq(name->part[0], "avro") && at->kind == TARN_AT_LATEST)
+        return tarn_session_avro(cx, &name->path, 1, out);
     TRY(file_reader(cx, s, name, &reader));
     if (reader) {
         *out = (tarn_relation){.kind = TARN_REL_SQL, .sql = reader};
@@ -337,6 +340,7 @@ static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text
     tarn_tokens tokens;
     const char *path;
     if (tarn_session_is_changes(function)) return tarn_session_changes(cx, state, function, text, out);
+    if (tarn_str_ieq(function, TARN_LIT("read_avro"))) return tarn_session_read_avro(cx, text, out);
     TRY(tarn_lex(cx, text, &tokens));
     tarn_cursor c = {&tokens, 1};
     bool scan = tarn_str_ends(function, "_scan");

@@ -14,14 +14,14 @@ tarn_code tarn_avro_check(tarn_cx *cx, const tarn_avro_cursor *c) {
     return tarn_check(cx);
 }
 
-static void fail(tarn_avro_cursor *c, const char *wrong) {
+void tarn_avro_wrong(tarn_avro_cursor *c, const char *wrong) {
     if (!c->wrong) c->wrong = wrong;
     c->p = c->end;
 }
 
 static bool has(tarn_avro_cursor *c, size_t n) {
     if (n <= (size_t)(c->end - c->p)) return true;
-    fail(c, "a value passes the end of its block");
+    tarn_avro_wrong(c, "a value passes the end of its block");
     return false;
 }
 
@@ -33,7 +33,7 @@ static int64_t long_slow(tarn_avro_cursor *c) {
         v |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80) return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
     }
-    fail(c, c->p < c->end ? "a number of more than 64 bits" : "a value passes the end of its block");
+    tarn_avro_wrong(c, c->p < c->end ? "a number of more than 64 bits" : "a value passes the end of its block");
     return 0;
 }
 
@@ -49,14 +49,14 @@ int64_t tarn_avro_long(tarn_avro_cursor *c) {
 int32_t tarn_avro_int(tarn_avro_cursor *c) {
     int64_t v = tarn_avro_long(c);
     if (v >= INT32_MIN && v <= INT32_MAX) return (int32_t)v;
-    fail(c, "an int of more than 32 bits");
+    tarn_avro_wrong(c, "an int of more than 32 bits");
     return 0;
 }
 
 bool tarn_avro_boolean(tarn_avro_cursor *c) {
     if (!has(c, 1)) return false;
     char v = *c->p++;
-    if (v != 0 && v != 1) fail(c, "a boolean that is neither 0 nor 1");
+    if (v != 0 && v != 1) tarn_avro_wrong(c, "a boolean that is neither 0 nor 1");
     return v == 1;
 }
 
@@ -85,14 +85,14 @@ tarn_str tarn_avro_fixed(tarn_avro_cursor *c, size_t n) {
 
 tarn_str tarn_avro_bytes(tarn_avro_cursor *c) {
     int64_t n = tarn_avro_long(c);
-    if (n < 0) fail(c, "a text of negative length");
+    if (n < 0) tarn_avro_wrong(c, "a text of negative length");
     return n < 0 ? (tarn_str){"", 0} : tarn_avro_fixed(c, (size_t)n);
 }
 
 static uint64_t read_index(tarn_avro_cursor *c, size_t n, const char *wrong) {
     int64_t at = tarn_avro_long(c);
     if (at >= 0 && (uint64_t)at < n) return (uint64_t)at;
-    fail(c, wrong);
+    tarn_avro_wrong(c, wrong);
     return 0;
 }
 
@@ -113,7 +113,7 @@ bool tarn_avro_get_long(tarn_avro_cursor *c, const tarn_avro_type *type, int64_t
     else if (type->kind == TARN_AVRO_ENUM)
         v = (int64_t)read_index(c, type->n_symbols, "an enum's symbol that is not there");
     else
-        fail(c, "a whole number is of another type");
+        tarn_avro_wrong(c, "a whole number is of another type");
     if (c->wrong) return false;
     *out = v;
     return true;
@@ -126,7 +126,7 @@ bool tarn_avro_get_bool(tarn_avro_cursor *c, const tarn_avro_type *type, bool *o
     if (type->kind == TARN_AVRO_BOOLEAN)
         v = tarn_avro_boolean(c);
     else
-        fail(c, "a boolean is of another type");
+        tarn_avro_wrong(c, "a boolean is of another type");
     if (c->wrong) return false;
     *out = v;
     return true;
@@ -143,7 +143,7 @@ bool tarn_avro_get_double(tarn_avro_cursor *c, const tarn_avro_type *type, doubl
     else if (type->kind == TARN_AVRO_LONG || type->kind == TARN_AVRO_INT)
         v = (double)tarn_avro_long(c);
     else
-        fail(c, "a number is of another type");
+        tarn_avro_wrong(c, "a number is of another type");
     if (c->wrong) return false;
     *out = v;
     return true;
@@ -160,7 +160,7 @@ bool tarn_avro_get_str(tarn_avro_cursor *c, const tarn_avro_type *type, tarn_str
     else if (type->kind == TARN_AVRO_ENUM)
         v = type->symbols[read_index(c, type->n_symbols, "an enum's symbol that is not there")];
     else
-        fail(c, "a text is of another type");
+        tarn_avro_wrong(c, "a text is of another type");
     if (c->wrong) return false;
     *out = v;
     return true;
@@ -173,15 +173,15 @@ static int64_t items_head(tarn_avro_cursor *c, const tarn_avro_type *type, int64
     *size = -1;
     if (n < 0) {
         *size = tarn_avro_long(c);
-        if (*size < 0 || n == INT64_MIN || !has(c, (size_t)*size)) fail(c, "elements of no possible size");
+        if (*size < 0 || n == INT64_MIN || !has(c, (size_t)*size)) tarn_avro_wrong(c, "elements of no possible size");
         n = c->wrong ? 0 : -n;
     }
     size_t least = type->items->min_size + (type->kind == TARN_AVRO_MAP), left = (size_t)(c->end - c->p);
     if (least == 0 && n > EMPTY_MAX - c->empty_items)
-        fail(c, "too many elements without bytes");
+        tarn_avro_wrong(c, "too many elements without bytes");
     else if (least == 0)
         c->empty_items += n;
-    if (least > 0 && (uint64_t)n > left / least) fail(c, "more elements than there are bytes");
+    if (least > 0 && (uint64_t)n > left / least) tarn_avro_wrong(c, "more elements than there are bytes");
     return c->wrong ? 0 : n;
 }
 
@@ -210,7 +210,7 @@ static void skip_items(tarn_avro_cursor *c, const tarn_avro_type *type) {
 }
 
 static void skip_deep(tarn_avro_cursor *c, const tarn_avro_type *type) {
-    if (++c->depth > DEPTH_MAX) fail(c, "values nested too deep");
+    if (++c->depth > DEPTH_MAX) tarn_avro_wrong(c, "values nested too deep");
     if (type->kind == TARN_AVRO_RECORD)
         for (size_t i = 0; i < type->n_fields && !c->wrong; i++) tarn_avro_skip(c, type->fields[i].type);
     else if (!c->wrong)

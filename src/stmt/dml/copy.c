@@ -50,8 +50,10 @@ static tarn_code reader_sql(tarn_cx *cx, const copy_stmt *s, const tarn_schema *
         return tarn_fail(cx, TARN_INVALID, "COPY INTO: option %s is not known for %s", s->options.at[0].key, s->format);
     if (tarn_name_eq(s->format, "parquet"))
         *out = tarn_printf(cx, "read_parquet(%s)", path);
+    else if (tarn_name_eq(s->format, "avro"))
+        *out = tarn_printf(cx, "read_avro(%s)", path);
     else
-        return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV or JSON, not %s", s->format);
+        return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV, JSON or AVRO, not %s", s->format);
     return TARN_OK;
 }
 
@@ -70,7 +72,7 @@ static tarn_code parse_format(tarn_cx *cx, tarn_cursor *c, copy_stmt *s) {
             break;
         }
     }
-    if (!s->format) return tarn_unexpected(cx, c, "FILEFORMAT = PARQUET | CSV | JSON");
+    if (!s->format) return tarn_unexpected(cx, c, "FILEFORMAT = PARQUET | CSV | JSON | AVRO");
     return tarn_expect_end(cx, c);
 }
 
@@ -126,7 +128,8 @@ static tarn_code copy_out(tarn_cx *cx, copy_stmt *s, tarn_str from) {
     const char *select = query ? tarn_arena_strndup(cx->arena, from.p, from.n)
                                : tarn_printf(cx, "SELECT * FROM %.*s", (int)from.n, from.p);
     const char *format = find_format(s->format), *path;
-    if (!format) return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV or JSON, not %s", s->format);
+    if (!format)
+        return tarn_fail(cx, TARN_INVALID, "COPY INTO: files are written as PARQUET, CSV or JSON, not %s", s->format);
     TRY(ready_path(cx, s, format, &path));
     TRY(tarn_session_conn(cx, s->run->session, &conn));
     TRY(tarn_stmt_source(cx, s->run, conn, tarn_str_of(select), &planned, &columns));
@@ -173,7 +176,7 @@ const tarn_stmt tarn_stmt_copy = {
     .keywords = "COPY INTO",
     .privilege = TARN_PRIV_MODIFY,
     .run = run_copy,
-    .help = "COPY INTO t FROM 'path' FILEFORMAT = PARQUET | CSV | JSON [FORMAT_OPTIONS ('header' = 'true', "
+    .help = "COPY INTO t FROM 'path' FILEFORMAT = PARQUET | CSV | JSON | AVRO [FORMAT_OPTIONS ('header' = 'true', "
             "'mode' = 'PERMISSIVE', …)]\n"
             "COPY INTO 'path' FROM t | (query) FILEFORMAT = PARQUET | CSV | JSON\nAppends files to a table by column "
             "names, or writes rows to a file.",
