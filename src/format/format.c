@@ -90,6 +90,12 @@ tarn_code tarn_snapshot_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail
     return named(cx, snapshot->table, snapshot->format->detail(cx, snapshot, out));
 }
 
+tarn_code tarn_snapshot_metadata_table(tarn_cx *cx, tarn_snapshot *snapshot, const char *name, tarn_rowset **out) {
+    *out = NULL;
+    if (!snapshot->format->metadata_table) return TARN_OK;
+    return named(cx, snapshot->table, snapshot->format->metadata_table(cx, snapshot, name, out));
+}
+
 tarn_code tarn_snapshot_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version) {
     *version = -1;
     if (!snapshot->format->app_version) return TARN_OK;

@@ -64,8 +64,7 @@ struct tarn_format {
 
     /* READING. All required. */
 
-    /* Whether a location names one of the table's own metadata files, to be read as that version; then *root is how
-     * many of its bytes name the table's root. NULL callback: a location is always the root. */
+    /* Whether a location names a metadata file of the table, and how many of its bytes name the root. NULL: never. */
     bool (*names_file)(tarn_str location, size_t *root);
     /* Whether the store's root holds a table of this format. One or two requests. */
     tarn_code (*detect)(tarn_cx *cx, tarn_store *store, bool *found);
@@ -76,7 +75,7 @@ struct tarn_format {
                       tarn_snapshot **out);
     /* Called once, by the last tarn_snapshot_release. Frees everything, the arena too. */
     void (*free)(tarn_snapshot *snapshot);
-    /* How many files there are, where that is cheaper to know than the files. NULL callback: it is not. */
+    /* How many files there are. NULL callback: that is no cheaper to know than the files. */
     tarn_code (*count)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *files);
     /* Files that may hold rows for which `where` (NULL: all) is true. */
     tarn_code (*files)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out);
@@ -90,6 +89,8 @@ struct tarn_format {
     /* Newest first, at most `limit` (0: all there are), in cx->arena. Never loads the engine. */
     tarn_code (*history)(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n);
     tarn_code (*detail)(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
+    /* A metadata table of the format's own (t.snapshots), or in place of a common one; *out NULL: none of that name. */
+    tarn_code (*metadata_table)(tarn_cx *cx, tarn_snapshot *snapshot, const char *name, tarn_rowset **out);
     /* The version an application transaction last committed, or -1. NULL callback where the format has none. */
     tarn_code (*app_version)(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version);
 
@@ -160,6 +161,8 @@ TARN_MUST tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, int
 TARN_MUST tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
                                         tarn_snapshot **out);
 TARN_MUST tarn_code tarn_snapshot_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
+TARN_MUST tarn_code tarn_snapshot_metadata_table(tarn_cx *cx, tarn_snapshot *snapshot, const char *name,
+                                                 tarn_rowset **out);
 TARN_MUST tarn_code tarn_snapshot_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id,
                                               int64_t *version);
 TARN_MUST tarn_code tarn_snapshot_changes(tarn_cx *cx, tarn_snapshot *end, const tarn_at *from, tarn_arena *arena,

@@ -264,18 +264,40 @@ static bool names_path_metadata(const tarn_name *name) {
     return !name->path && at >= 0 && name->quoted[at] && strpbrk(name->part[at], "/:");
 }
 
-/* "t.files": the metadata of table t. */
+/* t.branch_x, t.tag_x: what stands after the prefix; NULL: neither. */
+static const char *ref_of(const char *part) {
+    static const char *const prefixes[] = {"branch_", "tag_"};
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(prefixes[i]);
+        if (strlen(part) > n && tarn_str_ieq((tarn_str){part, n}, tarn_str_of(prefixes[i]))) return part + n;
+    }
+    return NULL;
+}
+
+static tarn_code metadata_rows(tarn_cx *cx, const tarn_opened *opened, const char *name, tarn_rowset **out) {
+    TRY(tarn_snapshot_metadata_table(cx, opened->snapshot, name, out));
+    const tarn_metadata_table *metadata = *out ? NULL : tarn_metadata_find(name);
+    if (metadata) return metadata->rows(cx, opened, out);
+    return *out ? TARN_OK
+                : tarn_fail(cx, TARN_NOTFOUND, "there is no metadata table %s of %s tables", name,
+                            opened->snapshot->format->title);
+}
+
+/* "t.files": the metadata of table t. "t.tag_x": the table as it is there. */
 static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at,
                                   tarn_relation *out) {
-    const tarn_metadata_table *metadata = tarn_metadata_find(name->part[name->n_parts - 1]);
+    const char *last = name->part[name->n_parts - 1], *ref = ref_of(last);
     tarn_name table = *name;
+    tarn_at when = *at;
     tarn_opened opened;
-    if (!metadata) return tarn_fail(cx, TARN_NOTFOUND, "there is no metadata table %s", name->part[name->n_parts - 1]);
     table.n_parts--;
     if (names_path_metadata(name)) table.path = table.part[--table.n_parts];
-    TRY(tarn_session_open_table(cx, s, &table, at, &opened));
+    if (ref && at->kind != TARN_AT_LATEST) return tarn_fail(cx, TARN_INVALID, "%s is a point in time already", last);
+    if (ref) when = (tarn_at){.kind = TARN_AT_REF, .ref = ref};
+    TRY(tarn_session_open_table(cx, s, &table, &when, &opened));
+    if (ref) return give_table(&opened, out);
     tarn_rowset *rows = NULL;
-    tarn_code code = metadata->rows(cx, &opened, &rows);
+    tarn_code code = metadata_rows(cx, &opened, last, &rows);
     tarn_opened_done(&opened);
     if (code == TARN_OK) code = tarn_rowset_stream(cx, &rows, &out->rows);
     if (code == TARN_OK) out->kind = TARN_REL_ROWS;
@@ -328,7 +350,8 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
     tarn_error missing = cx->error;
     tarn_clear_error(cx);
     if (tarn_session_is_engine_name(name)) return TARN_OK;
-    if (tarn_metadata_find(table) && name->n_parts > 1) return resolve_metadata(cx, s, name, at, out);
+    if (name->n_parts > 1 && (code = resolve_metadata(cx, s, name, at, out)) != TARN_NOTFOUND) return code;
+    if (name->n_parts > 1 && (tarn_metadata_find(table) || ref_of(table))) return code;
     if (callers && (code = tarn_sources_open(cx, s, table, at, out)) != TARN_NOTFOUND) return code;
     cx->error = missing;
     return code;

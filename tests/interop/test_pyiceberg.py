@@ -153,6 +153,29 @@ def test_refs_and_times(lake):
     assert [r["version"] for r in history] == [3, 2, 1] and history[0]["operation"] == "append"
 
 
+def test_metadata_tables(lake):
+    catalog, session = lake
+    schema = Schema(NestedField(1, "id", LongType()), NestedField(2, "s", StringType()))
+    table = catalog.create_table("ns.told", schema, partition_spec=PartitionSpec(PartitionField(2, 1000, IdentityTransform(), "s")))
+    for value in "ab":
+        table.append(pyarrow.Table.from_pylist([dict(id=1, s=value), dict(id=2, s=None)], schema=table.schema().as_arrow()))
+    table.delete("s = 'a'")
+    with table.manage_snapshots() as change:
+        change.create_tag(table.snapshots()[0].snapshot_id, "first")
+    told = lambda name: session.sql(f"SELECT * FROM iceberg.`{path_of(table)}`.{name}").to_pylist()
+    assert [r["snapshot_id"] for r in told("snapshots")] == table.inspect.snapshots()["snapshot_id"].to_pylist()
+    assert [r["made_current_at"].replace(tzinfo=None) for r in told("history")] == table.inspect.history()["made_current_at"].to_pylist()
+    assert {(r["name"], r["type"], r["snapshot_id"]) for r in told("refs")} == {(r["name"], r["type"], r["snapshot_id"]) for r in table.inspect.refs().to_pylist()}
+    for name in ("manifests", "files", "entries"):
+        key = {"manifests": "path", "files": "file_path", "entries": "sequence_number"}[name]
+        assert sorted(r[key] for r in told(name)) == sorted(getattr(table.inspect, name)()[key].to_pylist()), name
+    assert {r["partition"] for r in told("data_files")} == {'{"s":"b"}', '{"s":null}'} and told("delete_files") == []
+    assert len(told("metadata_log_entries")) == len(table.inspect.metadata_log_entries())
+    assert sorted(r["s"] or "" for r in told("tag_first")) == ["", "a"]
+    with pytest.raises(TarnError, match="nothing"):
+        told("nothing")
+
+
 def test_moved_and_found(lake, tmp_path):
     """A folder that was moved is read where it is now, its newest metadata found without a catalog."""
     catalog, session = lake

@@ -134,4 +134,7 @@ tarn_code tarn_iceberg_history(tarn_cx *cx, const tarn_table *table, int64_t lim
                                size_t *n);
 tarn_code tarn_iceberg_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
 
+/* tables.c */
+tarn_code tarn_iceberg_metadata_table(tarn_cx *cx, tarn_snapshot *snapshot, const char *name, tarn_rowset **out);
+
 #endif

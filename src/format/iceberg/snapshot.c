@@ -271,4 +271,5 @@ const tarn_format tarn_format_iceberg = {
     .deleted = tarn_iceberg_deleted,
     .history = tarn_iceberg_history,
     .detail = tarn_iceberg_detail,
+    .metadata_table = tarn_iceberg_metadata_table,
 };
