@@ -5,4 +5,5 @@ cd "$(dirname "$0")/../.."
 export TARN_FULL=1 TARN_BUILD_DIR="$PWD/build"
 # Minutes long: the store stops at every call of a commit, on a server.
 ~/.cache/tarn/venv/bin/python tests/support/with_s3.py build/tests/test_crash_commit
+tests/interop/versitygw.sh
 exec ~/.cache/tarn/venv/bin/python -m pytest -q -rs -p no:cacheprovider tests/interop tests/crash tests/sql/test_prune_property.py

@@ -52,6 +52,7 @@ def test_life_of_a_table(lake, s3):
     assert lake.sql(f"SELECT id FROM delta.`{uri}` WHERE p = 'it''s'") == [["10"]]
 
 
+@pytest.mark.skipif("TARN_VERSITYGW" in os.environ, reason="its log is of another kind")
 def test_requests(lake, s3):
     uri = f"{s3.prefix()}/t"
     lake.sql(f"CREATE TABLE t (id BIGINT, v DOUBLE) LOCATION '{uri}'")

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -22,16 +23,30 @@ def free_port():
 
 
 class S3Server:
-    """moto. `env` is what a client of it needs."""
+    """moto, or the versitygw that TARN_VERSITYGW names. `env` is what a client of it needs."""
 
     def __init__(self):
         self.endpoint = f"http://127.0.0.1:{free_port()}"
         self.prefixes = 0
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([*MOTO, "-H", "127.0.0.1", "-p", self.endpoint.rpartition(":")[2]],
-                                        env=dict(os.environ, INITIAL_NO_AUTH_ACTION_COUNT=str(UNSIGNED)), stdout=self.log,
-                                        stderr=self.log)
+        self.folder = None
+        gateway = os.environ.get("TARN_VERSITYGW")
+        self._versitygw(gateway) if gateway else self._moto()
+
+    def _start(self, command, **env):
+        self.process = subprocess.Popen(command, env={**os.environ, **env}, stdout=self.log, stderr=self.log)
         self._wait()
+
+    def _versitygw(self, program):
+        self.folder = tempfile.mkdtemp(prefix="tarn-versitygw-", dir=os.environ.get("TMPDIR"))
+        os.mkdir(f"{self.folder}/{BUCKET}")
+        self.env = {"AWS_ACCESS_KEY_ID": "tarn", "AWS_SECRET_ACCESS_KEY": "a-secret/of+tests", "AWS_REGION": REGION,
+                    "AWS_ENDPOINT_URL": self.endpoint}
+        self._start([program, "--access", self.env["AWS_ACCESS_KEY_ID"], "--secret", self.env["AWS_SECRET_ACCESS_KEY"], "--region", REGION,
+                     "--port", self.endpoint.removeprefix("http://"), "--quiet", "posix", self.folder])
+
+    def _moto(self):
+        self._start([*MOTO, "-H", "127.0.0.1", "-p", self.endpoint.rpartition(":")[2]], INITIAL_NO_AUTH_ACTION_COUNT=str(UNSIGNED))
         self._iam("CreateUser", UserName="tarn")
         made = self._iam("CreateAccessKey", UserName="tarn")
         everything = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
@@ -50,7 +65,7 @@ class S3Server:
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     self.log.seek(0)
-                    raise RuntimeError("moto does not start:\n" + self.log.read().decode(errors="replace")) from None
+                    raise RuntimeError("the S3 server does not start:\n" + self.log.read().decode(errors="replace")) from None
                 time.sleep(0.05)
 
     def _send(self, method, path, service, data=None):
@@ -79,3 +94,5 @@ class S3Server:
         self.process.terminate()
         self.process.wait()
         self.log.close()
+        if self.folder:
+            shutil.rmtree(self.folder)
