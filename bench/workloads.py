@@ -240,6 +240,54 @@ def merge(rounds):
     yield Line("MERGE of 1 % into 2 M rows, 30 partitions, copy-on-write", a, b, "deltalake", ratio=(a.cpu / b.cpu, 0.5))
 
 
+ROW_CHANGES = {
+    "DELETE of 0.1 %": ("DELETE FROM {} WHERE group_id = 7",) * 2,
+    "UPDATE of 1 %": ("UPDATE {} SET n = -2 WHERE group_id BETWEEN 10 AND 19",) * 2,
+    "MERGE of 1 %": (
+        "MERGE INTO {} USING (SELECT * FROM read_parquet('CHANGES')) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
+        "MERGE INTO {} USING 'CHANGES' AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = s.n, k = s.k, group_id = s.group_id, price = s.price, share = s.share,"
+        " code = s.code, cat = s.cat, ts = s.ts, day = s.day WHEN NOT MATCHED THEN INSERT"),
+}
+
+
+def bytes_of(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@workload("row-deletes")
+def row_deletes(rounds):
+    folder = data("rows-2m")
+    made = f"AS SELECT * FROM read_parquet('{folder}/rows.parquet')"
+    table, lake = lake_of("rows-base", f"CREATE TABLE t {made}") / "lake/main/t", fresh("rows-ducklake")
+    (lake / "data").mkdir(parents=True)
+    catalog, kept = lake / "t.sqlite", lake / "t.kept"
+
+    def ducklake(sql):
+        return duckdb(f"ATTACH 'ducklake:sqlite:{catalog}' AS l (DATA_PATH '{lake}/data/'); {sql}", "sqlite_scanner", "ducklake")
+
+    ducklake(f"CREATE TABLE l.t {made}")
+    shutil.copy(catalog, kept)
+    for what, (our_sql, their_sql) in ROW_CHANGES.items():
+        written = []
+
+        def ours(_):
+            mine, _ = copies("rows", table)
+            before = bytes_of(mine.with_suffix(".table"))
+            cost = tarn(mine, our_sql.format("t").replace("CHANGES", f"{folder}/changes.parquet"))
+            written.append((bytes_of(mine.with_suffix(".table")) - before) / 1e6)
+            return cost._replace(out=last_line(tarn(mine, "SELECT count(*), sum(n), sum(id) FROM t")))
+
+        def theirs(_):
+            shutil.copy(kept, catalog)
+            cost = ducklake(their_sql.format("l.t").replace("CHANGES", f"{folder}/changes.parquet"))
+            return cost._replace(out=last_line(ducklake("SELECT count(*), sum(n), sum(id) FROM l.t")))
+
+        a, b = measure.alternate(rounds, ours, theirs)
+        same(what, a.out, b.out)
+        yield Line(f"{what} of 2 M rows, one file, {written[-1]:.2f} MB written", a, b, "duckdb CLI + ducklake",
+                   ratio=(a.cpu / b.cpu, 1.0), rss_mb=(a.rss_mb, 150), written_mb=(written[-1], 2.4))
+
+
 @workload("merge-limited")
 def merge_limited(rounds):
     folder = data("rows-10m")

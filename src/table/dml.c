@@ -3,7 +3,7 @@
 #include "table/dml.h"
 
 /* LIVE_MIN: a file keeps its place while one in so many of its rows is left. */
-enum { SQL_MAX = 1 << 30, RUN = 2048, LIVE_MIN = 2 };
+enum { SQL_MAX = 1 << 30, RUN = 2048, LIVE_MIN = 5 };
 
 /* Rows of each file of the scan that go. */
 typedef struct gone {

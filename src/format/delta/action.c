@@ -362,6 +362,9 @@ tarn_code tarn_delta_actions(tarn_cx *cx, tarn_arena *arena, tarn_str text, cons
     const char *begin = text.p, *end = text.p + text.n;
     bool protocol = false, metadata = false;
     size_t count = 0;
+    if (!text.n)
+        return tarn_hint(cx, tarn_fail(cx, TARN_CORRUPT, "%s is empty: its writer crashed, or its store lost it", key),
+                         "if nobody writes to the table now, remove the file");
     while (text.n && end >= begin) {
         tarn_str line = last_line(begin, &end);
         if (line.n == 0) continue;

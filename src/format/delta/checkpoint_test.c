@@ -84,6 +84,10 @@ static void written_and_read_back(void **state) {
     tarn_snapshot_release(s);
     s = must_open(&b, 3);
     assert_int_equal(tarn_delta_of(s)->log.ckpt_version, 3);
+    tarn_at beyond = {.kind = TARN_AT_VERSION, .version = 9};
+    tarn_snapshot *none = NULL;
+    assert_int_equal(tarn_table_open(&b.cx, &b.table, &beyond, NULL, &none), TARN_NOTFOUND);
+    assert_non_null(strstr(b.cx.error.message, "there are versions 2 to 3")); /* not only what the hint leads to */
     assert_string_equal(paths(&b, s, NULL), "a b,c,d");
     tarn_buf_clear(&keys);
     assert_int_equal(tarn_delta_needed(&b.cx, s, 3600 * 1000, collect_key, &keys), TARN_OK);

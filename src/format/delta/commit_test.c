@@ -397,6 +397,40 @@ static void unites_no_others(void **state) {
     bench_close(&b);
 }
 
+/* An append to a table with very many files does not read them. */
+static void appends_unread(void **state) {
+    (void)state;
+    bench b;
+    bench_open(&b);
+    tarn_snapshot *s = one_file(&b);
+    tarn_snapshot_release(s);
+    const char *key = tarn_delta_version_key(b.cx.arena, 1, ".crc");
+    tarn_str text;
+    assert_int_equal(tarn_store_read(&b.cx, b.store, key, 1 << 20, b.cx.arena, &text), TARN_OK);
+    const char *count = strstr(text.p, "\"numFiles\":1,");
+    assert_non_null(count);
+    put(&b, key, tarn_printf(&b.cx, "%.*s\"numFiles\":20000,%s", (int)(count - text.p), text.p, count + 13));
+    s = must_open(&b, -1);
+    for (int i = 1; i <= 2; i++) {
+        tarn_change c = {.operation = "WRITE", .blind_append = true, .app_id = "job", .app_version = i};
+        add(&b, &c, tarn_printf(&b.cx, "more-%d", i), "y");
+        assert_int_equal(commit_on(&b, &s, &c), TARN_OK);
+        assert_false(tarn_delta_of(s)->loaded);
+        assert_int_equal(tarn_delta_of(s)->crc_files, 20000 + i);
+        assert_int_equal(tarn_delta_of(s)->crc_bytes, 4 + 4 * i);
+    }
+    tarn_snapshot *again = must_open(&b, -1);
+    assert_int_equal(tarn_delta_of(again)->crc_files, 20002); /* its checksum was written, too */
+    assert_int_equal(tarn_delta_of(again)->txns.at[0].version, 2);
+    tarn_file_list ours = {0}, theirs = {0};
+    assert_int_equal(tarn_snapshot_files(&b.cx, s, NULL, &ours), TARN_OK);
+    assert_int_equal(tarn_snapshot_files(&b.cx, again, NULL, &theirs), TARN_OK);
+    assert_true(ours.files.n == 3 && theirs.files.n == 3);
+    tarn_snapshot_release(again);
+    tarn_snapshot_release(s);
+    bench_close(&b);
+}
+
 static void refusals(void **state) {
     (void)state;
     bench b;
@@ -430,6 +464,7 @@ int main(void) {
         cmocka_unit_test(row_deletes),
         cmocka_unit_test(unites_rows),
         cmocka_unit_test(unites_no_others),
+        cmocka_unit_test(appends_unread),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -472,10 +472,17 @@ static void plan_ict(encoder *e) {
                         tarn_arena_printf(arena, "%lld", (long long)e->ict_ms));
 }
 
+/* Whether files of the base have a part in it. */
+static bool names_files(const tarn_change *change) {
+    for (size_t i = 0; i < change->adds.n; i++)
+        if (change->adds.at[i].from) return true;
+    return change->removes.n > 0;
+}
+
 static tarn_code encode(tarn_cx *cx, tarn_delta_snapshot *base, const tarn_change *change, int64_t version,
                         tarn_buf *out) {
     tarn_jsonw w = TARN_JSONW(out);
-    if (base && (change->removes.n || change->adds.n)) TRY(tarn_delta_load(cx, base));
+    if (base && names_files(change)) TRY(tarn_delta_load(cx, base));
     encoder e = {.cx = cx, .w = &w, .base = base, .change = change, .version = version, .now_ms = tarn_now_ms(cx)};
     TRY(check_rules(cx, base, change));
     TRY(tarn_delta_plan_change(cx, cx->arena, base, change, &e.plan));
@@ -495,6 +502,10 @@ tarn_code tarn_delta_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *
                            tarn_snapshot **out) {
     tarn_auto_buf text = TARN_BUF((size_t)tarn_conf_int(cx->conf, TARN_LIMIT_COMMIT_BYTES));
     TRY(encode(cx, real_base(base), change, version, &text));
+    /* The version of a transaction's pending change is its base's: that commit is not to be found in the log. */
+    bool published = real_base(base) && version > base->version;
+    if (published && !names_files(change) && tarn_delta_unread(real_base(base)))
+        return tarn_delta_append_unread(cx, real_base(base), change, version, (tarn_str){text.data, text.n}, out);
     return tarn_delta_append(cx, base->table, real_base(base), version, -1, (tarn_str){text.data, text.n}, out);
 }
 

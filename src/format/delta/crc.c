@@ -127,13 +127,14 @@ static void write_states(tarn_jsonw *w, const tarn_delta_snapshot *s) {
 tarn_code tarn_delta_crc_write(tarn_cx *cx, tarn_delta_snapshot *s) {
     tarn_auto_buf text = TARN_BUF(CRC_MAX);
     tarn_jsonw w = TARN_JSONW(&text);
+    bool loaded = !tarn_delta_unread(s);
     tarn_jsonw_begin_object(&w);
-    tarn_jsonw_key(&w, "tableSizeBytes"), tarn_jsonw_int(&w, s->bytes);
-    tarn_jsonw_key(&w, "numFiles"), tarn_jsonw_int(&w, (int64_t)s->n_files);
+    tarn_jsonw_key(&w, "tableSizeBytes"), tarn_jsonw_int(&w, loaded ? s->bytes : s->crc_bytes);
+    tarn_jsonw_key(&w, "numFiles"), tarn_jsonw_int(&w, loaded ? (int64_t)s->n_files : s->crc_files);
     tarn_jsonw_key(&w, "numMetadata"), tarn_jsonw_int(&w, 1);
     tarn_jsonw_key(&w, "numProtocol"), tarn_jsonw_int(&w, 1);
     if (s->ict_ms >= 0) tarn_jsonw_key(&w, "inCommitTimestampOpt"), tarn_jsonw_int(&w, s->ict_ms);
-    if (tarn_delta_has_feature(&s->protocol, "deletionVectors")) write_deletes(&w, s);
+    if (loaded && tarn_delta_has_feature(&s->protocol, "deletionVectors")) write_deletes(&w, s);
     write_states(&w, s);
     tarn_jsonw_key(&w, "metadata");
     tarn_delta_write_meta(&w, &s->meta);

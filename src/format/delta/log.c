@@ -248,7 +248,10 @@ tarn_code tarn_delta_log_find(tarn_cx *cx, tarn_store *store, tarn_arena *arena,
     int64_t hint = read_hint(cx, store);
     if (hint > 0 && (version < 0 || version >= hint)) {
         TRY(list_log(cx, store, arena, hint, true, &list));
-        if (best_checkpoint(&list, version).version >= 0) return assemble(cx, arena, &list, version, out);
+        tarn_code code = TARN_NOTFOUND;
+        if (best_checkpoint(&list, version).version >= 0) code = assemble(cx, arena, &list, version, out);
+        if (code != TARN_NOTFOUND) return code;
+        tarn_clear_error(cx); /* which versions there are takes the whole list to say */
         list = (tarn_entry_list){0};
     }
     TRY(list_log(cx, store, arena, 0, true, &list));

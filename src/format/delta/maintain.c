@@ -328,7 +328,7 @@ void tarn_delta_maintain(tarn_cx *cx, const tarn_table *table, tarn_snapshot *sn
     pthread_mutex_lock(&s->lock);
     bool counted = s->loaded;
     pthread_mutex_unlock(&s->lock);
-    if (counted) step(cx, tarn_delta_crc_write(cx, s), "delta_checksum_failed", table);
+    if (counted || tarn_delta_unread(s)) step(cx, tarn_delta_crc_write(cx, s), "delta_checksum_failed", table);
     int64_t every = tarn_delta_conf_int(&s->meta, "delta.checkpointInterval",
                                         tarn_conf_int(cx->conf, TARN_DELTA_CHECKPOINT_INTERVAL));
     if (every < 1 || snapshot->version == 0 || snapshot->version % every || !table->engine) return;

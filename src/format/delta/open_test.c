@@ -44,7 +44,7 @@ static void replay_agrees_with_a_model(void **state) {
                                     : "{\"remove\":{\"path\":\"f%d\",\"dataChange\":true,\"deletionTimestamp\":%d}}\n",
                                 i, v);
             }
-            put_commit(&b, v, text.data ? text.data : "");
+            put_commit(&b, v, text.data ? text.data : "\n");
             tarn_snapshot *whole = must_open(&b, v), *step = NULL;
             tarn_at at = {.kind = TARN_AT_LATEST};
             assert_int_equal(tarn_table_open(&b.cx, &b.table, &at, prev, &step), TARN_OK);
@@ -113,6 +113,8 @@ static void gaps_hints_and_checksums(void **state) {
     assert_string_equal(refusal(&b), "");
     put_commit(&b, 2, ADD("b", "x"));
     assert_non_null(strstr(refusal(&b), "1 is missing"));
+    put_commit(&b, 1, "");
+    assert_non_null(strstr(refusal(&b), "00000000000000000001.json is empty"));
     put_commit(&b, 1, "{\"txn\":{\"appId\":\"job\",\"version\":4}}\n");
     tarn_snapshot *s = must_open(&b, -1);
     int64_t version;

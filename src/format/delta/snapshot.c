@@ -6,7 +6,8 @@
 #include "format/delta/feed/changes.h"
 #include "format/delta/write.h"
 
-enum { WINDOW_BYTES = 16 << 20, WINDOW_FILES = 64, MEMS_MAX = 64 };
+/* FILES_UNREAD: a table known to have more is not read for an append to it. */
+enum { WINDOW_BYTES = 16 << 20, WINDOW_FILES = 64, MEMS_MAX = 64, FILES_UNREAD = 10000 };
 
 /* What the walk over the commits fills. */
 typedef struct walk {
@@ -317,12 +318,17 @@ static tarn_code open_log(tarn_cx *cx, const tarn_table *table, int64_t version,
     return TARN_OK;
 }
 
+/* Protocol, metadata and states that the newer commits did not say. */
+static void take_metadata(tarn_delta_snapshot *s, const walk *w, const tarn_delta_snapshot *prev) {
+    if (!w->protocol) s->protocol = prev->protocol, own_protocol(s->base.arena, &s->protocol);
+    if (!w->meta) s->meta = prev->meta, own_meta(s->base.arena, &s->meta);
+    inherit_states(s, prev);
+}
+
 /* Ends a snapshot that stands on `prev` (NULL: on nothing), whose newer commits the walk has taken. */
 static tarn_code build(tarn_cx *cx, tarn_delta_snapshot *s, walk *w, const tarn_delta_snapshot *prev) {
     if (prev) {
-        if (!w->protocol) s->protocol = prev->protocol, own_protocol(s->base.arena, &s->protocol);
-        if (!w->meta) s->meta = prev->meta, own_meta(s->base.arena, &s->meta);
-        inherit_states(s, prev);
+        take_metadata(s, w, prev);
         for (size_t i = 0; w->meta && i < w->replay->tuples.n; i++) w->replay->tuples.at[i].values = NULL;
         TRY(tarn_delta_replay_base_files(cx, w->replay, prev->files, prev->n_files));
         for (size_t i = 0; i < prev->mems.n; i++) {
@@ -336,6 +342,38 @@ static tarn_code build(tarn_cx *cx, tarn_delta_snapshot *s, walk *w, const tarn_
     }
     TRY(fill(cx, s));
     return finish_files(cx, s, w->replay);
+}
+
+bool tarn_delta_unread(tarn_delta_snapshot *s) {
+    pthread_mutex_lock(&s->lock);
+    bool unread = !s->loaded && s->states_complete && s->crc_files > FILES_UNREAD && s->crc_bytes >= 0;
+    pthread_mutex_unlock(&s->lock);
+    return unread;
+}
+
+tarn_code tarn_delta_append_unread(tarn_cx *cx, tarn_delta_snapshot *prev, const tarn_change *change, int64_t version,
+                                   tarn_str commit, tarn_snapshot **out) {
+    tarn_delta_snapshot *s = new_snapshot(prev->base.table, version);
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) held = &s->base;
+    tarn_arena *arena = s->base.arena;
+    const tarn_delta_log *log = &prev->log;
+    s->log.ckpt = log->ckpt;
+    s->log.ckpt_version = log->ckpt_version;
+    for (size_t i = 0; i < log->ckpt_keys.n; i++)
+        *TARN_PUSH(arena, &s->log.ckpt_keys) = tarn_arena_strdup(arena, log->ckpt_keys.at[i]);
+    for (size_t i = 0; i < log->commits.n; i++) *TARN_PUSH(arena, &s->log.commits) = log->commits.at[i];
+    *TARN_PUSH(arena, &s->log.commits) =
+        (tarn_delta_commit){.version = version, .mtime_ms = -1, .size = (int64_t)commit.n};
+    walk w = {.s = s};
+    TRY(take_commit(cx, &w, version, "the commit", commit));
+    take_metadata(s, &w, prev);
+    TRY(fill(cx, s));
+    s->crc_files = prev->crc_files + (int64_t)change->adds.n;
+    s->crc_bytes = prev->crc_bytes;
+    for (size_t i = 0; i < change->adds.n; i++) s->crc_bytes += change->adds.at[i].size;
+    *out = held;
+    held = NULL;
+    return TARN_OK;
 }
 
 tarn_code tarn_delta_append(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version,

@@ -81,6 +81,11 @@ TARN_MUST tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const 
 /* `prev` (NULL: nothing) with the text of one more commit on it. mtime_ms -1: not known. */
 TARN_MUST tarn_code tarn_delta_append(tarn_cx *cx, const tarn_table *table, tarn_delta_snapshot *prev, int64_t version,
                                       int64_t mtime_ms, tarn_str commit, tarn_snapshot **out);
+/* Whether the files of so large a snapshot have not been read; its count and bytes are known from its checksum. */
+bool tarn_delta_unread(tarn_delta_snapshot *s);
+/* `prev`, which is unread, with a published commit on it that only adds new files: unread too. */
+TARN_MUST tarn_code tarn_delta_append_unread(tarn_cx *cx, tarn_delta_snapshot *prev, const tarn_change *change,
+                                             int64_t version, tarn_str commit, tarn_snapshot **out);
 void tarn_delta_free(tarn_snapshot *snapshot);
 /* Unless a newer one is there. */
 void tarn_delta_add_txn(tarn_delta_snapshot *s, const tarn_delta_txn *txn);
