@@ -23,6 +23,7 @@ static void explain_ref(tarn_cx *cx, const tarn_plan_ref *ref, tarn_rowset *rows
              tarn_printf(cx, "%" PRId64 " total, %" PRId64 " pruned, %" PRId64 " read", f->total_bytes,
                          f->total_bytes - f->bytes, f->bytes));
     add_line(rows, ref->name, "filter", ref->filter ? filter.data : "none");
+    if (ref->over_partitions) add_line(rows, ref->name, "filter by partition", ref->over_partitions);
 }
 
 tarn_code tarn_plan_explain(tarn_cx *cx, const tarn_planned *planned, tarn_rowset **out) {

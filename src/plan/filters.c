@@ -1,9 +1,8 @@
 /* filters.c: walks the optimised plan and turns the filters of its scans into predicates that prune. */
 #include "plan/filters.h"
+#include "plan/bound.h"
 
 #include <math.h>
-
-#include "codec/json_tree.h"
 
 enum { PLAN_DEPTH_MAX = 2000, NS_A_US = 1000 };
 static const int64_t DAY_US = 86400000000;
@@ -66,7 +65,7 @@ static bool read_kind(json *type, tarn_kind *out) {
 }
 
 /* {type: {id, type_info}, is_null, value}; false: a kind or form that pruning does not know. */
-static bool read_constant(tarn_cx *cx, json *node, tarn_value *out) {
+bool tarn_bound_constant(tarn_cx *cx, json *node, tarn_value *out) {
     json *type = tarn_json_get(node, "type"), *v = tarn_json_get(node, "value");
     if (!v || tarn_json_as_bool(tarn_json_get(node, "is_null"), true)) return false;
     *out = (tarn_value){0};
@@ -104,13 +103,7 @@ static const comparison *find_comparison(tarn_str name) {
     return NULL;
 }
 
-/* The column an expression of a scan speaks of. */
-typedef struct scan {
-    json *get; /* the LOGICAL_GET */
-    const tarn_schema *schema;
-    int column;       /* BOUND_REF of an EXPRESSION_FILTER is this column; -1: it is an index into the scan's output */
-    const char *path; /* inside a struct */
-} scan;
+typedef tarn_bound_scan scan;
 
 static tarn_expr *unknown(tarn_cx *cx) { return tarn_expr_new(cx->arena, TARN_EXPR_UNKNOWN); }
 
@@ -125,7 +118,7 @@ static int output_column(const scan *s, int64_t index) {
     return column >= 0 && (uint64_t)column < s->schema->n_fields ? (int)column : -1;
 }
 
-static int ref_column(const scan *s, json *expr) {
+int tarn_bound_column(const scan *s, json *expr) {
     if (!is(expr, "expression_class", "BOUND_REF")) return -1;
     return s->column >= 0 ? s->column : output_column(s, tarn_json_as_int(tarn_json_get(expr, "index"), -1));
 }
@@ -180,12 +173,12 @@ static bool is_int(tarn_kind k) { return is_small_int(k) || k == TARN_INT64; }
 /* column op constant, where the column may stand in a cast. Only casts that keep the order of values exactly are taken
  * off. */
 static tarn_expr *compare_cast(tarn_cx *cx, const scan *s, tarn_expr_op op, json *side, const tarn_value *c) {
-    int column = ref_column(s, side);
+    int column = tarn_bound_column(s, side);
     if (column >= 0) return compare(cx, s, op, column, c);
     if (!is(side, "expression_class", "BOUND_CAST")) return unknown(cx);
     json *child = tarn_json_get(side, "child");
     tarn_kind from, to;
-    column = ref_column(s, child);
+    column = tarn_bound_column(s, child);
     if (column < 0 || !read_kind(tarn_json_get(child, "return_type"), &from) ||
         !read_kind(tarn_json_get(side, "return_type"), &to))
         return unknown(cx);
@@ -202,9 +195,9 @@ static tarn_expr *read_comparison(tarn_cx *cx, const scan *s, json *e) {
     json *left = tarn_json_get(e, "left"), *right = tarn_json_get(e, "right");
     tarn_value c;
     if (!cmp) return unknown(cx);
-    if (is(right, "expression_class", "BOUND_CONSTANT") && read_constant(cx, tarn_json_get(right, "value"), &c))
+    if (is(right, "expression_class", "BOUND_CONSTANT") && tarn_bound_constant(cx, tarn_json_get(right, "value"), &c))
         return compare_cast(cx, s, cmp->op, left, &c);
-    if (is(left, "expression_class", "BOUND_CONSTANT") && read_constant(cx, tarn_json_get(left, "value"), &c))
+    if (is(left, "expression_class", "BOUND_CONSTANT") && tarn_bound_constant(cx, tarn_json_get(left, "value"), &c))
         return compare_cast(cx, s, cmp->mirrored, right, &c);
     return unknown(cx);
 }
@@ -220,7 +213,7 @@ static tarn_expr *read_in(tarn_cx *cx, const scan *s, int column, json *list, si
     for (size_t i = from; i < list->n; i++) {
         json *item = tarn_json_at(list, i);
         if (from) item = is(item, "expression_class", "BOUND_CONSTANT") ? tarn_json_get(item, "value") : NULL;
-        if (!item || !read_constant(cx, item, &in->values[in->n_values++])) return unknown(cx);
+        if (!item || !tarn_bound_constant(cx, item, &in->values[in->n_values++])) return unknown(cx);
     }
     return tarn_expr_simplify(cx->arena, in);
 }
@@ -237,10 +230,10 @@ static tarn_expr *read_operator(tarn_cx *cx, const scan *s, json *e, int depth) 
     json *first = children && children->n ? tarn_json_at(children, 0) : NULL;
     if (!first) return unknown(cx);
     if (is(e, "type", "OPERATOR_NOT")) return negate(cx, read_expr(cx, s, first, depth + 1));
-    if (is(e, "type", "COMPARE_IN")) return read_in(cx, s, ref_column(s, first), children, 1);
-    if (is(e, "type", "COMPARE_NOT_IN")) return negate(cx, read_in(cx, s, ref_column(s, first), children, 1));
+    if (is(e, "type", "COMPARE_IN")) return read_in(cx, s, tarn_bound_column(s, first), children, 1);
+    if (is(e, "type", "COMPARE_NOT_IN")) return negate(cx, read_in(cx, s, tarn_bound_column(s, first), children, 1));
     bool null = is(e, "type", "OPERATOR_IS_NULL");
-    int column = ref_column(s, first);
+    int column = tarn_bound_column(s, first);
     if (column < 0 || !(null || is(e, "type", "OPERATOR_IS_NOT_NULL"))) return unknown(cx);
     tarn_expr *test = tarn_expr_new(cx->arena, null ? TARN_EXPR_IS_NULL : TARN_EXPR_IS_NOT_NULL);
     test->column = column;
@@ -261,8 +254,8 @@ static tarn_expr *read_expr(tarn_cx *cx, const scan *s, json *e, int depth) {
     if (is(e, "expression_class", "BOUND_BETWEEN")) {
         tarn_value lo, hi;
         json *input = tarn_json_get(e, "input");
-        if (!read_constant(cx, tarn_json_get(tarn_json_get(e, "lower"), "value"), &lo) ||
-            !read_constant(cx, tarn_json_get(tarn_json_get(e, "upper"), "value"), &hi))
+        if (!tarn_bound_constant(cx, tarn_json_get(tarn_json_get(e, "lower"), "value"), &lo) ||
+            !tarn_bound_constant(cx, tarn_json_get(tarn_json_get(e, "upper"), "value"), &hi))
             return unknown(cx);
         bool lo_in = tarn_json_as_bool(tarn_json_get(e, "lower_inclusive"), true),
              hi_in = tarn_json_as_bool(tarn_json_get(e, "upper_inclusive"), true);
@@ -288,8 +281,8 @@ static tarn_expr *read_filter(tarn_cx *cx, const scan *s, json *f, int depth) {
     tarn_value c;
     if (tarn_str_is(type, "CONSTANT_COMPARISON")) {
         const comparison *cmp = find_comparison(tarn_json_as_str(tarn_json_get(f, "comparison_type")));
-        return cmp && read_constant(cx, tarn_json_get(f, "constant"), &c) ? compare(cx, s, cmp->op, s->column, &c)
-                                                                          : unknown(cx);
+        return cmp && tarn_bound_constant(cx, tarn_json_get(f, "constant"), &c) ? compare(cx, s, cmp->op, s->column, &c)
+                                                                                : unknown(cx);
     }
     if (tarn_str_is(type, "CONJUNCTION_AND") || tarn_str_is(type, "CONJUNCTION_OR")) {
         json *children = tarn_json_get(f, "child_filters");
@@ -326,6 +319,33 @@ static tarn_expr *read_filter(tarn_cx *cx, const scan *s, json *f, int depth) {
     return unknown(cx);
 }
 
+static bool is_vague(const tarn_expr *e) {
+    if (e->op == TARN_EXPR_UNKNOWN) return true;
+    for (size_t i = 0; i < e->n_args; i++)
+        if (is_vague(e->args[i])) return true;
+    return false;
+}
+
+/* What a scan's filters say of columns that are constant in each file, where pruning does not know it all. */
+static void add_text(tarn_cx *cx, const scan *s, tarn_shell *shell, json *e, const char **all, int depth) {
+    json *children = tarn_json_get(e, "children");
+    if (is(e, "type", "CONJUNCTION_AND") && children && depth < PLAN_DEPTH_MAX) {
+        for (size_t i = 0; i < children->n; i++) add_text(cx, s, shell, tarn_json_at(children, i), all, depth + 1);
+        return;
+    }
+    const char *text = is_vague(read_expr(cx, s, e, 0)) ? tarn_bound_sql(cx, s, e, shell->constant) : NULL;
+    if (text) *all = *all ? tarn_printf(cx, "%s AND %s", *all, text) : text;
+}
+
+/* The same for a pushed filter: a tree of its own kind around such expressions. */
+static void add_filter_text(tarn_cx *cx, const scan *s, tarn_shell *shell, json *f, const char **all, int depth) {
+    json *children = tarn_json_get(f, "child_filters");
+    if (is(f, "filter_type", "EXPRESSION_FILTER")) add_text(cx, s, shell, tarn_json_get(f, "expr"), all, 0);
+    bool each = is(f, "filter_type", "CONJUNCTION_AND") && depth < PLAN_DEPTH_MAX;
+    for (size_t i = 0; each && children && i < children->n; i++)
+        add_filter_text(cx, s, shell, tarn_json_at(children, i), all, depth + 1);
+}
+
 static tarn_shell *find_shell(json *get, tarn_shell *shells, size_t n) {
     tarn_str table = tarn_json_as_str(tarn_json_get(tarn_json_get(get, "function_data"), "table"));
     for (size_t i = 0; i < n; i++)
@@ -337,20 +357,27 @@ static tarn_shell *find_shell(json *get, tarn_shell *shells, size_t n) {
 static void read_get(tarn_cx *cx, json *get, json *filter_above, tarn_shell *shell) {
     json *filters = tarn_json_get(tarn_json_get(get, "table_filters"), "filters");
     tarn_expr *all = NULL;
+    const char *text = NULL;
     for (size_t i = 0; filters && i < filters->n; i++) {
         json *entry = tarn_json_at(filters, i);
         int64_t column = tarn_json_as_int(tarn_json_get(entry, "key"), -1);
         if (column < 0 || (uint64_t)column >= shell->schema->n_fields) continue;
         scan s = {.get = get, .schema = shell->schema, .column = (int)column};
         all = fold(cx, true, all, read_filter(cx, &s, tarn_json_get(entry, "value"), 0));
+        add_filter_text(cx, &s, shell, tarn_json_get(entry, "value"), &text, 0);
     }
     json *expressions = filter_above ? tarn_json_get(filter_above, "expressions") : NULL;
     for (size_t i = 0; expressions && i < expressions->n; i++) {
         scan s = {.get = get, .schema = shell->schema, .column = -1};
         all = fold(cx, true, all, read_expr(cx, &s, tarn_json_at(expressions, i), 0));
+        add_text(cx, &s, shell, tarn_json_at(expressions, i), &text, 0);
     }
     if (!all) all = unknown(cx);
     shell->filter = shell->scanned ? tarn_expr_or(cx->arena, shell->filter, all) : all;
+    if (shell->scanned && text && shell->over_constants)
+        shell->over_constants = tarn_printf(cx, "(%s) OR (%s)", shell->over_constants, text);
+    else
+        shell->over_constants = shell->scanned ? NULL : text;
     shell->scanned = true;
 }
 
@@ -376,6 +403,11 @@ bool tarn_plan_filters(tarn_cx *cx, tarn_str plan_json, tarn_shell *shells, size
     json *plans = tarn_json_get(plan, "plans");
     if (tarn_json_as_bool(tarn_json_get(plan, "error"), true) || !plans) return false;
     walk(cx, plans, NULL, shells, n, 0);
+    bool empty = memmem(plan_json.p, plan_json.n, "\"LOGICAL_EMPTY_RESULT\"", 22) != NULL;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = tarn_printf(cx, "\"%s\"", shells[i].table);
+        shells[i].unread = empty && !memmem(plan_json.p, plan_json.n, name, strlen(name));
+    }
     for (size_t i = 0; i < n; i++)
         if (shells[i].filter) shells[i].filter = tarn_expr_simplify(cx->arena, shells[i].filter);
     return true;

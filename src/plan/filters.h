@@ -8,8 +8,13 @@
 typedef struct tarn_shell {
     const char *table; /* its name in the plan */
     const tarn_schema *schema;
-    tarn_expr *filter; /* out: what holds for every row any scan of it needs; NULL: nothing known */
-    bool scanned;      /* out: the plan reads it */
+    const bool *constant; /* per column: has one value in each file; NULL: none has */
+    tarn_expr *filter;    /* out: what holds for every row any scan of it needs; NULL: nothing known */
+    /* out: SQL over columns that are constant in each file, by their names; it holds too, and says what `filter` cannot
+     * express; NULL: nothing */
+    const char *over_constants;
+    bool scanned; /* out: the plan reads it */
+    bool unread;  /* out: it certainly does not: what stood around the table can have no rows */
 } tarn_shell;
 
 /* Reads the plan's text. Nodes that are not understood are UNKNOWN, so that the filters never claim too much. False:

@@ -126,6 +126,55 @@ static void test_casts(void **state) {
     assert_non_null(strstr(filter_of(f, CAST_FILTER("1", "DATE", "TIMESTAMP", "86400000000000")), "day >= "));
 }
 
+#define CALL(name, args)                                                                                               \
+    "{\"expression_class\":\"BOUND_FUNCTION\",\"type\":\"BOUND_FUNCTION\",\"catalog_name\":\"system\",\"name\":"       \
+    "\"" name "\",\"children\":[" args "]}"
+#define ABOVE(expressions, get) "{\"type\":\"LOGICAL_FILTER\",\"expressions\":[" expressions "],\"children\":[" get "]}"
+#define SCAN GET "\"column_indexes\":[{\"index\":1},{\"index\":0}]," FILTERS("")
+#define YEAR_IS(year) CMP("EQUAL", CALL("year", REF("0")), CONSTANT(BIGINT(year)))
+
+/* What is said of the day alone, as SQL, where the day is constant in each file; "" for nothing. */
+static const char *over_day(fixture *f, const char *plan) {
+    static const bool constant[6] = {[1] = true};
+    tarn_shell shell = {.table = "s0", .schema = f->schema, .constant = constant};
+    assert_true(tarn_plan_filters(&f->cx, tarn_str_of(plan), &shell, 1));
+    return shell.over_constants ? shell.over_constants : "";
+}
+
+static void test_constants(void **state) {
+    fixture *f = *state;
+    assert_string_equal(over_day(f, PLAN(ABOVE(YEAR_IS("2026"), SCAN))), "(\"year\"(\"day\") = 2026::BIGINT)");
+    /* Another column, a column and another, no column, a function that is none of its arguments alone. */
+    assert_string_equal(over_day(f, PLAN(ABOVE(CMP("EQUAL", CALL("abs", REF("1")), CONSTANT(BIGINT("5"))), SCAN))), "");
+    assert_string_equal(
+        over_day(f, PLAN(ABOVE(CMP("EQUAL", CALL("f", REF("0") "," REF("1")), CONSTANT(BIGINT("5"))), SCAN))), "");
+    assert_string_equal(
+        over_day(f, PLAN(ABOVE(CMP("EQUAL", CALL("abs", CONSTANT(BIGINT("5"))), CONSTANT(BIGINT("5"))), SCAN))), "");
+    assert_string_equal(over_day(f, PLAN(ABOVE(CMP("EQUAL", CALL("random", REF("0")), CONSTANT(BIGINT("5"))), SCAN))),
+                        "");
+    /* What pruning knows needs no evaluation. */
+    assert_string_equal(over_day(f, PLAN(ABOVE(CMP("EQUAL", REF("0"), CONSTANT(BIGINT("5"))), SCAN))), "");
+    /* Two scans: the files of both; one that says nothing needs all. */
+    assert_string_equal(over_day(f, PLAN(ABOVE(YEAR_IS("1"), SCAN) "," ABOVE(YEAR_IS("2"), SCAN))),
+                        "((\"year\"(\"day\") = 1::BIGINT)) OR ((\"year\"(\"day\") = 2::BIGINT))");
+    assert_string_equal(over_day(f, PLAN(ABOVE(YEAR_IS("1"), SCAN) "," SCAN "," ABOVE(YEAR_IS("2"), SCAN))), "");
+    assert_string_equal(over_day(f, PLAN(SCAN "," ABOVE(YEAR_IS("2"), SCAN))), "");
+}
+
+static bool unread(fixture *f, const char *plan) {
+    tarn_shell shell = {.table = "s0", .schema = f->schema};
+    assert_true(tarn_plan_filters(&f->cx, tarn_str_of(plan), &shell, 1));
+    return shell.unread;
+}
+
+static void test_unread(void **state) {
+    fixture *f = *state;
+    assert_true(unread(f, PLAN("{\"type\":\"LOGICAL_EMPTY_RESULT\"}")));
+    assert_false(unread(f, PLAN("{\"type\":\"LOGICAL_EMPTY_RESULT\"}," SCAN)));
+    assert_false(unread(f, PLAN("{\"type\":\"LOGICAL_EMPTY_RESULT\",\"somewhere\":\"s0\"}")));
+    assert_false(unread(f, PLAN("{\"type\":\"LOGICAL_DUMMY_SCAN\"}")));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_pushed, setup, teardown),
@@ -133,6 +182,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_scans, setup, teardown),
         cmocka_unit_test_setup_teardown(test_casts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_constants, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unread, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,8 @@ typedef struct tarn_plan_env {
 typedef struct tarn_plan_ref {
     const char *name; /* as the user wrote it */
     tarn_snapshot *snapshot;
-    const tarn_expr *filter; /* what pruned it; NULL: nothing */
+    const tarn_expr *filter;     /* what pruned it; NULL: nothing */
+    const char *over_partitions; /* SQL that pruned it too, evaluated for each value of its partition columns; NULL */
     tarn_file_list files;
     tarn_scan scan;
     bool positions;

@@ -48,16 +48,21 @@ static void read_filters(tarn_cx *cx, const tarn_binding *b) {
     tarn_shell *shells = TARN_NEW_ARRAY(cx->arena, tarn_shell, n);
     const char *json;
     for (size_t i = 0; i < n; i++)
-        shells[i] =
-            (tarn_shell){.table = tarn_bind_shell_name(cx, i), .schema = b->planned->refs.at[i].snapshot->schema};
+        shells[i] = (tarn_shell){.table = tarn_bind_shell_name(cx, i),
+                                 .schema = b->planned->refs.at[i].snapshot->schema,
+                                 .constant = tarn_constant_columns(cx, b->planned->refs.at[i].snapshot)};
     if (plan_json(cx, b, &json) != TARN_OK) {
         tarn_clear_error(cx);
         return;
     }
     if (!tarn_plan_filters(cx, tarn_str_of(json), shells, n)) return;
-    for (size_t i = 0; i < n; i++)
-        b->planned->refs.at[i].filter =
-            shells[i].scanned ? shells[i].filter : tarn_expr_new(cx->arena, TARN_EXPR_UNKNOWN);
+    for (size_t i = 0; i < n; i++) {
+        tarn_plan_ref *ref = &b->planned->refs.at[i];
+        ref->filter = shells[i].scanned
+                          ? shells[i].filter
+                          : tarn_expr_new(cx->arena, shells[i].unread ? TARN_EXPR_FALSE : TARN_EXPR_UNKNOWN);
+        ref->over_partitions = shells[i].over_constants;
+    }
 }
 
 tarn_code tarn_prune_refs(tarn_cx *cx, const tarn_binding *b) {
@@ -73,6 +78,8 @@ tarn_code tarn_prune_refs(tarn_cx *cx, const tarn_binding *b) {
         tarn_plan_ref *ref = &b->planned->refs.at[i];
         if (ref->filter && ref->filter->op == TARN_EXPR_UNKNOWN) ref->filter = NULL;
         TRY(tarn_snapshot_files(cx, ref->snapshot, ref->filter, &ref->files));
+        if (ref->over_partitions && ref->files.files.n > 1)
+            TRY(tarn_prune_by_values(cx, b->env->engine, ref->snapshot, &ref->over_partitions, &ref->files));
         tarn_count(cx, files_read, ref->files.files.n);
     }
     return tarn_check(cx);

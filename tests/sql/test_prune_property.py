@@ -44,18 +44,26 @@ def predicate(dice, depth=0):
         f"i + 1 = {dice.choice(['1', '2', '6'])}",
         f"l {dice.choice(['<', '=', '>'])} {dice.choice(['5.5', '9007199254740992.0::DOUBLE'])}",
         f"t::DATE = {literal(dice, 'd')}", f"d {dice.choice(['<', '>='])} {literal(dice, 't')}", f"year(d) = {dice.choice(['1970', '2026'])}",
+        # Evaluated once for each value where these are partition columns.
+        f"year(d) = {dice.choice(['1970', '2026'])} AND month(d) {dice.choice(['=', '<>'])} 1",
+        f"d + {dice.choice(['0', '1'])} = DATE '2026-01-31'", f"lower(s) {dice.choice(['=', '<'])} {literal(dice, 's')}",
+        f"hash(i) % 2 = {dice.choice(['0', '1'])}", f"abs(m) > {dice.choice(['0', '5'])}", f"strftime(d, '%Y') = {dice.choice(['1970', '2026'])}::VARCHAR",
+        f"l::VARCHAR LIKE '{dice.choice(['9%', '-%', '%0'])}'", f"CASE WHEN b THEN i > 0 ELSE {name} IS NULL END",
+        f"date_trunc('hour', t) = {literal(dice, 't')}", dice.choice(["false", "1 = 0", "NULL", "true"]),
         f"i IN (SELECT {dice.choice(['0', '5', 'NULL'])})", f"coalesce({name} = {literal(dice, name)}, {other} IS NULL)",
     ])
 
 
 def make_table(dice, session, name):
-    partition = dice.choice([[], [], ["l"], ["b"], ["d", "b"], ["i"], ["m"], ["t"]])
+    partition = dice.choice([[], [], ["l"], ["b"], ["d", "b"], ["i"], ["m"], ["t"], ["s"], ["d", "s"], ["l", "m"]])
     columns = ", ".join(f"{column} {kind}" for column, (kind, _) in COLUMNS.items())
     by = f" PARTITIONED BY ({', '.join(partition)})" if partition else ""
     indexed = dice.choice([0, 3, 32, 32, 32])
     session.sql(f"CREATE TABLE {name} ({columns}){by} TBLPROPERTIES ('delta.dataSkippingNumIndexedCols' = '{indexed}')")
     for _ in range(dice.randrange(4, 9)):
         rows = [", ".join(literal(dice, column) for column in COLUMNS) for _ in range(dice.randrange(1, 5))]
+        if "s" in partition:  # the value is in a folder's name, which has at most 255 bytes
+            rows = [row.replace("repeat('é', 300)", "'é'") for row in rows]
         session.sql(f"INSERT INTO {name} VALUES " + ", ".join(f"({row})" for row in rows))
     if dice.random() < 0.5:
         session.sql(f"DELETE FROM {name} WHERE {predicate(dice)}")
