@@ -97,6 +97,7 @@ bool tarn_parse_u64(tarn_str s, uint64_t *out) {
 }
 
 bool tarn_parse_i64(tarn_str s, int64_t *out) {
+    if (!s.n) return false; /* no arithmetic with an absent text */
     bool sign = s.n && (s.p[0] == '-' || s.p[0] == '+'), negative = sign && s.p[0] == '-';
     uint64_t v;
     if (!tarn_parse_u64((tarn_str){s.p + sign, s.n - sign}, &v)) return false;

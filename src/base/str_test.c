@@ -86,6 +86,7 @@ static void test_integers(void **state) {
     assert_true(tarn_parse_i64(TARN_LIT("9223372036854775807"), &i) && i == INT64_MAX);
     assert_true(tarn_parse_i64(TARN_LIT("+0007"), &i) && i == 7);
     assert_true(tarn_parse_i64(TARN_LIT("-0"), &i) && i == 0);
+    assert_false(tarn_parse_i64((tarn_str){NULL, 0}, &i));
     assert_true(tarn_parse_u64(TARN_LIT("18446744073709551615"), &u) && u == UINT64_MAX);
     static const char *const bad[] = {"",
                                       "-",

@@ -136,9 +136,9 @@ static tarn_str scheme_of(tarn_str path, tarn_str *rest) {
 
 tarn_code tarn_iceberg_path(tarn_cx *cx, const char *location, tarn_str path, tarn_str *out) {
     tarn_str base, rest;
+    if (!path.n || memchr(path.p, 0, path.n)) return tarn_fail(cx, TARN_CORRUPT, "a file's path is empty or no text");
     tarn_str base_scheme = scheme_of(tarn_str_of(location), &base), scheme = scheme_of(path, &rest);
     while (base.n > 1 && base.p[base.n - 1] == '/') base.n--;
-    if (!path.n || memchr(path.p, 0, path.n)) return tarn_fail(cx, TARN_CORRUPT, "a file's path is empty or no text");
     bool below = base.n && rest.n > base.n + 1 && rest.p[base.n] == '/' && !memcmp(rest.p, base.p, base.n) &&
                  tarn_str_eq(base_scheme, scheme);
     if (below) {

@@ -14,6 +14,16 @@ static tarn_code read_id(tarn_cx *cx, tarn_json *r, int32_t *out) {
     return TARN_OK;
 }
 
+/* In range as microseconds too. */
+static tarn_code read_time(tarn_cx *cx, tarn_json *r, int64_t *out) {
+    int64_t ms;
+    TRY(tarn_json_int(cx, r, &ms));
+    if (ms < INT64_MIN / 1000 || ms > INT64_MAX / 1000)
+        return tarn_json_fail(cx, r, "%lld is no time in milliseconds", (long long)ms);
+    *out = ms;
+    return TARN_OK;
+}
+
 static tarn_code read_text(tarn_cx *cx, tarn_json *r, tarn_arena *arena, const char **out) {
     tarn_str s;
     TRY(tarn_json_string_or_null(cx, r, arena, &s));
@@ -44,7 +54,7 @@ static tarn_code read_version(tarn_cx *cx, tarn_json *r, tarn_iceberg_version *o
         else if (tarn_str_is(key, "sequence-number"))
             TRY(tarn_json_int_or_null(cx, r, &v.sequence));
         else if (tarn_str_is(key, "timestamp-ms"))
-            TRY(tarn_json_int(cx, r, &v.timestamp_ms));
+            TRY(read_time(cx, r, &v.timestamp_ms));
         else if (tarn_str_is(key, "first-row-id"))
             TRY(tarn_json_int_or_null(cx, r, &v.first_row_id));
         else if (tarn_str_is(key, "added-rows"))
@@ -113,7 +123,7 @@ static tarn_code read_log(tarn_cx *cx, tarn_json *r, tarn_arena *arena, bool fil
             TRY(tarn_json_field(cx, r, &key, &fields));
             if (!fields) break;
             if (tarn_str_is(key, "timestamp-ms"))
-                TRY(tarn_json_int(cx, r, &e.timestamp_ms));
+                TRY(read_time(cx, r, &e.timestamp_ms));
             else if (!files && tarn_str_is(key, "snapshot-id"))
                 TRY(tarn_json_int(cx, r, &e.snapshot_id));
             else if (files && tarn_str_is(key, "metadata-file"))
@@ -209,7 +219,7 @@ typedef struct old_form {
 static tarn_code read_number(tarn_cx *cx, tarn_json *r, tarn_str key, tarn_iceberg_metadata *m, bool *done) {
     *done = true;
     if (tarn_str_is(key, "last-sequence-number")) return tarn_json_int_or_null(cx, r, &m->last_sequence);
-    if (tarn_str_is(key, "last-updated-ms")) return tarn_json_int_or_null(cx, r, &m->last_updated_ms);
+    if (tarn_str_is(key, "last-updated-ms")) return read_time(cx, r, &m->last_updated_ms);
     if (tarn_str_is(key, "next-row-id")) return tarn_json_int_or_null(cx, r, &m->next_row_id);
     if (tarn_str_is(key, "current-snapshot-id")) return tarn_json_int_or_null(cx, r, &m->snapshot_id);
     if (tarn_str_is(key, "last-column-id")) return read_id(cx, r, &m->last_column_id);

@@ -88,6 +88,7 @@ static void test_refused(void **state) {
                {HEAD "\"partition-specs\":[{\"spec-id\":0,\"fields\":[]}]}", TARN_CORRUPT},
                {HEAD BODY ",\"current-snapshot-id\":5}", TARN_CORRUPT},
                {HEAD BODY ",\"snapshots\":[{}]}", TARN_CORRUPT},
+               {HEAD BODY ",\"snapshots\":[{\"snapshot-id\":1,\"timestamp-ms\":9223372036854775807}]}", TARN_CORRUPT},
                {HEAD BODY ",\"current-schema-id\":99999999999}", TARN_CORRUPT},
                {HEAD BODY "} x", TARN_CORRUPT}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -167,6 +168,7 @@ static void test_paths(void **state) {
     }
     assert_int_equal(tarn_iceberg_path(cx, "/a", TARN_LIT("/a/../etc/passwd"), &out), TARN_INVALID);
     assert_int_equal(tarn_iceberg_path(cx, "/a", TARN_LIT(""), &out), TARN_CORRUPT);
+    assert_int_equal(tarn_iceberg_path(cx, "/a", (tarn_str){NULL, 0}, &out), TARN_CORRUPT);
     size_t root;
     assert_true(tarn_iceberg_names_file(TARN_LIT("/a/t/metadata/v1.metadata.json"), &root) && root == 4);
     assert_true(tarn_iceberg_names_file(TARN_LIT("s3://b/x/00001-u.gz.metadata.json"), &root) && root == 8);
