@@ -59,7 +59,7 @@ static tarn_code read_range(tarn_cx *cx, void *state, size_t file, uint64_t offs
     const tarn_str *bytes = state;
     (void)cx;
     (void)file;
-    tarn_buf_add(out, bytes->p + offset, n);
+    if (n) tarn_buf_add(out, bytes->p + offset, n);
     return TARN_OK;
 }
 

@@ -7,6 +7,7 @@ import sys
 import uuid
 
 import fastavro
+import pyarrow.fs
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -139,6 +140,18 @@ def test_folders_globs_and_lists(session, folder):
     assert ids(session, f"read_avro('{quoted}/**/[a-c].avro')") == [1, 2, 3, 4, 5]
     assert ids(session, f"read_avro(['{quoted}/b.avro', 'file://{quoted}/a.avro'])") == [1, 2, 3]
     assert ids(session, f"read_avro('{quoted}/none.avro')") == []
+
+
+def test_files_in_a_bucket(session, folder, s3):
+    place = s3.prefix()
+    bucket = pyarrow.fs.S3FileSystem(endpoint_override=s3.endpoint, region=s3.env["AWS_REGION"])
+    pyarrow.fs.copy_files(str(folder), place.removeprefix("s3://"), destination_filesystem=bucket)
+    assert ids(session, f"read_avro('{place}')") == [1, 2, 3, 4, 5]
+    assert ids(session, f"avro.`{place}/**/c.avro`") == [4, 5]
+    assert ids(session, f"read_avro(['{place}/a.avro', '{place}/b.avro'])") == [1, 2, 3]
+    session.sql("CREATE TABLE t (id BIGINT, name STRING)")
+    assert session.rows(f"COPY INTO t FROM '{place}/[ab].avro' FILEFORMAT = AVRO") == [(3,)]
+    refused(session, f"{place}/absent", "NOTFOUND", "no Avro files at s3://.*absent")
 
 
 def test_stands_where_a_table_stands(session, folder):

@@ -45,7 +45,9 @@ static tarn_code fill(stream *s, size_t n) {
     return TARN_OK;
 }
 
-static tarn_str window(const stream *s) { return (tarn_str){s->packed.data + s->at, s->packed.n - s->at}; }
+static tarn_str window(const stream *s) {
+    return s->packed.data ? (tarn_str){s->packed.data + s->at, s->packed.n - s->at} : (tarn_str){"", 0};
+}
 
 static tarn_code read_header(stream *s) {
     s->header = NULL;
