@@ -30,48 +30,22 @@ static tarn_code parse_references(tarn_cx *cx, tarn_cursor *c) {
     return parse_enforcement(cx, c);
 }
 
-static void add_meta(tarn_cx *cx, tarn_field *field, const char *key, const char *json) {
-    tarn_meta *meta = TARN_NEW_ARRAY(cx->arena, tarn_meta, field->n_meta + 1);
-    if (field->n_meta) memcpy(meta, field->meta, field->n_meta * sizeof *meta);
-    meta[field->n_meta++] = (tarn_meta){key, json};
-    field->meta = meta;
-}
-
-/* [(START WITH n INCREMENT BY m)] or, in Snowflake, [(n, m)]. */
-static tarn_code parse_identity(tarn_cx *cx, tarn_cursor *c, bool explicit, tarn_field *field) {
-    int64_t start = 1, step = 1;
-    tarn_cursor at = *c;
-    if (tarn_accept(c, "(")) {
-        while (!tarn_accept(c, ")")) {
-            if (tarn_accept(c, "INCREMENT BY|INCREMENT|,"))
-                TRY(tarn_parse_int(cx, c, &step));
-            else if (tarn_accept(c, "START WITH|START") || c->i == at.i + 1)
-                TRY(tarn_parse_int(cx, c, &start));
-            else
-                return tarn_unexpected(cx, c, "START WITH, INCREMENT BY or )");
-        }
-    }
-    bool integral = field->type->kind == TARN_INT64 || field->type->kind == TARN_INT32;
-    if (!integral)
-        return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(&at), "identity column %s must be BIGINT",
-                            field->name);
-    if (step == 0)
-        return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(&at), "identity column %s needs a step other than 0",
-                            field->name);
-    add_meta(cx, field, "identity.start", tarn_printf(cx, "%lld", (long long)start));
-    add_meta(cx, field, "identity.step", tarn_printf(cx, "%lld", (long long)step));
-    add_meta(cx, field, "identity.explicit", explicit ? "true" : "false");
-    return TARN_OK;
+/* Two writers would have to agree on the next number, and no log of ours records it. */
+static tarn_code refuse_identity(tarn_cx *cx, const tarn_cursor *c, size_t at, const tarn_field *field) {
+    return tarn_hint(
+        cx, tarn_fail_at(cx, TARN_UNSUPPORTED, whole_text(c), at, "column %s: IDENTITY is not supported", field->name),
+        "number the rows in the query that inserts them (row_number() OVER ()), or use uuid()");
 }
 
 /* After GENERATED. */
 static tarn_code parse_generated(tarn_cx *cx, tarn_cursor *c, tarn_field *field) {
     tarn_str sql;
-    bool explicit = tarn_accept(c, "BY DEFAULT");
-    if (!explicit) tarn_accept(c, "ALWAYS");
+    size_t at = c->tokens->tokens.at[c->i - 1].at;
+    bool by_default = tarn_accept(c, "BY DEFAULT");
+    if (!by_default) tarn_accept(c, "ALWAYS");
     TRY(tarn_expect(cx, c, "AS"));
-    if (tarn_accept(c, "IDENTITY")) return parse_identity(cx, c, explicit, field);
-    if (explicit) return tarn_unexpected(cx, c, "IDENTITY");
+    if (tarn_accept(c, "IDENTITY")) return refuse_identity(cx, c, at, field);
+    if (by_default) return tarn_unexpected(cx, c, "IDENTITY");
     TRY(tarn_parse_parens(cx, c, "an expression", &sql));
     tarn_accept(c, "STORED|VIRTUAL");
     field->generated_sql = copy(cx, sql);
@@ -102,8 +76,8 @@ static tarn_code parse_attribute(tarn_cx *cx, tarn_cursor *c, tarn_table_def *de
         field->default_sql = copy(cx, sql);
     } else if (tarn_accept(c, "GENERATED")) {
         TRY(parse_generated(cx, c, field));
-    } else if (tarn_accept(c, "AUTOINCREMENT|AUTO_INCREMENT|IDENTITY")) {
-        TRY(parse_identity(cx, c, true, field));
+    } else if (tarn_peek(c, "AUTOINCREMENT|AUTO_INCREMENT|IDENTITY")) {
+        return refuse_identity(cx, c, place(c), field);
     } else if (tarn_accept(c, "AS")) {
         TRY(tarn_parse_parens(cx, c, "an expression", &sql));
         tarn_accept(c, "STORED|VIRTUAL");
