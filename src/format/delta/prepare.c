@@ -60,6 +60,58 @@ void tarn_delta_plan_set(tarn_arena *arena, tarn_delta_plan *plan, const char *n
     plan->meta_changed = true;
 }
 
+/* What other properties can be; those that ask for a feature by "true" are true or false. */
+static const struct {
+    const char *property;
+    enum { FLAG, NUMBER, DURATION, WORD } kind;
+    int64_t least;
+    const char *words;
+} VALUES[] = {
+    {"delta.checkpointInterval", NUMBER, 1, NULL},
+    {"delta.dataSkippingNumIndexedCols", NUMBER, -1, NULL},
+    {"delta.logRetentionDuration", DURATION, 0, NULL},
+    {"delta.deletedFileRetentionDuration", DURATION, 0, NULL},
+    {"delta.setTransactionRetentionDuration", DURATION, 0, NULL},
+    {"delta.enableExpiredLogCleanup", FLAG, 0, NULL},
+    {"delta.checkpoint.writeStatsAsJson", FLAG, 0, NULL},
+    {"delta.checkpoint.writeStatsAsStruct", FLAG, 0, NULL},
+    {"delta.checkpointPolicy", WORD, 0, "classic|v2"},
+    {"delta.isolationLevel", WORD, 0, "Serializable|WriteSerializable|SnapshotIsolation"},
+};
+
+static bool is_one_of(tarn_str value, const char *words) {
+    for (const char *w = words; *w; w += strcspn(w, "|"), w += *w == '|')
+        if (tarn_str_ieq(value, (tarn_str){w, strcspn(w, "|")})) return true;
+    return false;
+}
+
+/* A value nobody can read would be passed over for ever, as if it had not been set. */
+static tarn_code check_value(tarn_cx *cx, const tarn_pair *p) {
+    tarn_str value = tarn_str_of(p->value);
+    int64_t n;
+    const char *flag = "true|false", *want = NULL;
+    for (size_t i = 0; i < N_ASKS; i++)
+        if (!strcmp(ASKS[i].property, p->name) && !strcmp(ASKS[i].value, "true") && !is_one_of(value, flag))
+            want = "true or false";
+    for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES; i++) {
+        if (strcmp(VALUES[i].property, p->name)) continue;
+        if (VALUES[i].kind == FLAG && !is_one_of(value, flag)) want = "true or false";
+        if (VALUES[i].kind == NUMBER && (!tarn_parse_i64(value, &n) || n < VALUES[i].least))
+            want = tarn_printf(cx, "a number from %lld on", (long long)VALUES[i].least);
+        if (VALUES[i].kind == DURATION && !tarn_parse_interval_ms(value, &n))
+            want = "a duration such as 'interval 7 days'";
+        if (VALUES[i].kind == WORD && !is_one_of(value, VALUES[i].words))
+            want = tarn_printf(cx, "one of %s", VALUES[i].words);
+    }
+    return want ? tarn_fail(cx, TARN_INVALID, "%s has to be %s, not '%s'", p->name, want, p->value) : TARN_OK;
+}
+
+/* What a table has already is carried over, whoever wrote it. */
+static bool is_kept(const tarn_delta_snapshot *base, const tarn_pair *p) {
+    const char *was = base ? tarn_delta_conf(&base->meta, p->name) : NULL;
+    return was && !strcmp(was, p->value);
+}
+
 static tarn_code set_version(tarn_cx *cx, tarn_delta_plan *plan, bool reader, const char *value) {
     int64_t v;
     if (!value || !tarn_parse_i64(tarn_str_of(value), &v) || v < 1 || v > (reader ? 3 : 7))
@@ -299,7 +351,11 @@ tarn_code tarn_delta_plan_change(tarn_cx *cx, tarn_arena *arena, const tarn_delt
     if (base && base->base.version < 0) base = NULL;
     tarn_delta_plan p;
     TRY(plan_start(cx, arena, base, c, &p));
-    for (size_t i = 0; i < c->properties.n; i++) TRY(plan_property(cx, arena, &p, &c->properties.at[i]));
+    for (size_t i = 0; i < c->properties.n; i++) {
+        const tarn_pair *property = &c->properties.at[i];
+        if (property->value && !is_kept(base, property)) TRY(check_value(cx, property));
+        TRY(plan_property(cx, arena, &p, property));
+    }
     for (size_t i = 0; i < c->checks.n; i++) {
         tarn_delta_plan_set(arena, &p, tarn_arena_printf(arena, "delta.constraints.%s", c->checks.at[i].name),
                             c->checks.at[i].value);
