@@ -47,6 +47,9 @@ typedef struct tarn_change {
     TARN_VEC(tarn_pair) checks;     /* CHECK constraints: name and SQL; value NULL drops one */
     const char *comment;            /* the table's; NULL: as it is */
 
+    const void *restored;  /* a tarn_snapshot: the rows after the change are those of this older version; adds and removes
+                              say the same */
+
     const char *commit_id; /* tells this change from all others, in every try; made by tarn_commit */
     const char *app_id;    /* idempotence: (app_id, app_version) commits once; a repeat is EXISTS */
     int64_t app_version;

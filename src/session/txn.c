@@ -97,7 +97,8 @@ static void merge_files(tarn_arena *arena, tarn_change *into, const tarn_change 
 
 static void merge_change(tarn_arena *arena, tarn_change *into, const tarn_change *from) {
     merge_files(arena, into, from);
-    if (from->replace) { /* it says all of the table's metadata anew */
+    into->restored = NULL; /* there is more to it now */
+    if (from->replace) {   /* it says all of the table's metadata anew */
         into->replace = true;
         memset(&into->properties, 0, sizeof into->properties);
         memset(&into->checks, 0, sizeof into->checks);

@@ -158,6 +158,7 @@ tarn_code tarn_restore(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base
     if (change->replace || !same_text(base->comment, past->comment))
         change->comment = past->comment ? past->comment : "";
     change->read_all = true;
+    change->restored = past;
     describe(cx, past, &then, change);
     return TARN_OK;
 }

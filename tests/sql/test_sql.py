@@ -7,6 +7,7 @@ A file is blocks apart by blank lines, lines with # are comments:
     query [rowsort] [only regex] its rows are those below ----, cells apart by " | "; with a regex, of the rows that match
                                  the parts that do
     reopen                       the lake is closed and opened again, by all sessions
+    only FORMAT                  as the first line of a block: for tables of that format alone; as a block: so is the rest
     session name                 what follows is another user's, who opened the lake for himself; the first is "main"
 ${tmp} is the test's folder (on S3 a prefix), ${format} the table format.
 """
@@ -23,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from tarnlib import Session, TarnError  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-FORMATS = ["delta"]
+FORMATS = ["delta", "iceberg"]
 STORES = ["local", "s3"]
 
 
@@ -111,6 +112,14 @@ def test_file(path, table_format, store, tmp_path, request):
 
     sessions = Sessions(f"{folder}/lake", table_format)
     for number, header, body in blocks(path, replace):
+        if header.startswith("only "):
+            if header.removeprefix("only ") != table_format:
+                if not body:
+                    break
+                continue
+            if not body:
+                continue
+            header, body = body[0], body[1:]
         if header == "reopen":
             sessions.close()
         elif header.startswith("session "):

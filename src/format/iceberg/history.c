@@ -14,12 +14,19 @@ static tarn_code history_entry(tarn_cx *cx, const tarn_iceberg_version *v, int64
     const char *parent = v->parent >= 0 ? tarn_printf(cx, "\"%lld\"", (long long)v->parent) : "null";
     *out = (tarn_history_entry){.version = v->sequence > 0 ? v->sequence : v->id,
                                 .timestamp_ms = timestamp_ms,
-                                .operation = text_of(cx->arena, summary, "operation"),
+                                .operation = text_of(cx->arena, summary, "tarn.operation"),
+                                .parameters = text_of(cx->arena, summary, "tarn.parameters"),
+                                .metrics = text_of(cx->arena, summary, "tarn.metrics"),
                                 .engine = text_of(cx->arena, summary, "engine-name"),
                                 .read_version = -1,
                                 .blind_append = -1};
-    out->parameters = tarn_printf(cx, "{\"snapshot-id\":\"%lld\",\"parent-snapshot-id\":%s}", (long long)v->id, parent);
-    if (summary) out->metrics = tarn_arena_strndup(cx->arena, summary->raw.p, summary->raw.n);
+    const char *release = text_of(cx->arena, summary, "engine-version");
+    if (out->engine && release) out->engine = tarn_printf(cx, "%s/%s", out->engine, release);
+    if (!out->operation) out->operation = text_of(cx->arena, summary, "operation");
+    if (!out->parameters)
+        out->parameters =
+            tarn_printf(cx, "{\"snapshot-id\":\"%lld\",\"parent-snapshot-id\":%s}", (long long)v->id, parent);
+    if (!out->metrics && summary) out->metrics = tarn_arena_strndup(cx->arena, summary->raw.p, summary->raw.n);
     return TARN_OK;
 }
 

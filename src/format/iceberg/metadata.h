@@ -6,6 +6,12 @@
 #include "codec/json_tree.h"
 #include "format/snapshot.h"
 
+/* Names of our own properties begin so; then the name of a constraint, the id of a column, of an application. */
+#define TARN_ICEBERG_CHECK "tarn.check."
+#define TARN_ICEBERG_DEFAULT "tarn.default."
+#define TARN_ICEBERG_GENERATED "tarn.generated."
+#define TARN_ICEBERG_TXN "tarn.txn."
+
 /* One entry of "snapshots". Texts are JSON and point into the metadata file. */
 typedef struct tarn_iceberg_version {
     int64_t id, parent; /* parent -1: none */

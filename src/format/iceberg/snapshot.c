@@ -3,6 +3,7 @@
 
 #include "format/iceberg/deletes.h"
 #include "format/iceberg/iceberg.h"
+#include "format/iceberg/write/write.h"
 
 const tarn_field *tarn_iceberg_any_field(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t id) {
     const tarn_field *f = tarn_iceberg_field(s->base.schema, id, NULL);
@@ -84,6 +85,35 @@ static void use_spec(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_s
         out->shown[s->base.n_partition + i] = place_of(spec, -1, s->constants[i]);
 }
 
+/* Rules that Iceberg has no place for are properties of ours, with columns by their ids; other engines do not know
+ * them.
+ */
+static void take_rules(tarn_iceberg_snapshot *s, tarn_schema *schema) {
+    tarn_snapshot *b = &s->base;
+    const tarn_iceberg_metadata *m = &s->meta;
+    tarn_pair *rest = TARN_NEW_ARRAY(b->arena, tarn_pair, m->properties.n);
+    tarn_pair *checks = TARN_NEW_ARRAY(b->arena, tarn_pair, m->properties.n);
+    for (size_t i = 0; i < m->properties.n; i++) {
+        const tarn_pair *p = &m->properties.at[i];
+        tarn_str name = tarn_str_of(p->name);
+        bool given = tarn_str_starts(name, TARN_ICEBERG_DEFAULT), made = tarn_str_starts(name, TARN_ICEBERG_GENERATED);
+        if (tarn_str_starts(name, TARN_ICEBERG_CHECK))
+            checks[b->n_checks++] = (tarn_pair){p->name + strlen(TARN_ICEBERG_CHECK), p->value};
+        else if (!given && !made && !tarn_str_starts(name, TARN_ICEBERG_TXN) && !tarn_str_is(name, "comment"))
+            rest[b->n_properties++] = *p;
+        int64_t id;
+        size_t prefix = strlen(given ? TARN_ICEBERG_DEFAULT : TARN_ICEBERG_GENERATED);
+        if ((!given && !made) || !tarn_parse_i64(tarn_str_of(p->name + prefix), &id)) continue;
+        for (size_t k = 0; k < schema->n_fields; k++) {
+            if (schema->fields[k].id != id) continue;
+            if (given) schema->fields[k].default_sql = p->value;
+            if (made) schema->fields[k].generated_sql = p->value;
+        }
+    }
+    b->properties = rest;
+    b->checks = checks;
+}
+
 /* From the metadata to what callers see. */
 static tarn_code fill(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t schema_id) {
     tarn_snapshot *b = &s->base;
@@ -95,8 +125,7 @@ static tarn_code fill(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t schema_id) 
     b->timestamp_ms = s->version ? s->version->timestamp_ms : m->last_updated_ms;
     b->id = m->uuid;
     b->created_ms = m->versions.n ? m->versions.at[0].timestamp_ms : m->last_updated_ms;
-    b->properties = m->properties.at;
-    b->n_properties = m->properties.n;
+    take_rules(s, schema);
     b->comment = tarn_iceberg_property(m, "comment");
     s->name_mapping = tarn_iceberg_property(m, "schema.name-mapping.default");
     s->schemas = TARN_NEW_ARRAY(b->arena, const tarn_schema *, m->schemas.n);
@@ -131,6 +160,7 @@ static tarn_code take_metadata(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_snaps
     const tarn_iceberg_snapshot *old = prev ? tarn_iceberg_of(prev) : NULL;
     memcpy(s->etag, stat.etag, sizeof s->etag);
     s->key = tarn_arena_strdup(s->base.arena, key);
+    s->base.pointer = s->key;
     if (old && stat.etag[0] && !strcmp(old->key, key) && !strcmp(old->etag, stat.etag)) {
         s->meta = old->meta;
         s->holds = tarn_snapshot_retain(old->holds ? old->holds : prev);
@@ -178,7 +208,7 @@ static tarn_code at_timestamp(tarn_cx *cx, tarn_iceberg_snapshot *s, int64_t us)
     if (first == INT64_MAX) return tarn_fail(cx, TARN_NOTFOUND, "it has no snapshots");
     char text[TARN_TIME_TEXT];
     tarn_format_timestamp(first * 1000, ' ', 3, "Z", text);
-    return tarn_fail(cx, TARN_NOTFOUND, "there is no version that old; the first is of %s", text);
+    return tarn_fail(cx, TARN_NOTFOUND, "nothing is as old as that; the first version there is is of %s", text);
 }
 
 /* A branch reads with the table's schema, a tag with the snapshot's. */
@@ -213,6 +243,22 @@ static tarn_code choose(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_at *at
     case TARN_AT_REF: TRY(at_ref(cx, s, at->ref, &current)); break;
     }
     if (!current && s->version && s->version->schema_id >= 0) *schema_id = s->version->schema_id;
+    return TARN_OK;
+}
+
+tarn_code tarn_iceberg_open_text(tarn_cx *cx, const tarn_table *table, const char *key, tarn_str text,
+                                 tarn_snapshot **out) {
+    tarn_iceberg_snapshot *s = new_snapshot(table);
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) held = &s->base;
+    tarn_arena *arena = s->base.arena;
+    s->key = tarn_arena_strdup(arena, key);
+    s->base.pointer = s->key;
+    text.p = tarn_arena_strndup(arena, text.p, text.n);
+    TRY(tarn_prefix(cx, tarn_iceberg_metadata_parse(cx, arena, text, &s->meta), "%s", key));
+    s->version = tarn_iceberg_version_find(&s->meta, s->meta.snapshot_id);
+    TRY(fill(cx, s, s->meta.schema_id));
+    *out = held;
+    held = NULL;
     return TARN_OK;
 }
 
@@ -259,7 +305,7 @@ const tarn_format tarn_format_iceberg = {
     .title = "Iceberg",
     .data_folder = "data",
     .data_prefix = "",
-    .features = TARN_IN_CATALOG | TARN_HOLDS_PARTITIONS,
+    .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_APP_TRANSACTIONS | TARN_HOLDS_PARTITIONS,
     .names_file = tarn_iceberg_names_file,
     .detect = detect,
     .open = open_at,
@@ -272,4 +318,11 @@ const tarn_format tarn_format_iceberg = {
     .history = tarn_iceberg_history,
     .detail = tarn_iceberg_detail,
     .metadata_table = tarn_iceberg_metadata_table,
+    .app_version = tarn_iceberg_app_version,
+    .prepare = tarn_iceberg_prepare,
+    .commit = tarn_iceberg_commit,
+    .rebase = tarn_iceberg_rebase,
+    .apply = tarn_iceberg_apply,
+    .needed = tarn_iceberg_needed,
+    .retention_ms = tarn_iceberg_retention_ms,
 };

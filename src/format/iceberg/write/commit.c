@@ -1,0 +1,111 @@
+/* commit.c: publishes versions of a table, and the checks before and the snapshots after it. */
+#include "format/iceberg/iceberg.h"
+#include "format/iceberg/write/write.h"
+
+/* How long a lost answer is looked for, whatever the statement's deadline: what a commit became decides what follows.
+ */
+enum { READ_BACK_US = 30000000 };
+
+static tarn_iceberg_snapshot *real_base(tarn_snapshot *base) {
+    return base && base->version >= 0 ? tarn_iceberg_of(base) : NULL;
+}
+
+tarn_code tarn_iceberg_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change) {
+    (void)table;
+    tarn_iceberg_plan plan;
+    tarn_iceberg_snapshot *b = real_base(base);
+    if (b) TRY(tarn_snapshot_writable(cx, base));
+    TRY(tarn_iceberg_plan_change(cx, b, change, &plan));
+    if (change->schema) change->schema = plan.schema;
+    if (!change->format_state) change->format_state = TARN_NEW(cx->arena, tarn_iceberg_made);
+    return TARN_OK;
+}
+
+/* Writers that look for tables by path find the newest version faster with it; it may be wrong, and nobody relies on it
+ * (1.14). */
+static void write_hint(tarn_cx *cx, const tarn_table *table, const char *key) {
+    const char *number = strrchr(key, 'v');
+    tarn_str text = {number + 1, strcspn(number + 1, ".")};
+    if (tarn_store_put(cx, table->store, "metadata/version-hint.text", text, TARN_PUT_ALWAYS, NULL, NULL) != TARN_OK)
+        tarn_clear_error(cx);
+}
+
+static tarn_code newest_key(tarn_cx *cx, const tarn_table *table, const char **key) {
+    if (table->committer) return table->committer->load(cx, table->committer->state, key);
+    return tarn_iceberg_locate(cx, table->store, cx->arena, key);
+}
+
+/* Whether our version is the newest one, or among those before it. */
+static tarn_code is_there(tarn_cx *cx, const tarn_table *table, const tarn_iceberg_composed *c, bool *ours) {
+    const char *key = NULL;
+    tarn_str text;
+    tarn_iceberg_metadata m;
+    *ours = false;
+    TRY(newest_key(cx, table, &key));
+    if (!key) return TARN_OK;
+    TRY(tarn_iceberg_read_metadata(cx, table->store, key, cx->arena, &text));
+    if (!strcmp(key, c->key)) { /* by path two writers may have chosen the same name */
+        *ours = tarn_str_eq(text, c->text);
+        return TARN_OK;
+    }
+    TRY(tarn_iceberg_metadata_parse(cx, cx->arena, text, &m));
+    for (size_t i = 0; i < m.metadata_log.n; i++) {
+        size_t n = strlen(m.metadata_log.at[i].file), k = strlen(c->key);
+        if (table->committer && n >= k && !strcmp(m.metadata_log.at[i].file + n - k, c->key)) *ours = true;
+    }
+    *ours = *ours || (c->snapshot_id >= 0 && tarn_iceberg_version_find(&m, c->snapshot_id));
+    return TARN_OK;
+}
+
+/* The answer of the store or the catalog was lost: what is there now tells. */
+static tarn_code settle(tarn_cx *cx, const tarn_table *table, const tarn_iceberg_composed *c, tarn_code failed) {
+    tarn_error error = cx->error;
+    int64_t deadline = cx->deadline_us;
+    const atomic_bool *cancel = cx->cancel;
+    bool ours = false;
+    cx->deadline_us = tarn_monotonic_us() + READ_BACK_US;
+    cx->cancel = NULL;
+    tarn_code code = is_there(cx, table, c, &ours);
+    cx->deadline_us = deadline;
+    cx->cancel = cancel;
+    tarn_clear_error(cx);
+    if (code == TARN_OK && ours) return TARN_OK;
+    cx->error = error;
+    return failed;
+}
+
+tarn_code tarn_iceberg_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
+                              int64_t *version) {
+    tarn_iceberg_composed composed;
+    tarn_iceberg_snapshot *b = real_base(base);
+    TRY(tarn_iceberg_compose(cx, table, b, change, &composed));
+    tarn_code code = tarn_committer_publish(cx, table->committer, table->store, b ? b->key : NULL, composed.key,
+                                            composed.text, change->together);
+    bool unsure = code == TARN_EXISTS || code == TARN_IO || code == TARN_TIMEOUT || code == TARN_CANCELLED;
+    if (unsure) code = settle(cx, table, &composed, code);
+    TRY(code);
+    if (!table->committer) write_hint(cx, table, composed.key);
+    if (change->format_state)
+        *(tarn_iceberg_made *)change->format_state = (tarn_iceberg_made){composed.key, composed.text};
+    *version = composed.version;
+    return TARN_OK;
+}
+
+/* After a commit it is opened from what was written; before one its manifests are written for the transaction alone,
+ * and COMMIT writes others. */
+tarn_code tarn_iceberg_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
+                             tarn_snapshot **out) {
+    const tarn_iceberg_made *made = change->format_state;
+    tarn_iceberg_composed composed;
+    (void)version;
+    if (made && made->key) return tarn_iceberg_open_text(cx, base->table, made->key, made->text, out);
+    TRY(tarn_iceberg_compose(cx, base->table, real_base(base), change, &composed));
+    return tarn_iceberg_open_text(cx, base->table, composed.key, composed.text, out);
+}
+
+tarn_code tarn_iceberg_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version) {
+    const char *text =
+        tarn_iceberg_property(&tarn_iceberg_of(snapshot)->meta, tarn_printf(cx, TARN_ICEBERG_TXN "%s", app_id));
+    if (!text || !tarn_parse_i64(tarn_str_of(text), version)) *version = -1;
+    return TARN_OK;
+}

@@ -1,0 +1,496 @@
+/* compose.c: makes a version of a table: writes the manifests of a change and the manifest list, and the text of the
+ * metadata file that names them (1.1, 1.4, 1.9). */
+#include "base/crypto.h"
+#include "codec/jsonw.h"
+#include "format/iceberg/iceberg.h"
+#include "format/iceberg/write/manifest.h"
+
+enum { EDITS_MAX = 40, LOG_MAX_DEFAULT = 100, JSON_MAX = 64 << 20 };
+
+typedef struct composing {
+    tarn_cx *cx;
+    const tarn_table *table;
+    tarn_iceberg_snapshot *base; /* NULL: a new table */
+    const tarn_change *change;
+    tarn_iceberg_plan plan;
+    tarn_iceberg_writing w;
+    int64_t now_ms, parent, next_row_id, first_row_id;
+    tarn_iceberg_edit edits[EDITS_MAX];
+    size_t n_edits;
+    /* For the summary. */
+    int64_t added_files, added_rows, added_bytes, removed_files, removed_rows, removed_bytes;
+    tarn_map removed; /* by recorded path: the file */
+} composing;
+
+static void edit(composing *c, const char *member, const char *json) {
+    if (c->n_edits < EDITS_MAX) c->edits[c->n_edits++] = (tarn_iceberg_edit){member, json};
+}
+
+static void edit_int(composing *c, const char *member, int64_t v) {
+    edit(c, member, tarn_printf(c->cx, "%lld", (long long)v));
+}
+
+static const char *quoted(tarn_cx *cx, const char *text) {
+    tarn_auto_buf out = TARN_BUF(JSON_MAX);
+    tarn_jsonw w = TARN_JSONW(&out);
+    tarn_jsonw_text(&w, text);
+    return tarn_buf_take(&out, cx->arena);
+}
+
+/* MANIFESTS. */
+
+static bool stays(void *state, const tarn_iceberg_entry *e) {
+    composing *c = state;
+    return !tarn_map_get(&c->removed, e->path);
+}
+
+static void note_removed(composing *c) {
+    for (size_t i = 0; i < c->change->removes.n; i++) {
+        const tarn_file *f = c->change->removes.at[i];
+        const tarn_iceberg_file *own = f->entry;
+        tarn_map_put(&c->removed, c->cx->arena, own->recorded, (void *)(uintptr_t)f);
+        c->removed_files++;
+        c->removed_bytes += f->size;
+        if (f->rows > 0) c->removed_rows += f->rows;
+    }
+}
+
+static bool holds_removed(const composing *c, const tarn_iceberg_manifest *m) {
+    for (size_t i = 0; i < c->change->removes.n; i++) {
+        const tarn_iceberg_file *own = c->change->removes.at[i]->entry;
+        /* The base may be a later version than the one the file was found in. */
+        if (tarn_str_eq(own->manifest->path, m->path) || own->manifest->added_snapshot_id != m->added_snapshot_id)
+            return true;
+    }
+    return false;
+}
+
+/* A file that was in the table before (RESTORE) is listed as it was recorded. */
+static void list_again(composing *c, const tarn_file *from, tarn_iceberg_listed *out) {
+    const tarn_iceberg_file *own = from->entry;
+    out->path = tarn_arena_strndup(c->cx->arena, own->recorded.p, own->recorded.n);
+    out->partition = own->tuple ? own->tuple->values : NULL;
+    out->sequence = own->sequence;
+    out->n_stats = 0;
+}
+
+static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
+    const tarn_change *change = c->change;
+    tarn_iceberg_listed *files = TARN_NEW_ARRAY(c->cx->arena, tarn_iceberg_listed, change->adds.n);
+    size_t n = 0;
+    for (size_t i = 0; i < change->adds.n; i++) {
+        const tarn_add *add = &change->adds.at[i];
+        files[n++] = (tarn_iceberg_listed){.path = add->path,
+                                           .rows = add->rows,
+                                           .size = add->size,
+                                           .partition = add->partition,
+                                           .stats = add->stats,
+                                           .n_stats = add->n_stats,
+                                           .content = TARN_ICEBERG_DATA,
+                                           .sequence = -1,
+                                           .format = "PARQUET",
+                                           .offset = -1,
+                                           .length = -1};
+        if (add->from) list_again(c, add->from, &files[n - 1]);
+        c->added_files++;
+        c->added_rows += add->rows;
+        c->added_bytes += add->size;
+    }
+    if (!n) return TARN_OK;
+    return tarn_iceberg_manifest_write(c->cx, &c->w, c->plan.schema, c->plan.schema_id, &c->plan.spec, false, files, n,
+                                       TARN_PUSH(c->cx->arena, out));
+}
+
+/* An older version's manifests are the new one's: they hold all that is known of its files. */
+static tarn_code take_manifests(composing *c, tarn_iceberg_snapshot *restored, tarn_iceberg_manifests *out) {
+    TRY(tarn_iceberg_list(c->cx, restored));
+    for (size_t i = 0; i < restored->n_slots; i++) *TARN_PUSH(c->cx->arena, out) = *restored->slots[i].manifest;
+    for (size_t i = 0; i < c->change->adds.n; i++) {
+        c->added_files++;
+        c->added_rows += c->change->adds.at[i].rows;
+        c->added_bytes += c->change->adds.at[i].size;
+    }
+    note_removed(c);
+    return TARN_OK;
+}
+
+/* New files first, then what was there, less what goes. */
+static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
+    if (c->change->restored) return take_manifests(c, tarn_iceberg_of((const tarn_snapshot *)c->change->restored), out);
+    TRY(add_manifest(c, out));
+    if (!c->base) return TARN_OK;
+    TRY(tarn_iceberg_list(c->cx, c->base));
+    note_removed(c);
+    for (size_t i = 0; i < c->base->n_slots; i++) {
+        const tarn_iceberg_manifest *m = c->base->slots[i].manifest;
+        tarn_iceberg_manifest now = *m;
+        bool changed = false;
+        if (!m->deletes && holds_removed(c, m))
+            TRY(tarn_iceberg_manifest_rewrite(c->cx, &c->w, c->base->meta.location, m, stays, c, &now, &changed));
+        bool empty = now.added_files == 0 && now.existing_files == 0 && now.deleted_files == 0;
+        if (!empty) *TARN_PUSH(c->cx->arena, out) = changed ? now : *m;
+    }
+    return TARN_OK;
+}
+
+/* 1.9: ids for the rows of data manifests that have none yet. */
+static void assign_rows(composing *c, tarn_iceberg_manifests *list) {
+    c->first_row_id = c->next_row_id;
+    for (size_t i = 0; c->plan.format_version >= 3 && i < list->n; i++) {
+        tarn_iceberg_manifest *m = &list->at[i];
+        if (m->deletes || m->first_row_id >= 0) continue;
+        m->first_row_id = c->next_row_id;
+        c->next_row_id += (m->added_rows > 0 ? m->added_rows : 0) + (m->existing_rows > 0 ? m->existing_rows : 0);
+    }
+}
+
+/* THE SNAPSHOT. */
+
+static const char *operation(const tarn_change *change) {
+    if (change->no_data_change) return "replace";
+    if (!change->removes.n) return "append";
+    return change->adds.n ? "overwrite" : "delete";
+}
+
+static void put_count(tarn_jsonw *w, tarn_cx *cx, const char *name, int64_t v) {
+    if (!v) return;
+    tarn_jsonw_key(w, name);
+    tarn_jsonw_text(w, tarn_printf(cx, "%lld", (long long)v));
+}
+
+/* The previous total and the change; left out where the previous one is not known (1.9). */
+static void put_total(composing *c, tarn_jsonw *w, const char *name, int64_t change) {
+    const tarn_iceberg_version *before = c->base ? c->base->version : NULL;
+    const char *old = before ? tarn_iceberg_summary(c->cx, before, name) : "0";
+    int64_t total;
+    if (!old || !tarn_parse_i64(tarn_str_of(old), &total)) return;
+    tarn_jsonw_key(w, name);
+    tarn_jsonw_text(w, tarn_printf(c->cx, "%lld", (long long)(total + change)));
+}
+
+/* Our own history's: an object, as text. Parameters are JSON already. */
+static void put_pairs(composing *c, tarn_jsonw *w, const char *name, bool parameters) {
+    tarn_auto_buf text = TARN_BUF(JSON_MAX);
+    tarn_jsonw inner = TARN_JSONW(&text);
+    size_t n = parameters ? c->change->parameters.n : c->change->metrics.n;
+    const tarn_pair *pairs = parameters ? c->change->parameters.at : c->change->metrics.at;
+    tarn_jsonw_begin_object(&inner);
+    for (size_t i = 0; i < n; i++) {
+        tarn_jsonw_key(&inner, pairs[i].name);
+        tarn_jsonw_text(&inner, pairs[i].value);
+    }
+    tarn_jsonw_end_object(&inner);
+    if (!n || text.failed) return;
+    tarn_jsonw_key(w, name);
+    tarn_jsonw_string(w, (tarn_str){text.data, text.n});
+}
+
+static void put_summary(composing *c, tarn_jsonw *w) {
+    tarn_cx *cx = c->cx;
+    tarn_jsonw_key(w, "summary");
+    tarn_jsonw_begin_object(w);
+    tarn_jsonw_key(w, "operation");
+    tarn_jsonw_text(w, operation(c->change));
+    put_count(w, cx, "added-data-files", c->added_files);
+    put_count(w, cx, "added-records", c->added_rows);
+    put_count(w, cx, "added-files-size", c->added_bytes);
+    put_count(w, cx, "deleted-data-files", c->removed_files);
+    put_count(w, cx, "deleted-records", c->removed_rows);
+    put_count(w, cx, "removed-files-size", c->removed_bytes);
+    put_total(c, w, "total-data-files", c->added_files - c->removed_files);
+    put_total(c, w, "total-records", c->added_rows - c->removed_rows);
+    put_total(c, w, "total-files-size", c->added_bytes - c->removed_bytes);
+    put_total(c, w, "total-delete-files", 0);
+    put_total(c, w, "total-position-deletes", 0);
+    put_total(c, w, "total-equality-deletes", 0);
+    tarn_jsonw_key(w, "engine-name");
+    tarn_jsonw_text(w, "Tarn");
+    tarn_jsonw_key(w, "engine-version");
+    tarn_jsonw_text(w, TARN_VERSION);
+    tarn_jsonw_key(w, "tarn.operation");
+    tarn_jsonw_text(w, c->change->operation);
+    put_pairs(c, w, "tarn.parameters", true);
+    put_pairs(c, w, "tarn.metrics", false);
+    tarn_jsonw_end_object(w);
+}
+
+static const char *snapshot_json(composing *c, const char *list) {
+    tarn_auto_buf out = TARN_BUF(JSON_MAX);
+    tarn_jsonw w = TARN_JSONW(&out);
+    tarn_jsonw_begin_object(&w);
+    if (c->plan.format_version >= 2) {
+        tarn_jsonw_key(&w, "sequence-number");
+        tarn_jsonw_int(&w, c->w.sequence);
+    }
+    tarn_jsonw_key(&w, "snapshot-id");
+    tarn_jsonw_int(&w, c->w.snapshot_id);
+    if (c->parent >= 0) {
+        tarn_jsonw_key(&w, "parent-snapshot-id");
+        tarn_jsonw_int(&w, c->parent);
+    }
+    tarn_jsonw_key(&w, "timestamp-ms");
+    tarn_jsonw_int(&w, c->now_ms);
+    put_summary(c, &w);
+    tarn_jsonw_key(&w, "manifest-list");
+    tarn_jsonw_text(&w, list);
+    tarn_jsonw_key(&w, "schema-id");
+    tarn_jsonw_int(&w, c->plan.schema_id);
+    if (c->plan.format_version >= 3) {
+        tarn_jsonw_key(&w, "first-row-id");
+        tarn_jsonw_int(&w, c->first_row_id);
+        tarn_jsonw_key(&w, "added-rows");
+        tarn_jsonw_int(&w, c->next_row_id - c->first_row_id);
+    }
+    tarn_jsonw_end_object(&w);
+    return tarn_buf_take(&out, c->cx->arena);
+}
+
+/* THE METADATA FILE. */
+
+/* A member of the base's metadata as it stands; .p NULL: it has none. */
+static tarn_str member(const composing *c, const char *name) {
+    tarn_json r;
+    tarn_str key, raw, none = {0};
+    if (!c->base) return none;
+    tarn_json_init(&r, c->base->meta.text, (int)tarn_conf_int(c->cx->conf, TARN_LIMIT_JSON_DEPTH));
+    bool more = tarn_json_next(c->cx, &r) == TARN_OK && tarn_json_expect_object(c->cx, &r) == TARN_OK;
+    while (more) {
+        if (tarn_json_field(c->cx, &r, &key, &more) != TARN_OK || !more) break;
+        bool found = tarn_str_is(key, name);
+        if (tarn_json_raw(c->cx, &r, &raw) != TARN_OK) break;
+        if (found) return raw.n && raw.p[0] == 'n' ? none : raw;
+    }
+    tarn_clear_error(c->cx);
+    return none;
+}
+
+static void append_to(composing *c, const char *name, const char *element) {
+    edit(c, name, tarn_iceberg_array_with(c->cx, member(c, name), element));
+}
+
+static tarn_code edit_schema(composing *c) {
+    tarn_auto_buf json = TARN_BUF(JSON_MAX);
+    TRY(tarn_iceberg_schema_print(c->cx, c->plan.schema, c->plan.schema_id, c->plan.format_version, &json));
+    const char *text = tarn_buf_take(&json, c->cx->arena);
+    append_to(c, "schemas", text);
+    edit_int(c, "current-schema-id", c->plan.schema_id);
+    edit_int(c, "last-column-id", c->plan.last_column_id);
+    if (c->plan.format_version == 1) edit(c, "schema", text);
+    return TARN_OK;
+}
+
+static void edit_spec(composing *c) {
+    tarn_auto_buf fields = TARN_BUF(JSON_MAX);
+    tarn_iceberg_spec_print(&c->plan.spec, &fields);
+    const char *text = tarn_buf_take(&fields, c->cx->arena);
+    append_to(c, "partition-specs", tarn_printf(c->cx, "{\"spec-id\": %d, \"fields\": %s}", c->plan.spec.id, text));
+    edit_int(c, "default-spec-id", c->plan.spec.id);
+    edit_int(c, "last-partition-id", c->plan.last_partition_id);
+    if (c->plan.format_version == 1) edit(c, "partition-spec", text);
+}
+
+static void edit_properties(composing *c) {
+    tarn_auto_buf out = TARN_BUF(JSON_MAX);
+    tarn_jsonw w = TARN_JSONW(&out);
+    tarn_jsonw_begin_object(&w);
+    for (size_t i = 0; i < c->plan.properties.n; i++) {
+        tarn_jsonw_key(&w, c->plan.properties.at[i].name);
+        tarn_jsonw_text(&w, c->plan.properties.at[i].value);
+    }
+    tarn_jsonw_end_object(&w);
+    edit(c, "properties", tarn_buf_take(&out, c->cx->arena));
+}
+
+static void put_ref(tarn_jsonw *w, const tarn_iceberg_ref *r, int64_t id) {
+    const struct {
+        const char *name;
+        int64_t v;
+    } limits[] = {{"min-snapshots-to-keep", r->snapshots_min},
+                  {"max-snapshot-age-ms", r->snapshot_age_ms_max},
+                  {"max-ref-age-ms", r->ref_age_ms_max}};
+    tarn_jsonw_key(w, r->name);
+    tarn_jsonw_begin_object(w);
+    tarn_jsonw_key(w, "snapshot-id");
+    tarn_jsonw_int(w, id);
+    tarn_jsonw_key(w, "type");
+    tarn_jsonw_text(w, r->branch ? "branch" : "tag");
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (limits[i].v < 0) continue;
+        tarn_jsonw_key(w, limits[i].name);
+        tarn_jsonw_int(w, limits[i].v);
+    }
+    tarn_jsonw_end_object(w);
+}
+
+/* main goes on to the new snapshot; the others stay where they are. */
+static void edit_refs(composing *c) {
+    static const tarn_iceberg_ref first = {
+        .name = "main", .branch = true, .snapshots_min = -1, .snapshot_age_ms_max = -1, .ref_age_ms_max = -1};
+    tarn_auto_buf out = TARN_BUF(JSON_MAX);
+    tarn_jsonw w = TARN_JSONW(&out);
+    const tarn_iceberg_ref *head = c->base ? tarn_iceberg_ref_find(&c->base->meta, "main") : NULL;
+    tarn_jsonw_begin_object(&w);
+    put_ref(&w, head ? head : &first, c->w.snapshot_id);
+    for (size_t i = 0; c->base && i < c->base->meta.refs.n; i++) {
+        const tarn_iceberg_ref *r = &c->base->meta.refs.at[i];
+        if (strcmp(r->name, "main")) put_ref(&w, r, r->snapshot_id);
+    }
+    tarn_jsonw_end_object(&w);
+    edit(c, "refs", tarn_buf_take(&out, c->cx->arena));
+}
+
+static tarn_code edit_snapshot(composing *c) {
+    tarn_iceberg_manifests list = {0};
+    const char *path;
+    TRY(write_manifests(c, &list));
+    assign_rows(c, &list);
+    TRY(tarn_iceberg_list_write(c->cx, &c->w, c->parent, list.at, list.n, &path));
+    append_to(c, "snapshots", snapshot_json(c, path));
+    append_to(c, "snapshot-log",
+              tarn_printf(c->cx, "{\"timestamp-ms\": %lld, \"snapshot-id\": %lld}", (long long)c->now_ms,
+                          (long long)c->w.snapshot_id));
+    edit_int(c, "current-snapshot-id", c->w.snapshot_id);
+    if (c->plan.format_version >= 2) edit_int(c, "last-sequence-number", c->w.sequence);
+    if (c->plan.format_version >= 3) edit_int(c, "next-row-id", c->next_row_id);
+    edit_refs(c);
+    return TARN_OK;
+}
+
+/* The file before this one, and no more than write.metadata.previous-versions-max of them (1.9). */
+static void edit_log(composing *c) {
+    const char *most = tarn_iceberg_plan_property(&c->plan, "write.metadata.previous-versions-max");
+    int64_t max = LOG_MAX_DEFAULT;
+    if (most && !tarn_parse_i64(tarn_str_of(most), &max)) max = LOG_MAX_DEFAULT;
+    tarn_auto_buf out = TARN_BUF(JSON_MAX);
+    tarn_jsonw w = TARN_JSONW(&out);
+    const tarn_iceberg_metadata *m = &c->base->meta;
+    size_t keep = max > 1 ? (size_t)max - 1 : 0, first = m->metadata_log.n > keep ? m->metadata_log.n - keep : 0;
+    tarn_jsonw_begin_array(&w);
+    for (size_t i = first; i <= m->metadata_log.n; i++) {
+        bool newest = i == m->metadata_log.n;
+        tarn_jsonw_begin_object(&w);
+        tarn_jsonw_key(&w, "timestamp-ms");
+        tarn_jsonw_int(&w, newest ? m->last_updated_ms : m->metadata_log.at[i].timestamp_ms);
+        tarn_jsonw_key(&w, "metadata-file");
+        tarn_jsonw_text(&w, newest ? tarn_printf(c->cx, "%s/%s", c->w.root, c->base->key) : m->metadata_log.at[i].file);
+        tarn_jsonw_end_object(&w);
+    }
+    tarn_jsonw_end_array(&w);
+    edit(c, "metadata-log", tarn_buf_take(&out, c->cx->arena));
+}
+
+static void edit_new_table(composing *c) {
+    char uuid[TARN_UUID_TEXT];
+    tarn_uuid_v4(c->cx, uuid);
+    edit(c, "table-uuid", quoted(c->cx, uuid));
+    edit(c, "location", quoted(c->cx, c->w.root));
+    edit_int(c, "default-sort-order-id", 0);
+    edit(c, "sort-orders", "[{\"order-id\": 0, \"fields\": []}]");
+    edit(c, "snapshots", "[]");
+    edit(c, "snapshot-log", "[]");
+    edit(c, "metadata-log", "[]");
+    edit(c, "refs", "{}");
+    if (c->plan.format_version < 3) edit_int(c, "current-snapshot-id", -1);
+    if (c->plan.format_version >= 2) edit_int(c, "last-sequence-number", 0);
+    if (c->plan.format_version >= 3) edit_int(c, "next-row-id", 0);
+}
+
+static tarn_code edit_all(composing *c) {
+    const tarn_change *change = c->change;
+    bool rows = change->adds.n || change->removes.n;
+    bool upgraded = c->base && c->plan.format_version != c->base->meta.format_version;
+    if (!c->base || upgraded) edit_int(c, "format-version", c->plan.format_version);
+    if (upgraded && c->plan.format_version >= 3 && !rows) edit_int(c, "next-row-id", 0);
+    edit_int(c, "last-updated-ms", c->now_ms);
+    if (c->plan.schema_changed) TRY(edit_schema(c));
+    if (c->plan.spec_changed) edit_spec(c);
+    if (c->plan.properties_changed) edit_properties(c);
+    if (!c->base && !rows) edit_new_table(c);
+    if (!c->base && rows) { /* what the snapshot says is not said twice */
+        edit_new_table(c);
+        static const char *const again[] = {"snapshots",           "snapshot-log",         "refs",
+                                            "current-snapshot-id", "last-sequence-number", "next-row-id"};
+        size_t n = 0;
+        for (size_t i = 0; i < c->n_edits; i++) {
+            bool later = false;
+            for (size_t k = 0; k < sizeof again / sizeof *again; k++) later |= !strcmp(c->edits[i].member, again[k]);
+            if (!later) c->edits[n++] = c->edits[i];
+        }
+        c->n_edits = n;
+    }
+    if (rows) TRY(edit_snapshot(c));
+    if (c->base) edit_log(c);
+    for (size_t i = 0; i < c->n_edits; i++)
+        if (!c->edits[i].json) return tarn_fail(c->cx, TARN_LIMIT, "the metadata is too large");
+    return TARN_OK;
+}
+
+/* "metadata/v3.metadata.json" and "metadata/00003-….metadata.json" are number 3; -1: neither. */
+static int64_t number_of(const char *key, bool *plain) {
+    const char *name = strrchr(key, '/') ? strrchr(key, '/') + 1 : key;
+    int64_t number = -1;
+    *plain = name[0] == 'v';
+    const char *digits = name + *plain;
+    size_t n = strspn(digits, "0123456789");
+    if (!n || !tarn_parse_i64((tarn_str){digits, n}, &number)) number = -1;
+    return number;
+}
+
+/* With a catalog names only have to be new; without one the name is what two writers cannot both have (1.14). */
+static tarn_code choose_key(composing *c, const char **out) {
+    bool plain = true;
+    int64_t number = c->base ? number_of(c->base->key, &plain) : -1;
+    if (c->table->committer) {
+        *out = tarn_printf(c->cx, "metadata/%05lld-%s.metadata.json", (long long)(number + 1), c->w.id);
+        return TARN_OK;
+    }
+    if (c->base && (!plain || number < 0))
+        return tarn_hint(c->cx,
+                         tarn_fail(c->cx, TARN_UNSUPPORTED,
+                                   "its metadata files are named by a catalog, so it can only be written through one"),
+                         "CREATE TABLE t USING iceberg LOCATION '…' takes it into this lake's catalog");
+    *out = tarn_printf(c->cx, "metadata/v%lld.metadata.json", (long long)(c->base ? number + 1 : 1));
+    return TARN_OK;
+}
+
+static int64_t new_snapshot_id(composing *c) {
+    int64_t id = 0;
+    while (id <= 0 || (c->base && tarn_iceberg_version_find(&c->base->meta, id))) {
+        uint64_t dice;
+        tarn_random(c->cx, &dice, sizeof dice);
+        id = (int64_t)(dice & INT64_MAX);
+    }
+    return id;
+}
+
+tarn_code tarn_iceberg_compose(tarn_cx *cx, const tarn_table *table, tarn_iceberg_snapshot *base,
+                               const tarn_change *change, tarn_iceberg_composed *out) {
+    composing c = {.cx = cx, .table = table, .base = base, .change = change, .now_ms = tarn_now_ms(cx), .parent = -1};
+    char uuid[TARN_UUID_TEXT];
+    const char *key = NULL;
+    tarn_auto_buf text = TARN_BUF((size_t)tarn_conf_int(cx->conf, TARN_LIMIT_COMMIT_BYTES));
+    TRY(tarn_iceberg_plan_change(cx, base, change, &c.plan));
+    tarn_uuid_v4(cx, uuid);
+    c.w =
+        (tarn_iceberg_writing){.table = table,
+                               .root = base ? base->meta.location : tarn_store_uri(table->store),
+                               .id = tarn_arena_strdup(cx->arena, uuid),
+                               .format_version = c.plan.format_version,
+                               .sequence = c.plan.format_version >= 2 ? (base ? base->meta.last_sequence : 0) + 1 : 0};
+    c.w.snapshot_id = new_snapshot_id(&c);
+    if (base) {
+        c.parent = base->version ? base->version->id : -1;
+        c.next_row_id = base->meta.next_row_id > 0 ? base->meta.next_row_id : 0;
+        /* A clock that went back: versions stay in order (1.9). */
+        if (c.now_ms <= base->meta.last_updated_ms) c.now_ms = base->meta.last_updated_ms + 1;
+    }
+    TRY(choose_key(&c, &key));
+    TRY(edit_all(&c));
+    TRY(tarn_iceberg_edit_members(cx, base ? base->meta.text : TARN_LIT("{}"), c.edits, c.n_edits, &text));
+    bool rows = change->adds.n || change->removes.n;
+    size_t n = text.n;
+    *out = (tarn_iceberg_composed){.key = key, .snapshot_id = rows ? c.w.snapshot_id : c.parent};
+    out->text = (tarn_str){tarn_buf_take(&text, cx->arena), n};
+    out->version = !rows ? (base ? base->base.version : 0) : c.w.sequence > 0 ? c.w.sequence : c.w.snapshot_id;
+    return TARN_OK;
+}

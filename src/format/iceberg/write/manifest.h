@@ -1,0 +1,48 @@
+/* manifest.h: manifests and manifest lists as they are written (1.4, 1.5). */
+#ifndef TARN_FORMAT_ICEBERG_WRITE_MANIFEST_H
+#define TARN_FORMAT_ICEBERG_WRITE_MANIFEST_H
+
+#include "codec/avro_write.h"
+#include "format/iceberg/manifest.h"
+#include "format/iceberg/write/write.h"
+
+/* What the manifests of one commit share. */
+typedef struct tarn_iceberg_writing {
+    const tarn_table *table;
+    const char *root; /* what recorded paths begin with */
+    const char *id;   /* of the commit: unique in every try */
+    int format_version;
+    int64_t snapshot_id, sequence;
+    int files; /* manifests written so far */
+} tarn_iceberg_writing;
+
+/* One file to be listed. Partition values by the fields of the spec, already transformed. */
+typedef struct tarn_iceberg_listed {
+    const char *path; /* key below the root */
+    int64_t rows, size;
+    const tarn_value *partition;
+    const tarn_leaf_stats *stats;
+    size_t n_stats;
+    tarn_iceberg_content content;
+    int64_t sequence;       /* -1: that of the commit */
+    const char *format;     /* "PARQUET", "PUFFIN" */
+    const char *referenced; /* data file a delete file is for, as recorded; NULL: none */
+    int64_t offset, length; /* of a deletion vector in its file; -1: none */
+} tarn_iceberg_listed;
+
+/* Writes a manifest of added files and says what it is in *out (in cx->arena). */
+TARN_MUST tarn_code tarn_iceberg_manifest_write(tarn_cx *cx, tarn_iceberg_writing *w, const tarn_schema *schema,
+                                                int32_t schema_id, const tarn_iceberg_spec *spec, bool deletes,
+                                                const tarn_iceberg_listed *files, size_t n, tarn_iceberg_manifest *out);
+/* Whether a live entry stays; called once for each. */
+typedef bool tarn_iceberg_stays_fn(void *state, const tarn_iceberg_entry *entry);
+/* Writes the manifest anew without the entries that do not stay, which are marked deleted; everything else of its
+ * entries stays as it was, byte for byte. *changed false: all stay, nothing is written. *left: live entries in it. */
+TARN_MUST tarn_code tarn_iceberg_manifest_rewrite(tarn_cx *cx, tarn_iceberg_writing *w, const char *location,
+                                                  const tarn_iceberg_manifest *manifest, tarn_iceberg_stays_fn *stays,
+                                                  void *state, tarn_iceberg_manifest *out, bool *changed);
+/* Writes the manifest list; *path as it is recorded in the snapshot. */
+TARN_MUST tarn_code tarn_iceberg_list_write(tarn_cx *cx, tarn_iceberg_writing *w, int64_t parent,
+                                            const tarn_iceberg_manifest *manifests, size_t n, const char **path);
+
+#endif

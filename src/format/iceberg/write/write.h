@@ -1,0 +1,94 @@
+/* write.h: the writing side of the Iceberg format: what a change becomes, in schemas, manifests and metadata files. */
+#ifndef TARN_FORMAT_ICEBERG_WRITE_WRITE_H
+#define TARN_FORMAT_ICEBERG_WRITE_WRITE_H
+
+#include "format/iceberg/metadata.h"
+
+/* schema.c. Ids for all fields that have none (1.2): those of a struct first, then what is inside them. *last is
+ * the highest one given so far, and after. */
+void tarn_iceberg_assign_ids(tarn_type *type, int32_t *last);
+/* UNSUPPORTED: a type the format version does not have, or of no format. */
+TARN_MUST tarn_code tarn_iceberg_check_schema(tarn_cx *cx, const tarn_schema *schema, int format_version);
+/* Whether files written with `from` can be read as `to` (1.2, promotions). INVALID names the column. */
+TARN_MUST tarn_code tarn_iceberg_check_evolution(tarn_cx *cx, const tarn_schema *from, const tarn_schema *to,
+                                                 int format_version);
+/* The schema as JSON; id < 0: without schema-id. */
+TARN_MUST tarn_code tarn_iceberg_schema_print(tarn_cx *cx, const tarn_schema *schema, int32_t id, int format_version,
+                                              tarn_buf *out);
+/* A DEFAULT as the format's own (1.2): its JSON, in cx->arena; NULL: it is an expression, or the version has none. */
+const char *tarn_iceberg_native_default(tarn_cx *cx, const tarn_field *f, int format_version);
+/* "decimal(9,2)", "timestamptz": a type that is not nested. */
+void tarn_iceberg_primitive(tarn_buf *out, const tarn_type *type);
+
+/* The fields array of a partition spec. */
+void tarn_iceberg_spec_print(const tarn_iceberg_spec *spec, tarn_buf *out);
+
+/* encode.c: one value as bytes (1.7). False: such a value has no bytes. */
+bool tarn_iceberg_encode(tarn_buf *out, const tarn_value *value, const tarn_type *type);
+/* Bounds as they are written (1.6): text and bytes cut to 16, an upper bound raised to stay one. False: none. */
+bool tarn_iceberg_encode_bound(tarn_buf *out, const tarn_value *value, const tarn_type *type, bool upper);
+
+/* edit.c: edits of a metadata file that keep what is not known here. */
+typedef struct tarn_iceberg_edit {
+    const char *member, *json; /* json NULL: the member goes */
+} tarn_iceberg_edit;
+
+/* The object `text` with its members replaced, and those that were not there added at the end. */
+TARN_MUST tarn_code tarn_iceberg_edit_members(tarn_cx *cx, tarn_str text, const tarn_iceberg_edit *edits, size_t n,
+                                              tarn_buf *out);
+/* The array `json` (.p NULL: an empty one) with one more element. */
+const char *tarn_iceberg_array_with(tarn_cx *cx, tarn_str json, const char *element);
+
+/* plan.c: what a change makes of a table's metadata, before a version of it is made. */
+typedef struct tarn_iceberg_plan {
+    int format_version;
+    const tarn_schema *schema; /* with ids */
+    int32_t schema_id, last_column_id;
+    bool schema_changed;
+    tarn_iceberg_spec spec; /* of the files that are added */
+    int32_t last_partition_id;
+    bool spec_changed;
+    TARN_VEC(tarn_pair) properties;
+    bool properties_changed;
+} tarn_iceberg_plan;
+
+struct tarn_iceberg_snapshot;
+/* base NULL: a new table. */
+TARN_MUST tarn_code tarn_iceberg_plan_change(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
+                                             const tarn_change *change, tarn_iceberg_plan *out);
+const char *tarn_iceberg_plan_property(const tarn_iceberg_plan *plan, const char *name);
+
+/* What prepare leaves in tarn_change.format_state, and commit fills in. */
+typedef struct tarn_iceberg_made {
+    const char *key; /* of the metadata file; NULL: nothing was committed yet */
+    tarn_str text;
+} tarn_iceberg_made;
+
+/* compose.c: a version of a table: its manifests are written, its metadata is text. */
+typedef struct tarn_iceberg_composed {
+    tarn_str text;       /* of the metadata file */
+    const char *key;     /* where it goes */
+    int64_t snapshot_id; /* the current one; -1: none */
+    int64_t version;     /* as tarn_snapshot.version */
+} tarn_iceberg_composed;
+
+TARN_MUST tarn_code tarn_iceberg_compose(tarn_cx *cx, const tarn_table *table, struct tarn_iceberg_snapshot *base,
+                                         const tarn_change *change, tarn_iceberg_composed *out);
+
+/* commit.c, rebase.c: for the vtable. */
+TARN_MUST tarn_code tarn_iceberg_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base,
+                                         tarn_change *change);
+TARN_MUST tarn_code tarn_iceberg_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base,
+                                        const tarn_change *change, int64_t *version);
+TARN_MUST tarn_code tarn_iceberg_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
+                                       tarn_snapshot **out);
+TARN_MUST tarn_code tarn_iceberg_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
+                                        tarn_snapshot **fresh);
+TARN_MUST tarn_code tarn_iceberg_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id,
+                                             int64_t *version);
+/* maintain.c */
+TARN_MUST tarn_code tarn_iceberg_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention,
+                                        void (*keep)(void *state, tarn_str key), void *state);
+int64_t tarn_iceberg_retention_ms(tarn_snapshot *snapshot);
+
+#endif
