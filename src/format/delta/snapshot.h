@@ -71,6 +71,7 @@ struct tarn_delta_snapshot {
     size_t n_tuples;
     TARN_VEC(tarn_delta_mem *) mems;
     tarn_delta_stats *stats;
+    atomic_int narrow; /* questions after few files of many */
 };
 
 static inline tarn_delta_snapshot *tarn_delta_of(tarn_snapshot *snapshot) { return (tarn_delta_snapshot *)snapshot; }

@@ -1,7 +1,19 @@
-/* stats.c: which files can match: partition values, and statistics parsed once per referenced column into arrays. */
+/* stats.c: which files can match: partition values, and statistics, parsed once per referenced column into arrays or,
+ * where partitions leave few files, for these alone. */
 #include "format/delta/snapshot.h"
 
-enum { WANTED_MAX = 64, PARTS_MAX = 32, HAS_MIN = 1, HAS_MAX = 2, EXACT = 4, TRUNCATED_AT = 32, MS_US = 1000 };
+/* FEW: one file in so many is parsed by itself; not in a snapshot that is asked again and again. */
+enum {
+    FEW = 16,
+    NARROW_MAX = 2,
+    WANTED_MAX = 64,
+    PARTS_MAX = 32,
+    HAS_MIN = 1,
+    HAS_MAX = 2,
+    EXACT = 4,
+    TRUNCATED_AT = 32,
+    MS_US = 1000
+};
 
 typedef union cell {
     int64_t i;
@@ -328,32 +340,41 @@ static void keep(tarn_file_list *out, const tarn_delta_file *f) {
     out->bytes += f->file.size;
 }
 
+/* Which tuples of partition values can match; gives how many files have one that can. */
+static size_t try_tuples(tarn_arena *scratch, const tarn_delta_snapshot *s, const tarn_expr *where, bool *can) {
+    probe p = {.b = &s->base, .partitions_only = true};
+    size_t n = 0;
+    bool *tried = TARN_NEW_ARRAY(scratch, bool, s->n_tuples);
+    for (size_t i = 0; i < s->n_files; i++) {
+        p.file = &s->files[i];
+        uint32_t t = p.file->tuple;
+        if (!tried[t]) can[t] = tarn_may_match(where, probe_bounds, &p);
+        tried[t] = true;
+        n += can[t];
+    }
+    return n;
+}
+
 tarn_code tarn_delta_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out) {
-    enum { UNTRIED, YES, NO };
     tarn_delta_snapshot *s = tarn_delta_of(snapshot);
     TRY(tarn_delta_load(cx, s));
     tarn_file_list list = {.total_files = (int64_t)s->n_files, .total_bytes = s->bytes};
-    list.files.at = TARN_NEW_ARRAY(cx->arena, const tarn_file *, s->n_files);
-    list.files.cap = s->n_files;
-    for (size_t i = 0; !where && i < s->n_files; i++) keep(&list, &s->files[i]);
     probe p = {.b = snapshot};
-    uint8_t *tuples = NULL;
+    bool *can = where ? TARN_NEW_ARRAY(cx->arena, bool, s->n_tuples) : NULL;
+    size_t left = where ? try_tuples(cx->arena, s, where, can) : s->n_files;
+    bool few = left * FEW <= s->n_files && atomic_fetch_add(&s->narrow, 1) < NARROW_MAX;
     leaf **leaves = NULL;
-    if (where) {
-        ready(cx, s, where, &leaves, &p.n_leaves);
-        tuples = TARN_NEW_ARRAY(cx->arena, uint8_t, s->n_tuples);
-        p.leaves = leaves;
-    }
-    for (p.at = 0; where && p.at < s->n_files; p.at++) {
+    list.files.at = TARN_NEW_ARRAY(cx->arena, const tarn_file *, left);
+    list.files.cap = left;
+    if (where && !few) ready(cx, s, where, &leaves, &p.n_leaves);
+    p.leaves = leaves;
+    for (p.at = 0; p.at < s->n_files; p.at++) {
         if (p.at % 8192 == 0) TRY(tarn_check(cx));
         p.file = &s->files[p.at];
-        uint8_t *tuple = &tuples[p.file->tuple];
-        p.partitions_only = true;
-        if (*tuple == UNTRIED) *tuple = tarn_may_match(where, probe_bounds, &p) ? YES : NO;
-        p.partitions_only = false;
-        if (*tuple == NO)
+        if (where && !can[p.file->tuple])
             list.pruned_by_partition++;
-        else if (p.file->stats.p && !tarn_may_match(where, probe_bounds, &p))
+        else if (where && p.file->stats.p &&
+                 !(few ? tarn_delta_file_may_match(cx, s, p.file, where) : tarn_may_match(where, probe_bounds, &p)))
             list.pruned_by_stats++;
         else
             keep(&list, p.file);
