@@ -51,6 +51,10 @@ void tarn_rowset_double(tarn_rowset *rows, double value);
 void tarn_rowset_str(tarn_rowset *rows, tarn_str value);     /* .p NULL: null */
 void tarn_rowset_text(tarn_rowset *rows, const char *value); /* NULL: null */
 int64_t tarn_rowset_count(const tarn_rowset *rows);
+/* As a stream the set goes on: each time its rows are gone, `more` adds some, or none at the end. `done` frees the
+ * state with the set. */
+void tarn_rowset_feed(tarn_rowset *rows, void (*more)(void *state, tarn_rowset *rows), void (*done)(void *state),
+                      void *state);
 /* Moves the rows into a stream of one batch. LIMIT when they passed 2 GB of text; INTERNAL when a row is not whole. */
 TARN_MUST tarn_code tarn_rowset_stream(tarn_cx *cx, tarn_rowset **rows, struct ArrowArrayStream *out);
 

@@ -32,7 +32,8 @@ static void test_rowset(void **state) {
     tarn_cx_init(&cx, conf);
     tarn_rowset *rows = tarn_rowset_new(columns, 8);
     for (int i = 0; i < 10; i++) {
-        if (i % 3 != 2) fill_row(rows, i);
+        if (i % 3 != 2)
+            fill_row(rows, i);
         else
             for (int k = 0; k < 8; k++) tarn_rowset_null(rows);
     }
@@ -67,6 +68,54 @@ static void test_rowset(void **state) {
     batch.release(&batch);
     assert_true(((const int64_t *)moved.buffers[1])[1] == INT64_C(10000000000));
     moved.release(&moved);
+    schema.release(&schema);
+    tarn_cx_done(&cx);
+    tarn_conf_free(conf);
+}
+
+typedef struct feed {
+    int given, done;
+} feed;
+
+static void more_rows(void *state, tarn_rowset *rows) {
+    feed *f = state;
+    for (int i = 0; i < 4 && f->given < 10; i++) fill_row(rows, f->given++);
+}
+
+static void rows_done(void *state) { ((feed *)state)->done++; }
+
+/* Ten rows that are made four at a time. */
+static void test_rowset_feed(void **state) {
+    (void)state;
+    tarn_conf *conf = tarn_conf_defaults();
+    tarn_cx cx;
+    tarn_cx_init(&cx, conf);
+    feed f = {0};
+    tarn_rowset *rows = tarn_rowset_new(columns, 8);
+    tarn_rowset_feed(rows, more_rows, rows_done, &f);
+    struct ArrowArrayStream stream;
+    struct ArrowSchema schema;
+    assert_int_equal(tarn_rowset_stream(&cx, &rows, &stream), TARN_OK);
+    assert_int_equal(f.given, 0);
+    assert_int_equal(stream.get_schema(&stream, &schema), 0);
+    tarn_column all = {.schema = &schema};
+    for (int first = 0; first < 10; first += 4) {
+        struct ArrowArray batch;
+        assert_int_equal(stream.get_next(&stream, &batch), 0);
+        assert_int_equal(batch.length, first < 8 ? 4 : 2);
+        all.array = &batch;
+        char name[32];
+        snprintf(name, sizeof name, "row é %d", first + 1);
+        assert_true(tarn_str_is(tarn_column_str(tarn_column_named(all, "t x"), 1), name));
+        assert_int_equal(tarn_column_int(tarn_column_named(all, "i"), 1), -(first + 1));
+        batch.release(&batch);
+    }
+    struct ArrowArray end;
+    assert_int_equal(stream.get_next(&stream, &end), 0);
+    assert_null(end.release);
+    assert_int_equal(f.done, 0);
+    stream.release(&stream);
+    assert_int_equal(f.done, 1);
     schema.release(&schema);
     tarn_cx_done(&cx);
     tarn_conf_free(conf);
@@ -186,9 +235,11 @@ static void test_dictionary(void **state) {
 
 static void check_list(const char *format, const void *a, const void *b, int64_t from, int64_t to) {
     const void *buffers[] = {(uint8_t[]){0xfe}, a, b};
-    struct ArrowSchema item = {.format = "i"}, *items[] = {&item}, schema = {.format = format, .n_children = 1, .children = items};
+    struct ArrowSchema item = {.format = "i"}, *items[] = {&item},
+                       schema = {.format = format, .n_children = 1, .children = items};
     struct ArrowArray child = {.length = 9}, *children[] = {&child};
-    struct ArrowArray array = {.length = 2, .null_count = -1, .n_buffers = 3, .buffers = buffers, .n_children = 1, .children = children};
+    struct ArrowArray array = {
+        .length = 2, .null_count = -1, .n_buffers = 3, .buffers = buffers, .n_children = 1, .children = children};
     int64_t begin, end;
     tarn_column c = {&schema, &array};
     assert_ptr_equal(tarn_column_list(c, 1, &begin, &end).array, &child);
@@ -224,9 +275,9 @@ static void test_absent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rowset),     cmocka_unit_test(test_rowset_wrong), cmocka_unit_test(test_rowset_unread),
-        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_strings),      cmocka_unit_test(test_dictionary),
-        cmocka_unit_test(test_lists),      cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_rowset),        cmocka_unit_test(test_rowset_feed), cmocka_unit_test(test_rowset_wrong),
+        cmocka_unit_test(test_rowset_unread), cmocka_unit_test(test_numbers),     cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_dictionary),    cmocka_unit_test(test_lists),       cmocka_unit_test(test_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,6 @@
-/* rowset.c: builds small tables row by row and gives them as an Arrow C stream of one batch. */
+/* rowset.c: builds small tables row by row and gives them as an Arrow C stream: one batch, or more of them where rows
+ * are made as they are asked for. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +22,9 @@ struct tarn_rowset {
     cells *columns;
     size_t n, at; /* `at`: the column of the next cell */
     bool misused, too_big;
+    void (*more)(void *state, tarn_rowset *rows); /* NULL: what it has is all */
+    void (*done)(void *state);
+    void *state;
 };
 
 static void out_of_memory(void) {
@@ -62,6 +67,12 @@ static int width_of(const char *format) {
     return format[0] == 'i' || strcmp(format, "tdD") == 0 ? 4 : 8;
 }
 
+/* Ready for a first row. */
+static void start_cells(cells *c) {
+    c->rows = c->nulls = 0;
+    if (c->width == 0) add_bytes(&c->data, &(int32_t){0}, 4);
+}
+
 tarn_rowset *tarn_rowset_new(const tarn_rowset_column *columns, size_t n) {
     tarn_rowset *rows = alloc(1, sizeof *rows);
     rows->columns = alloc(n, sizeof *rows->columns);
@@ -71,13 +82,14 @@ tarn_rowset *tarn_rowset_new(const tarn_rowset_column *columns, size_t n) {
         *c = (cells){.name = copy_text(columns[i].name),
                      .format = copy_text(columns[i].format),
                      .width = width_of(columns[i].format)};
-        if (c->width == 0) add_bytes(&c->data, &(int32_t){0}, 4);
+        start_cells(c);
     }
     return rows;
 }
 
 void tarn_rowset_free(tarn_rowset *rows) {
     if (!rows) return;
+    if (rows->done) rows->done(rows->state);
     for (size_t i = 0; i < rows->n; i++) {
         cells *c = &rows->columns[i];
         free(c->name);
@@ -228,25 +240,34 @@ static void move_cells(cells *c, struct ArrowArray *out) {
     if (c->nulls == 0) s->buffers[0] = NULL;
 }
 
+void tarn_rowset_feed(tarn_rowset *rows, void (*more)(void *state, tarn_rowset *rows), void (*done)(void *state),
+                      void *state) {
+    rows->more = more;
+    rows->done = done;
+    rows->state = state;
+}
+
 static int rowset_next(struct ArrowArrayStream *stream, struct ArrowArray *out) {
     tarn_rowset *rows = stream->private_data;
     struct ArrowArray array = {0};
+    if (rows->more && !tarn_rowset_count(rows)) rows->more(rows->state, rows);
+    if (rows->too_big || rows->misused || rows->at) return EOVERFLOW;
     int64_t count = tarn_rowset_count(rows);
     if (count) {
         fill_array(count, rows->n, &array);
         for (size_t i = 0; i < rows->n; i++) {
             array.children[i] = alloc(1, sizeof array);
             move_cells(&rows->columns[i], array.children[i]);
+            start_cells(&rows->columns[i]);
         }
-        rows->columns[rows->n - 1].rows = 0;
     }
     *out = array;
     return 0;
 }
 
 static const char *rowset_error(struct ArrowArrayStream *stream) {
-    (void)stream;
-    return NULL;
+    const tarn_rowset *rows = stream->private_data;
+    return rows->too_big ? "a report has more than 2 GB of text in one column" : NULL;
 }
 
 static void rowset_release(struct ArrowArrayStream *stream) {

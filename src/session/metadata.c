@@ -3,6 +3,8 @@
 
 #include "base/map.h"
 
+enum { FILES_AT_ONCE = 8192 };
+
 static void put_int(tarn_rowset *rows, int64_t value, int64_t unknown) {
     if (value == unknown)
         tarn_rowset_null(rows);
@@ -10,37 +12,68 @@ static void put_int(tarn_rowset *rows, int64_t value, int64_t unknown) {
         tarn_rowset_int(rows, value);
 }
 
-/* {"day":"2026-01-01","cat":null} */
+static void put_partition(tarn_buf *out, const tarn_snapshot *s, const tarn_value *values) {
+    for (size_t i = 0; i < s->n_partition; i++) {
+        tarn_buf_puts(out, i ? "/" : "");
+        tarn_buf_printf(out, "%s=", s->partition[i].name);
+        if (values[i].null)
+            tarn_buf_puts(out, "null");
+        else
+            tarn_value_text(out, &values[i]);
+    }
+}
+
+/* day=2026-01-01/cat=null */
 static const char *partition_text(tarn_cx *cx, const tarn_snapshot *s, const tarn_file *file) {
     tarn_auto_buf out = TARN_BUF(1 << 20);
-    for (size_t i = 0; i < s->n_partition; i++) {
-        tarn_buf_puts(&out, i ? "/" : "");
-        tarn_buf_printf(&out, "%s=", s->partition[i].name);
-        if (file->partition[i].null)
-            tarn_buf_puts(&out, "null");
-        else
-            tarn_value_text(&out, &file->partition[i]);
-    }
+    put_partition(&out, s, file->partition);
     return s->n_partition ? tarn_buf_take(&out, cx->arena) : NULL;
+}
+
+/* The rows of t.files, some at a time: a table may have a million. */
+typedef struct file_feed {
+    tarn_snapshot *snapshot;
+    tarn_file_list list;
+    size_t at;
+    const tarn_value *last; /* what `text` says; files share their partition's values */
+    tarn_buf text;
+} file_feed;
+
+static void end_files(void *state) {
+    file_feed *f = state;
+    tarn_buf_free(&f->text);
+    tarn_snapshot_release(f->snapshot);
+}
+
+static void more_files(void *state, tarn_rowset *rows) {
+    file_feed *f = state;
+    for (size_t n = 0; n < FILES_AT_ONCE && f->at < f->list.files.n; n++) {
+        const tarn_file *file = f->list.files.at[f->at++];
+        if (file->partition != f->last) {
+            tarn_buf_clear(&f->text);
+            put_partition(&f->text, f->snapshot, file->partition);
+            f->last = file->partition;
+        }
+        bool partitioned = f->snapshot->n_partition && !f->text.failed;
+        tarn_rowset_str(rows, file->path);
+        tarn_rowset_str(rows, partitioned ? (tarn_str){f->text.data, f->text.n} : (tarn_str){0});
+        tarn_rowset_int(rows, file->size);
+        put_int(rows, file->mtime_ms < 0 ? -1 : file->mtime_ms * 1000, -1);
+        put_int(rows, file->rows, -1);
+        put_int(rows, file->deletes ? file->deletes->rows : 0, -1);
+    }
 }
 
 static tarn_code file_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) {
     static const tarn_rowset_column columns[] = {{"path", "u"},         {"partition", "u"},
                                                  {"size_bytes", "l"},   {"modified_at", "tsu:UTC"},
                                                  {"record_count", "l"}, {"deleted_rows", "l"}};
-    tarn_file_list list = {0};
-    TRY(tarn_snapshot_files(cx, opened->snapshot, NULL, &list));
-    tarn_rowset *rows = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
-    for (size_t i = 0; i < list.files.n; i++) {
-        const tarn_file *file = list.files.at[i];
-        tarn_rowset_str(rows, file->path);
-        tarn_rowset_text(rows, partition_text(cx, opened->snapshot, file));
-        tarn_rowset_int(rows, file->size);
-        put_int(rows, file->mtime_ms < 0 ? -1 : file->mtime_ms * 1000, -1);
-        put_int(rows, file->rows, -1);
-        put_int(rows, file->deletes ? file->deletes->rows : 0, -1);
-    }
-    *out = rows;
+    file_feed *feed = TARN_NEW(cx->arena, file_feed);
+    TRY(tarn_snapshot_files(cx, opened->snapshot, NULL, &feed->list));
+    feed->snapshot = tarn_snapshot_retain(opened->snapshot);
+    feed->text = TARN_BUF(1 << 20);
+    *out = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
+    tarn_rowset_feed(*out, more_files, end_files, feed);
     return TARN_OK;
 }
 
