@@ -51,6 +51,23 @@ def test_they_read_ours(tmp_path):
     s.close()
 
 
+@pytest.mark.parametrize("inline", ["0", "1MB"])
+def test_they_read_our_deletion_vectors(tmp_path, inline):
+    s = Session(tmp_path / "lake", {"delta.inline_vector_bytes": inline})
+    path = tmp_path / "lake/lake/main/t"
+    s.sql("CREATE TABLE t (id BIGINT, p INT) PARTITIONED BY (p) TBLPROPERTIES ('delta.checkpointInterval' = '4')")
+    s.sql("INSERT INTO t SELECT range, range % 3 FROM range(1000)")
+    s.sql("DELETE FROM t WHERE id % 7 = 0")
+    s.sql("UPDATE t SET id = -id WHERE id IN (5, 600)")
+    s.sql("DELETE FROM t WHERE id BETWEEN 400 AND 500")
+    s.sql("DELETE FROM t WHERE id = 8")
+    assert bool(list(path.glob("deletion_vector_*.bin"))) == (inline == "0")
+    same(s, path, range(1, 6))
+    s.sql("REORG TABLE t APPLY (PURGE)")
+    same(s, path, range(1, 6))
+    s.close()
+
+
 def test_they_read_our_checkpoints(tmp_path):
     s = Session(tmp_path / "lake")
     path = tmp_path / "lake/lake/main/t"
