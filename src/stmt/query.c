@@ -93,6 +93,10 @@ const tarn_stmt tarn_stmt_select = {
     .keywords = "SELECT|WITH|FROM|VALUES|TABLE|SUMMARIZE|PIVOT|UNPIVOT|(",
     .privilege = TARN_PRIV_SELECT,
     .run = run_query,
-    .help = "SELECT … FROM t [VERSION AS OF n | TIMESTAMP AS OF ts] …\nReads tables, views, files and metadata tables; "
-            "the language is DuckDB's.",
+    .help = "SELECT … FROM t [VERSION AS OF n | TIMESTAMP AS OF ts] …\n"
+            "… FROM table_changes('t', from [, to]): the rows that versions (or times) brought, with _change_type, "
+            "_commit_version, _commit_timestamp\n"
+            "… FROM table_diff('t', v1 [, v2]): the rows in which two versions differ, with _change_type\n"
+            "Reads tables, views, files and metadata tables; the language is DuckDB's. Rows that a rewrite only copied "
+            "are no changes; table_changes_raw shows them too.",
 };
