@@ -305,7 +305,7 @@ const tarn_format tarn_format_iceberg = {
     .title = "Iceberg",
     .data_folder = "data",
     .data_prefix = "",
-    .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_APP_TRANSACTIONS | TARN_HOLDS_PARTITIONS,
+    .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_APP_TRANSACTIONS | TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS,
     .names_file = tarn_iceberg_names_file,
     .detect = detect,
     .open = open_at,
@@ -323,6 +323,8 @@ const tarn_format tarn_format_iceberg = {
     .commit = tarn_iceberg_commit,
     .rebase = tarn_iceberg_rebase,
     .apply = tarn_iceberg_apply,
+    .marks_rows = tarn_iceberg_marks_rows,
+    .write_deletes = tarn_iceberg_write_deletes,
     .needed = tarn_iceberg_needed,
     .retention_ms = tarn_iceberg_retention_ms,
 };

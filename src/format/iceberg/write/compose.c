@@ -19,7 +19,9 @@ typedef struct composing {
     size_t n_edits;
     /* For the summary. */
     int64_t added_files, added_rows, added_bytes, removed_files, removed_rows, removed_bytes;
-    tarn_map removed; /* by recorded path: the file */
+    int64_t marks, marked_rows, unmarked, unmarked_rows; /* delete files, and positions in them */
+    tarn_map removed;                                    /* by recorded path: data files that go */
+    tarn_map marked; /* by recorded path: data files whose deleted rows are written anew */
 } composing;
 
 static void edit(composing *c, const char *member, const char *json) {
@@ -42,6 +44,13 @@ static const char *quoted(tarn_cx *cx, const char *text) {
 static bool stays(void *state, const tarn_iceberg_entry *e) {
     composing *c = state;
     return !tarn_map_get(&c->removed, e->path);
+}
+
+/* Deletes of one data file go with it, and when all its deleted rows are written anew (1.8). */
+static bool deletes_stay(void *state, const tarn_iceberg_entry *e) {
+    composing *c = state;
+    if (e->content != TARN_ICEBERG_POSITIONS || !e->referenced.p) return true;
+    return !tarn_map_get(&c->removed, e->referenced) && !tarn_map_get(&c->marked, e->referenced);
 }
 
 static void note_removed(composing *c) {
@@ -80,6 +89,7 @@ static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
     size_t n = 0;
     for (size_t i = 0; i < change->adds.n; i++) {
         const tarn_add *add = &change->adds.at[i];
+        if (add->from && add->deletes) continue; /* the file stays as it is listed */
         files[n++] = (tarn_iceberg_listed){.path = add->path,
                                            .rows = add->rows,
                                            .size = add->size,
@@ -101,6 +111,38 @@ static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
                                        TARN_PUSH(c->cx->arena, out));
 }
 
+/* The data file of a mark; of one that is added by this change the path was not known before. */
+static tarn_code add_marks(composing *c, tarn_iceberg_manifests *out) {
+    const tarn_change *change = c->change;
+    const tarn_iceberg_metadata *m = c->base ? &c->base->meta : NULL;
+    size_t n_specs = m ? m->specs.n : 0;
+    tarn_iceberg_listed *files = TARN_NEW_ARRAY(c->cx->arena, tarn_iceberg_listed, change->adds.n);
+    for (size_t s = 0; s < n_specs; s++) {
+        size_t n = 0;
+        for (size_t i = 0; i < change->adds.n; i++) {
+            const tarn_iceberg_mark *mark = change->adds.at[i].deletes;
+            if (!mark || mark->spec_id != m->specs.at[s].id) continue;
+            files[n++] = (tarn_iceberg_listed){.path = mark->key,
+                                               .rows = mark->rows,
+                                               .size = mark->size,
+                                               .partition = mark->partition,
+                                               .content = TARN_ICEBERG_POSITIONS,
+                                               .sequence = -1,
+                                               .format = mark->format,
+                                               .referenced = mark->referenced,
+                                               .offset = mark->offset,
+                                               .length = mark->length};
+            tarn_map_put(&c->marked, c->cx->arena, tarn_str_of(mark->referenced), c);
+            c->marks++;
+            c->marked_rows += mark->rows;
+        }
+        if (n)
+            TRY(tarn_iceberg_manifest_write(c->cx, &c->w, c->plan.schema, c->plan.schema_id, &m->specs.at[s], true,
+                                            files, n, TARN_PUSH(c->cx->arena, out)));
+    }
+    return TARN_OK;
+}
+
 /* An older version's manifests are the new one's: they hold all that is known of its files. */
 static tarn_code take_manifests(composing *c, tarn_iceberg_snapshot *restored, tarn_iceberg_manifests *out) {
     TRY(tarn_iceberg_list(c->cx, restored));
@@ -118,6 +160,7 @@ static tarn_code take_manifests(composing *c, tarn_iceberg_snapshot *restored, t
 static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
     if (c->change->restored) return take_manifests(c, tarn_iceberg_of((const tarn_snapshot *)c->change->restored), out);
     TRY(add_manifest(c, out));
+    TRY(add_marks(c, out));
     if (!c->base) return TARN_OK;
     TRY(tarn_iceberg_list(c->cx, c->base));
     note_removed(c);
@@ -127,6 +170,10 @@ static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
         bool changed = false;
         if (!m->deletes && holds_removed(c, m))
             TRY(tarn_iceberg_manifest_rewrite(c->cx, &c->w, c->base->meta.location, m, stays, c, &now, &changed));
+        if (m->deletes && (c->marks || c->removed_files))
+            TRY(tarn_iceberg_manifest_rewrite(c->cx, &c->w, c->base->meta.location, m, deletes_stay, c, &now,
+                                              &changed));
+        if (m->deletes && changed) c->unmarked += now.deleted_files, c->unmarked_rows += now.deleted_rows;
         bool empty = now.added_files == 0 && now.existing_files == 0 && now.deleted_files == 0;
         if (!empty) *TARN_PUSH(c->cx->arena, out) = changed ? now : *m;
     }
@@ -146,10 +193,10 @@ static void assign_rows(composing *c, tarn_iceberg_manifests *list) {
 
 /* THE SNAPSHOT. */
 
-static const char *operation(const tarn_change *change) {
-    if (change->no_data_change) return "replace";
-    if (!change->removes.n) return "append";
-    return change->adds.n ? "overwrite" : "delete";
+static const char *operation(const composing *c) {
+    if (c->change->no_data_change) return "replace";
+    if (!c->change->removes.n && !c->marks) return "append";
+    return c->added_files ? "overwrite" : "delete";
 }
 
 static void put_count(tarn_jsonw *w, tarn_cx *cx, const char *name, int64_t v) {
@@ -190,7 +237,7 @@ static void put_summary(composing *c, tarn_jsonw *w) {
     tarn_jsonw_key(w, "summary");
     tarn_jsonw_begin_object(w);
     tarn_jsonw_key(w, "operation");
-    tarn_jsonw_text(w, operation(c->change));
+    tarn_jsonw_text(w, operation(c));
     put_count(w, cx, "added-data-files", c->added_files);
     put_count(w, cx, "added-records", c->added_rows);
     put_count(w, cx, "added-files-size", c->added_bytes);
@@ -200,8 +247,13 @@ static void put_summary(composing *c, tarn_jsonw *w) {
     put_total(c, w, "total-data-files", c->added_files - c->removed_files);
     put_total(c, w, "total-records", c->added_rows - c->removed_rows);
     put_total(c, w, "total-files-size", c->added_bytes - c->removed_bytes);
-    put_total(c, w, "total-delete-files", 0);
-    put_total(c, w, "total-position-deletes", 0);
+    put_count(w, cx, c->plan.format_version >= 3 ? "added-dvs" : "added-position-delete-files", c->marks);
+    put_count(w, cx, "added-delete-files", c->marks);
+    put_count(w, cx, "removed-delete-files", c->unmarked);
+    put_count(w, cx, "added-position-deletes", c->marked_rows);
+    put_count(w, cx, "removed-position-deletes", c->unmarked_rows);
+    put_total(c, w, "total-delete-files", c->marks - c->unmarked);
+    put_total(c, w, "total-position-deletes", c->marked_rows - c->unmarked_rows);
     put_total(c, w, "total-equality-deletes", 0);
     tarn_jsonw_key(w, "engine-name");
     tarn_jsonw_text(w, "Tarn");

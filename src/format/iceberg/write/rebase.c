@@ -1,4 +1,5 @@
 /* rebase.c: whether a change is still true on what others have committed since (1.10). */
+#include "format/iceberg/deletes.h"
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
 
@@ -70,6 +71,21 @@ static tarn_code check_added(rebasing *r, const tarn_expr *where) {
     return TARN_OK;
 }
 
+/* Both are told by the delete files that apply: every change of a file's deleted rows writes another one. */
+static bool same_deletes(const tarn_file *was, const tarn_file *is) {
+    const tarn_iceberg_deletes *a = was->deletes ? was->deletes->where : NULL,
+                               *b = is->deletes ? is->deletes->where : NULL;
+    size_t n = a ? a->n : 0;
+    bool same = n == (b ? b->n : 0) && !was->deletes == !is->deletes;
+    for (size_t i = 0; same && i < n; i++) {
+        tarn_iceberg_entry x, y;
+        tarn_iceberg_entry_of(a->files[i], &x);
+        tarn_iceberg_entry_of(b->files[i], &y);
+        same = tarn_str_eq(x.path, y.path) && x.offset == y.offset;
+    }
+    return same;
+}
+
 /* What is to be removed, or was read, has to be there as it was. */
 static tarn_code check_kept(rebasing *r) {
     tarn_file_list list = {0};
@@ -78,6 +94,13 @@ static tarn_code check_kept(rebasing *r) {
     TRY(tarn_iceberg_files(r->cx, &r->fresh->base, NULL, &list));
     for (size_t i = 0; i < list.files.n; i++)
         tarn_map_put(&now, r->cx->arena, list.files.at[i]->path, (void *)(uintptr_t)list.files.at[i]);
+    for (size_t i = 0; i < c->adds.n; i++) {
+        const tarn_file *was = c->adds.at[i].deletes ? c->adds.at[i].from : NULL;
+        const tarn_file *is = was ? tarn_map_get(&now, was->path) : NULL;
+        if (was && !is) return conflict(r, "removed a file that this change deletes rows of");
+        if (was && !same_deletes(was, is))
+            return conflict(r, "deleted rows of a file that this change deletes rows of");
+    }
     for (size_t i = 0; i < c->removes.n + c->read_files.n; i++) {
         bool removed = i < c->removes.n;
         const tarn_file *was = removed ? c->removes.at[i] : c->read_files.at[i - c->removes.n];
@@ -85,8 +108,7 @@ static tarn_code check_kept(rebasing *r) {
         if (!is)
             return conflict(r, removed ? "removed a file that this change removes too"
                                        : "removed a file that this change has read");
-        int64_t before = was->deletes ? was->deletes->rows : 0, after = is->deletes ? is->deletes->rows : 0;
-        if (before != after) return conflict(r, "deleted rows of a file that this change rewrites");
+        if (!same_deletes(was, is)) return conflict(r, "deleted rows of a file that this change rewrites");
     }
     return TARN_OK;
 }
@@ -97,7 +119,9 @@ static tarn_code check(rebasing *r) {
     TRY(check_application(r));
     if (c->blind_append && !c->removes.n) return TARN_OK;
     TRY(index_base(r));
-    if (c->removes.n || c->read_files.n) TRY(check_kept(r));
+    bool touches = c->removes.n || c->read_files.n;
+    for (size_t i = 0; i < c->adds.n; i++) touches = touches || c->adds.at[i].deletes;
+    if (touches) TRY(check_kept(r));
     if (!serializable(r)) return TARN_OK;
     if (c->read_all) return check_added(r, NULL);
     for (size_t i = 0; i < c->reads.n; i++) TRY(check_added(r, c->reads.at[i]));

@@ -2,6 +2,7 @@
 #ifndef TARN_FORMAT_ICEBERG_WRITE_WRITE_H
 #define TARN_FORMAT_ICEBERG_WRITE_WRITE_H
 
+#include "format/format.h"
 #include "format/iceberg/metadata.h"
 
 /* schema.c. Ids for all fields that have none (1.2): those of a struct first, then what is inside them. *last is
@@ -90,5 +91,20 @@ TARN_MUST tarn_code tarn_iceberg_app_version(tarn_cx *cx, tarn_snapshot *snapsho
 TARN_MUST tarn_code tarn_iceberg_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention,
                                         void (*keep)(void *state, tarn_str key), void *state);
 int64_t tarn_iceberg_retention_ms(tarn_snapshot *snapshot);
+
+/* deletes.c: what tarn_add.deletes points to: the deleted rows of one data file, all of them. */
+typedef struct tarn_iceberg_mark {
+    const char *key;        /* of the file they are in */
+    const char *format;     /* "PARQUET", "PUFFIN" */
+    const char *referenced; /* the data file, as recorded */
+    int64_t rows, size;     /* size: of the whole file */
+    int64_t offset, length; /* of a vector; -1: none */
+    int32_t spec_id;
+    const tarn_value *partition;
+} tarn_iceberg_mark;
+
+bool tarn_iceberg_marks_rows(const tarn_snapshot *snapshot, const tarn_change *change);
+TARN_MUST tarn_code tarn_iceberg_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, tarn_row_deletes *items, size_t n,
+                                               tarn_change *change);
 
 #endif
