@@ -12,6 +12,7 @@ typedef struct txn_table {
     tarn_snapshot *current; /* base with the pending change: what is read */
     tarn_change change;
     int statements; /* that changed it */
+    int64_t entry;  /* of the catalog, when it was changed by that name; else 0 */
     struct txn_table *next;
 } txn_table;
 
@@ -154,19 +155,46 @@ tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, 
         merge_change(txn->arena, &t->change, change);
     *TARN_PUSH(txn->arena, &txn->kept) = t->current;
     t->current = next;
+    if (opened->entry.id) t->entry = opened->entry.id;
     txn->statements++;
     if (t->statements++) t->change.operation = "TRANSACTION";
     return TARN_OK;
 }
 
+/* Rows would go where nobody looks for them, into a table that others have dropped since. */
+static tarn_code check_names(tarn_cx *cx, const tarn_session *s) {
+    for (const txn_table *t = s->txn->tables; t; t = t->next) {
+        const char *pointer;
+        tarn_code code =
+            t->statements && t->entry ? tarn_catalog_pointer(cx, s->lake->catalog, t->entry, &pointer) : TARN_OK;
+        if (code == TARN_NOTFOUND)
+            return tarn_fail(cx, code, "%s was dropped while the transaction ran: it is rolled back", name_of(t));
+        TRY(code);
+    }
+    return TARN_OK;
+}
+
+static void forget_changes(tarn_cx *cx, tarn_session *s) {
+    for (txn_table *t = s->txn->tables; t; t = t->next)
+        if (t->statements) tarn_write_abandon(cx, t->table, &t->change);
+    tarn_txn_free(s);
+}
+
 tarn_code tarn_session_commit(tarn_cx *cx, tarn_session *s) {
     if (!s->txn) return tarn_fail(cx, TARN_INVALID, "no transaction is open: BEGIN one first");
     TARN_VEC(tarn_commit_part) parts = {0};
+    tarn_code code = check_names(cx, s);
+    if (code != TARN_OK) {
+        tarn_error why = cx->error;
+        forget_changes(cx, s);
+        cx->error = why;
+        return code;
+    }
     for (txn_table *t = s->txn->tables; t; t = t->next)
         if (t->statements)
             *TARN_PUSH(cx->arena, &parts) =
                 (tarn_commit_part){.table = t->table, .base = t->base, .change = &t->change};
-    tarn_code code = parts.n ? tarn_commit_together(cx, parts.at, parts.n) : TARN_OK;
+    if (parts.n) code = tarn_commit_together(cx, parts.at, parts.n);
     for (size_t i = 0; i < parts.n; i++) {
         tarn_commit_part *part = &parts.at[i];
         if (part->after) tarn_tables_put(s->lake->tables, part->table, part->after);
@@ -182,8 +210,6 @@ tarn_code tarn_session_commit(tarn_cx *cx, tarn_session *s) {
 
 tarn_code tarn_session_rollback(tarn_cx *cx, tarn_session *s) {
     if (!s->txn) return tarn_fail(cx, TARN_INVALID, "no transaction is open");
-    for (txn_table *t = s->txn->tables; t; t = t->next)
-        if (t->statements) tarn_write_abandon(cx, t->table, &t->change);
-    tarn_txn_free(s);
+    forget_changes(cx, s);
     return TARN_OK;
 }
