@@ -55,6 +55,7 @@ static tarn_code code_of(tarn_str type, tarn_str message) {
     tarn_code code = TARN_INVALID;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (tarn_str_is(type, types[i].type)) code = types[i].code;
+    if (mentions(message, "an explicit cast is required")) return TARN_INVALID; /* DuckDB: not implemented */
     if (code != TARN_IO && !tarn_str_is(type, "Invalid Input") && !tarn_str_is(type, "Invalid")) return code;
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
         if (mentions(message, phrases[i].text)) return phrases[i].code;

@@ -428,7 +428,10 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
         tarn_str message = tarn_json_as_str(tarn_json_get(ast, "error_message")),
                  position = tarn_json_as_str(tarn_json_get(ast, "position"));
         int64_t at;
-        if (!tarn_parse_i64(position, &at)) return cannot_read(cx, text, message);
+        bool parser = tarn_str_is(tarn_json_as_str(tarn_json_get(ast, "error_type")), "parser");
+        if (!tarn_parse_i64(position, &at))
+            return parser ? tarn_fail(cx, TARN_INVALID, "%.*s", (int)message.n, message.p)
+                          : cannot_read(cx, text, message);
         return fail_in(cx, scope, TARN_INVALID, (size_t)at, message);
     }
     TRY(walk(cx, &w, tarn_json_get(ast, "statements"), NULL, false, 0));

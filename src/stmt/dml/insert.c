@@ -1,5 +1,6 @@
 /* insert.c: INSERT INTO | OVERWRITE, BY NAME, REPLACE WHERE, with schema evolution and idempotent writes. */
 #include "stmt/dml/assign.h"
+#include "stmt/dml/values.h"
 #include "stmt/stmts.h"
 
 static const char ROWS[] = "tarn_dml";
@@ -7,7 +8,8 @@ static const char ROWS[] = "tarn_dml";
 typedef struct insert_stmt {
     tarn_run *run;
     tarn_name table;
-    tarn_names columns;
+    tarn_names columns, filled; /* as written; as they are once DEFAULT has been seen to */
+    tarn_values values;
     bool overwrite, by_name;
     tarn_str replace_where; /* .p NULL: none */
     tarn_str select;
@@ -103,8 +105,8 @@ static tarn_code write_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *ope
                             const tarn_planned *planned, const tarn_schema *source, tarn_change *change) {
     tarn_target target;
     char *select;
-    tarn_insert_map map = {.names = in->columns.at,
-                           .n_names = in->columns.n,
+    tarn_insert_map map = {.names = in->filled.at,
+                           .n_names = in->filled.n,
                            .by_name = in->by_name || in->options.merge_schema || in->options.overwrite_schema};
     TRY(evolve(cx, in, opened->snapshot, source, change));
     TRY(tarn_table_prepare(cx, opened->table, opened->snapshot, change));
@@ -130,6 +132,15 @@ static void describe_change(tarn_cx *cx, const insert_stmt *in, tarn_change *cha
     tarn_change_metric(cx->arena, change, "numOutputRows", in->rows);
 }
 
+static tarn_code fill_defaults(tarn_cx *cx, insert_stmt *in, const tarn_schema *schema, tarn_str *select) {
+    const char *sql;
+    in->filled = in->columns;
+    if (!in->values.defaults || in->by_name) return TARN_OK;
+    TRY(tarn_values_fill(cx, &in->values, schema, &in->filled, in->select, &sql));
+    *select = tarn_str_of(sql);
+    return TARN_OK;
+}
+
 static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_change *change) {
     insert_stmt *in = state;
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
@@ -145,7 +156,9 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
         change->app_version = in->options.app_version;
     }
     TRY(tarn_session_conn(cx, in->run->session, &conn));
-    TRY(tarn_stmt_source(cx, in->run, conn, in->select, &planned, &source));
+    tarn_str select = in->select;
+    TRY(fill_defaults(cx, in, opened->snapshot->schema, &select));
+    TRY(tarn_stmt_source(cx, in->run, conn, select, &planned, &source));
     note_reads(cx, in, opened, &planned, change);
     tarn_code code = in->overwrite || in->replace_where.p ? remove_rows(cx, in, opened, conn, change) : TARN_OK;
     if (code == TARN_OK) code = write_rows(cx, in, opened, conn, &planned, source, change);
@@ -170,6 +183,7 @@ static tarn_code parse(tarn_cx *cx, tarn_cursor *c, insert_stmt *in) {
         TRY(tarn_parse_extent(cx, c, "SELECT|WITH|FROM|VALUES|TABLE|OPTIONS|;", "a condition", &in->replace_where));
     if (tarn_accept(c, "REPLACE")) return tarn_unexpected(cx, c, "WHERE");
     TRY(tarn_stmt_options(cx, c, &in->options));
+    TRY(tarn_values_look(cx, c, &in->values));
     TRY(tarn_parse_extent(cx, c, "OPTIONS|;", "a query", &in->select));
     if (!in->options.app_id && tarn_peek(c, "OPTIONS")) TRY(tarn_stmt_options(cx, c, &in->options));
     return tarn_expect_end(cx, c);

@@ -103,8 +103,7 @@ static tarn_code check_reachable(tarn_cx *cx, const tarn_cursor *c, const tarn_m
         if (earlier->kind == last->kind && !earlier->condition.p)
             return tarn_fail_at(cx, TARN_INVALID, (tarn_str){c->tokens->text, c->tokens->n_text},
                                 c->tokens->tokens.at[c->i - 1].at,
-                                "this clause is never reached: an earlier WHEN %s has no condition",
-                                kinds[last->kind]);
+                                "this clause is never reached: an earlier WHEN %s has no condition", kinds[last->kind]);
     }
     return TARN_OK;
 }
