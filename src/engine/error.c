@@ -98,6 +98,25 @@ static char *one_line(tarn_cx *cx, tarn_str s) {
     return out;
 }
 
+/* Columns made here are no columns to anybody else: they are not proposed. */
+static void hide_ours(char *line) {
+    static const char begin[] = " Candidate bindings: ";
+    char *list = strstr(line, begin), *to = list ? list + sizeof begin - 1 : NULL;
+    if (!list) return;
+    bool any = false;
+    for (char *from = to, *end; *from == '"'; from = end + (strncmp(end, ", ", 2) ? 0 : 2)) {
+        end = from + 1 + strcspn(from + 1, "\"");
+        end += *end == '"';
+        size_t n = (size_t)(end - from);
+        if (memmem(from, n, "_tarn_", 6) || memmem(from, n, "tarn$", 5)) continue;
+        if (any) memcpy(to, ", ", 2), to += 2;
+        memmove(to, from, n);
+        to += n;
+        any = true;
+    }
+    *(any ? to : list) = 0;
+}
+
 static tarn_code fail_limit(tarn_cx *cx, const char *text) {
     const char *set = tarn_conf_text(cx->conf, TARN_MEMORY_LIMIT);
     return tarn_fail(cx, TARN_LIMIT, "out of memory: %s; raise memory_limit (now %s) or threads less", text,
@@ -137,7 +156,8 @@ tarn_code tarn_duckdb_fail(tarn_cx *cx, tarn_conn *conn, const char *message, si
         TRY(tarn_check(cx));
         return tarn_fail(cx, code, "the statement was cancelled");
     }
-    const char *line = one_line(cx, text);
+    char *line = one_line(cx, text);
+    hide_ours(line);
     return code == TARN_LIMIT ? fail_limit(cx, line) : tarn_fail(cx, code, "%s", line);
 }
 

@@ -408,10 +408,12 @@ static int by_place(const void *a, const void *b) {
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* DuckDB parsed it, but has no tree for it: PIVOT runs its own query first to find its columns. */
-static tarn_code cannot_read(tarn_cx *cx, tarn_str text, tarn_str message) {
+/* DuckDB parsed it, but has no tree for it: it is no query, or a PIVOT, which runs its own query first to find its
+ * columns. */
+static tarn_code cannot_read(tarn_cx *cx, const tarn_scope *scope, tarn_str text, tarn_str message) {
+    if (!memmem(text.p, text.n, "PIVOT", 5) && !memmem(text.p, text.n, "pivot", 5))
+        return fail_in(cx, scope, TARN_INVALID, 0, TARN_LIT("a query has to stand here: SELECT, FROM, WITH, VALUES"));
     tarn_code code = tarn_fail(cx, TARN_UNSUPPORTED, "the query cannot be planned: %.*s", (int)message.n, message.p);
-    if (!memmem(text.p, text.n, "PIVOT", 5) && !memmem(text.p, text.n, "pivot", 5)) return code;
     return tarn_hint(cx, code, "name the values of a PIVOT: PIVOT t ON c IN ('a', 'b') USING sum(x)");
 }
 
@@ -431,7 +433,7 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
         bool parser = tarn_str_is(tarn_json_as_str(tarn_json_get(ast, "error_type")), "parser");
         if (!tarn_parse_i64(position, &at))
             return parser ? tarn_fail(cx, TARN_INVALID, "%.*s", (int)message.n, message.p)
-                          : cannot_read(cx, text, message);
+                          : cannot_read(cx, scope, text, message);
         return fail_in(cx, scope, TARN_INVALID, (size_t)at, message);
     }
     TRY(walk(cx, &w, tarn_json_get(ast, "statements"), NULL, false, 0));

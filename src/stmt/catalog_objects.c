@@ -88,10 +88,32 @@ static tarn_code refuse_params(tarn_cx *cx, const tarn_cursor *from) {
     return TARN_OK;
 }
 
+/* (a, b) after the view's name: one name for each column of its query. */
+static tarn_code name_columns(tarn_cx *cx, tarn_catalog_entry *view, tarn_names names, const tarn_schema *columns) {
+    tarn_auto_buf sql = TARN_BUF((size_t)tarn_conf_int(cx->conf, TARN_LIMIT_SQL_BYTES) * 2);
+    if (!names.n) return TARN_OK;
+    if (names.n != columns->n_fields)
+        return tarn_fail(cx, TARN_INVALID, "view %s names %zu column%s, its query gives %zu", view->name, names.n,
+                         names.n == 1 ? "" : "s", columns->n_fields);
+    tarn_buf_printf(&sql, "SELECT * FROM (%s\n) AS v(", view->sql);
+    for (size_t i = 0; i < names.n; i++) {
+        for (size_t k = 0; k < i; k++)
+            if (tarn_name_eq(names.at[i], names.at[k]))
+                return tarn_fail(cx, TARN_INVALID, "view %s has two columns %s", view->name, names.at[i]);
+        if (i) tarn_buf_puts(&sql, ", ");
+        tarn_buf_sql_name(&sql, names.at[i]);
+    }
+    tarn_buf_putc(&sql, ')');
+    if (sql.failed) return tarn_fail(cx, TARN_LIMIT, "the query of view %s is too long", view->name);
+    view->sql = tarn_buf_take(&sql, cx->arena);
+    return TARN_OK;
+}
+
 static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
     tarn_cursor c = {run->cursor.tokens, 0};
     tarn_name name;
-    tarn_str query, names = {0};
+    tarn_str query;
+    tarn_names names = {0};
     tarn_catalog_entry entry = {.kind = TARN_ENTRY_VIEW};
     tarn_planned planned = {0};
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
@@ -101,7 +123,7 @@ static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
     TRY(tarn_expect(cx, &c, "VIEW"));
     bool if_not_exists = tarn_accept(&c, "IF NOT EXISTS");
     TRY(tarn_parse_name(cx, &c, &name));
-    if (tarn_peek(&c, "(")) TRY(tarn_parse_parens(cx, &c, "column names", &names));
+    if (tarn_peek(&c, "(")) TRY(tarn_parse_names(cx, &c, &names));
     if (tarn_accept(&c, "COMMENT")) TRY(tarn_parse_string(cx, &c, &entry.comment));
     TRY(tarn_expect(cx, &c, "AS"));
     TRY(refuse_params(cx, &c));
@@ -109,15 +131,14 @@ static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
     TRY(tarn_expect_end(cx, &c));
     TRY(tarn_stmt_alone(cx, run));
     TRY(tarn_session_name(cx, run->session, &name, &entry.catalog, &entry.schema, &entry.name));
-    entry.sql = names.p
-                    ? tarn_printf(cx, "SELECT * FROM (%.*s\n) AS v(%.*s)", (int)query.n, query.p, (int)names.n, names.p)
-                    : tarn_arena_strndup(cx->arena, query.p, query.n);
+    entry.sql = tarn_arena_strndup(cx->arena, query.p, query.n);
     entry.default_catalog = run->session->catalog;
     entry.default_schema = run->session->schema;
     TRY(tarn_session_conn(cx, run->session, &conn)); /* a view that cannot be read is refused now, not later */
     uint64_t opened = tarn_sources_opened(run->session);
-    TRY(tarn_stmt_source(cx, run, conn, names.p ? tarn_str_of(entry.sql) : query, &planned, &columns));
+    TRY(tarn_stmt_source(cx, run, conn, query, &planned, &columns));
     tarn_planned_done(&planned);
+    TRY(name_columns(cx, &entry, names, columns));
     for (size_t i = 0; i < planned.views.n; i++) {
         const char *const *part = planned.views.at[i]->part;
         if (tarn_name_eq(part[0], entry.catalog) && tarn_name_eq(part[1], entry.schema) &&

@@ -40,6 +40,8 @@ static tarn_code make_schema(tarn_cx *cx, create_stmt *s, const tarn_schema *sou
             return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: column %s is nested, a partition is one value",
                              item->column);
     }
+    if (!schema->n_fields && def->location)
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no table in %s; name its columns to make one", def->location);
     if (!schema->n_fields) return tarn_fail(cx, TARN_INVALID, "a table needs at least one column");
     if (def->partition_by.n >= schema->n_fields)
         return tarn_fail(cx, TARN_INVALID, "a table needs a column that is no partition column");

@@ -50,6 +50,9 @@ TARN_MUST tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_run *run, const tarn
  * tables. */
 TARN_MUST tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select,
                                      tarn_planned *planned, tarn_schema **source);
+/* The columns of planned SQL, made from `sql`, where an error is shown. */
+TARN_MUST tarn_code tarn_stmt_columns(tarn_cx *cx, const tarn_run *run, tarn_conn *conn, tarn_str sql,
+                                       const tarn_planned *planned, tarn_schema **columns);
 /* What cannot stand in the condition or the tables of a DML statement: the query made of it would take it up. */
 #define TARN_AFTER_CONDITION ";|GROUP|HAVING|WINDOW|QUALIFY|ORDER|LIMIT|OFFSET|FETCH|UNION|EXCEPT|INTERSECT|RETURNING"
 /* OPTIONS (…) after a statement: mergeSchema, overwriteSchema, txnAppId, txnVersion. INVALID for others. */

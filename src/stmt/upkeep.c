@@ -23,8 +23,11 @@ static tarn_code read_where(tarn_cx *cx, const optimize_stmt *o, const tarn_open
     const char *sql =
         tarn_printf(cx, "SELECT 1 FROM \"" TARN_TARGET "\" AS %s WHERE %.*s", alias, (int)o->where.n, o->where.p);
     TRY(tarn_stmt_plan_target(cx, o->run, opened, &o->table, conn, sql, &planned, &ref));
-    *out = ref && ref->filter ? tarn_expr_copy(cx->arena, ref->filter) : NULL;
+    tarn_schema *columns;
+    tarn_code code = tarn_stmt_columns(cx, o->run, conn, tarn_str_of(sql), &planned, &columns);
+    *out = code == TARN_OK && ref && ref->filter ? tarn_expr_copy(cx->arena, ref->filter) : NULL;
     tarn_planned_done(&planned);
+    TRY(code);
     bool *named = TARN_NEW_ARRAY(cx->arena, bool, opened->snapshot->schema->n_fields);
     if (*out) tarn_expr_columns(*out, named, opened->snapshot->schema->n_fields);
     for (size_t i = 0; i < opened->snapshot->n_partition; i++) named[opened->snapshot->partition[i].column] = false;

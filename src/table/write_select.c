@@ -99,7 +99,7 @@ tarn_code tarn_write_members(tarn_cx *cx, const char *path, const tarn_type *fro
 
 static tarn_code put_given(tarn_cx *cx, tarn_buf *out, const tarn_field *f, const tarn_schema *source, int at) {
     TRY(tarn_write_members(cx, f->name, source->fields[at].type, f->type));
-    tarn_buf_printf(out, "CAST(_c%d AS ", at);
+    tarn_buf_printf(out, "CAST(%s AS ", tarn_sql_name(cx->arena, f->name));
     tarn_type_duckdb(out, f->type);
     tarn_buf_putc(out, ')');
     return TARN_OK;
@@ -119,9 +119,20 @@ static tarn_code put_missing(tarn_cx *cx, tarn_buf *out, const tarn_target *targ
     return TARN_OK;
 }
 
-static void put_source(tarn_buf *out, const char *select, const tarn_schema *source) {
+/* The source's columns bear the names of those they are for: a cast that fails names them. */
+static void put_source(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *select,
+                       const tarn_schema *source, const int *at) {
+    const char **names = TARN_NEW_ARRAY(cx->arena, const char *, source->n_fields);
+    for (size_t i = 0; i < target->schema->n_fields; i++)
+        if (at[i] >= 0) names[at[i]] = tarn_sql_name(cx->arena, target->schema->fields[i].name);
     tarn_buf_printf(out, " FROM (%s\n) AS _tarn_s(", select); /* the newline ends a comment at the end of the query */
-    for (size_t i = 0; i < source->n_fields; i++) tarn_buf_printf(out, "%s_c%zu", i ? ", " : "", i);
+    for (size_t i = 0; i < source->n_fields; i++) {
+        if (i) tarn_buf_puts(out, ", ");
+        if (names[i])
+            tarn_buf_puts(out, names[i]);
+        else
+            tarn_buf_printf(out, "_tarn_c%zu", i);
+    }
     tarn_buf_putc(out, ')');
 }
 
@@ -142,7 +153,7 @@ static tarn_code put_casts(tarn_cx *cx, tarn_buf *out, const tarn_target *target
         tarn_buf_puts(out, " AS ");
         tarn_buf_sql_name(out, f->name);
     }
-    put_source(out, select, source);
+    put_source(cx, out, target, select, source, at);
     return TARN_OK;
 }
 

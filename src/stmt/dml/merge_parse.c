@@ -33,7 +33,6 @@ static tarn_code parse_source(tarn_cx *cx, tarn_cursor *c, tarn_merge *m) {
 
 static tarn_code parse_insert(tarn_cx *cx, tarn_cursor *c, tarn_merge_clause *clause) {
     tarn_names names = {0};
-    tarn_cursor values;
     clause->action = TARN_ACTION_INSERT;
     if (tarn_accept(c, "*") || tarn_accept(c, "ROW")) {
         clause->star = true;
@@ -41,22 +40,19 @@ static tarn_code parse_insert(tarn_cx *cx, tarn_cursor *c, tarn_merge_clause *cl
     }
     if (tarn_peek(c, "(")) TRY(tarn_parse_names(cx, c, &names));
     TRY(tarn_expect(cx, c, "VALUES"));
+    size_t begin = c->tokens->tokens.at[c->i].at, n = 0;
     TRY(tarn_expect(cx, c, "("));
-    values = *c;
-    for (size_t i = 0;; i++) {
-        tarn_str value;
-        TRY(tarn_parse_extent(cx, c, ",|)", "a value", &value));
-        if (names.n && i >= names.n)
-            return tarn_unexpected(cx, &values, tarn_printf(cx, "%zu values, one for each column", names.n));
+    do {
         tarn_assignment *a = TARN_PUSH(cx->arena, &clause->set);
-        a->value = value;
+        TRY(tarn_parse_extent(cx, c, ",|)", "a value", &a->value));
         a->column.n_parts = 1;
-        a->column.part[0] = names.n ? names.at[i] : NULL;
-        if (!tarn_accept(c, ",")) break;
-    }
-    if (names.n > clause->set.n)
-        return tarn_unexpected(cx, c, tarn_printf(cx, "%zu values, one for each column", names.n));
-    return tarn_expect(cx, c, ")");
+        a->column.part[0] = n < names.n ? names.at[n] : NULL;
+        n++;
+    } while (tarn_accept(c, ","));
+    TRY(tarn_expect(cx, c, ")"));
+    if (!names.n || names.n == n) return TARN_OK;
+    return tarn_fail_at(cx, TARN_INVALID, (tarn_str){c->tokens->text, c->tokens->n_text}, begin,
+                        "INSERT names %zu column%s, VALUES gives %zu", names.n, names.n == 1 ? "" : "s", n);
 }
 
 static tarn_code parse_action(tarn_cx *cx, tarn_cursor *c, tarn_merge_clause *clause) {

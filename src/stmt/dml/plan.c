@@ -141,19 +141,23 @@ tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_run *run, const tarn_opened *o
     return TARN_OK;
 }
 
+tarn_code tarn_stmt_columns(tarn_cx *cx, const tarn_run *run, tarn_conn *conn, tarn_str sql,
+                            const tarn_planned *planned, tarn_schema **columns) {
+    tarn_code code = tarn_conn_describe(cx, conn, planned->sql, cx->arena, columns);
+    int64_t at = code == TARN_OK ? -1 : tarn_conn_error_at(conn);
+    if (at < 0) return code;
+    tarn_error was = cx->error;
+    code = tarn_fail_at(cx, code, sql, tarn_text_origin(&planned->text, (size_t)at), "%s", was.message);
+    return tarn_stmt_show_error(cx, run, code, sql);
+}
+
 tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select, tarn_planned *planned,
                            tarn_schema **source) {
     tarn_plan_env env;
     tarn_session_plan_env(cx, run->session, conn, &env);
     TRY(tarn_stmt_show_error(cx, run, tarn_plan_query(cx, &env, select, run->binds, run->n_binds, planned), select));
     note_reads(cx, run, planned);
-    tarn_code code = tarn_conn_describe(cx, conn, planned->sql, cx->arena, source);
-    int64_t at = code == TARN_OK ? -1 : tarn_conn_error_at(conn);
-    if (at >= 0) {
-        tarn_error was = cx->error;
-        code = tarn_fail_at(cx, code, select, tarn_text_origin(&planned->text, (size_t)at), "%s", was.message);
-        code = tarn_stmt_show_error(cx, run, code, select);
-    }
+    tarn_code code = tarn_stmt_columns(cx, run, conn, select, planned, source);
     if (code != TARN_OK) tarn_planned_done(planned);
     return code;
 }
