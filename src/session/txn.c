@@ -142,12 +142,22 @@ static tarn_code check_together(tarn_cx *cx, const struct tarn_txn *txn, const t
     return TARN_OK;
 }
 
+/* A commit tells of one application: what another has done would not be known afterwards. */
+static tarn_code check_application(tarn_cx *cx, const txn_table *t, const tarn_change *change) {
+    const char *was = t->statements ? t->change.app_id : NULL;
+    if (!was || !change->app_id || strcmp(was, change->app_id) == 0) return TARN_OK;
+    return tarn_fail(cx, TARN_UNSUPPORTED,
+                     "this transaction writes to %s for application \"%s\" already: \"%s\" needs one of its own",
+                     name_of(t), was, change->app_id);
+}
+
 tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, tarn_change *change) {
     struct tarn_txn *txn = s->txn;
     tarn_snapshot *next;
     txn_table *t;
     TRY(use_table(cx, s, opened->table, &t));
     TRY(check_together(cx, txn, t));
+    TRY(check_application(cx, t, change));
     TRY(tarn_snapshot_apply(cx, t->current, change, t->current->version, &next));
     if (!t->statements)
         t->change = *change;

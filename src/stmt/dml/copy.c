@@ -2,13 +2,19 @@
 #include "stmt/dml/copy.h"
 
 #include "base/crypto.h"
+#include "codec/json_tree.h"
 #include "format/data_path.h"
+#include "store/path.h"
 
 typedef struct copy_stmt {
     tarn_run *run;
     const char *path, *format;
     tarn_option_pairs options;
+    bool force, merge_schema;
+    int64_t rows, skipped; /* of files */
 } copy_stmt;
+
+typedef TARN_VEC(tarn_str) name_list;
 
 /* Lines that are no JSON: kept (PERMISSIVE), dropped (DROPMALFORMED), or an error (FAILFAST). */
 static tarn_code json_reader(tarn_cx *cx, const copy_stmt *s, const tarn_schema *schema, const char *path, char **out) {
@@ -42,22 +48,42 @@ static tarn_code csv_reader(tarn_cx *cx, const copy_stmt *s, const char *path, c
 }
 
 /* The files as something that can stand after FROM. */
-static tarn_code reader_sql(tarn_cx *cx, const copy_stmt *s, const tarn_schema *schema, char **out) {
-    const char *path = tarn_sql_string(cx->arena, s->path);
-    if (tarn_name_eq(s->format, "json")) return json_reader(cx, s, schema, path, out);
-    if (tarn_name_eq(s->format, "csv")) return csv_reader(cx, s, path, out);
+static tarn_code reader_sql(tarn_cx *cx, const copy_stmt *s, const tarn_schema *schema, const char *files, char **out) {
+    if (tarn_name_eq(s->format, "json")) return json_reader(cx, s, schema, files, out);
+    if (tarn_name_eq(s->format, "csv")) return csv_reader(cx, s, files, out);
     if (s->options.n)
         return tarn_fail(cx, TARN_INVALID, "COPY INTO: option %s is not known for %s", s->options.at[0].key, s->format);
     if (tarn_name_eq(s->format, "parquet"))
-        *out = tarn_printf(cx, "read_parquet(%s)", path);
+        *out = tarn_printf(cx, "read_parquet(%s)", files);
     else if (tarn_name_eq(s->format, "avro"))
-        *out = tarn_printf(cx, "read_avro(%s)", path);
+        *out = tarn_printf(cx, "read_avro(%s)", files);
     else
         return tarn_fail(cx, TARN_INVALID, "COPY INTO: FILEFORMAT is PARQUET, CSV, JSON or AVRO, not %s", s->format);
     return TARN_OK;
 }
 
-/* FILEFORMAT = x | FILE_FORMAT = (TYPE = x) and FORMAT_OPTIONS (…), in any order. */
+/* force and mergeSchema, in Databricks' COPY_OPTIONS. */
+static tarn_code take_copy_options(tarn_cx *cx, copy_stmt *s, const tarn_option_pairs *pairs) {
+    for (size_t i = 0; i < pairs->n; i++) {
+        const tarn_option_pair *o = &pairs->at[i];
+        bool force = tarn_name_eq(o->key, "force");
+        if (!force && !tarn_name_eq(o->key, "mergeSchema"))
+            return tarn_fail(cx, TARN_INVALID, "COPY_OPTIONS: %s is not known; there are force and mergeSchema",
+                             o->key);
+        bool on = o->value && tarn_name_eq(o->value, "true");
+        if (!on && (!o->value || !tarn_name_eq(o->value, "false")))
+            return tarn_fail(cx, TARN_INVALID, "COPY_OPTIONS: %s takes true or false", o->key);
+        *(force ? &s->force : &s->merge_schema) = on;
+    }
+    return TARN_OK;
+}
+
+static tarn_code parse_force(tarn_cx *cx, tarn_cursor *c, copy_stmt *s) {
+    s->force = tarn_peek(c, "TRUE");
+    return tarn_accept(c, "TRUE|FALSE") ? TARN_OK : tarn_unexpected(cx, c, "TRUE or FALSE");
+}
+
+/* FILEFORMAT = x | FILE_FORMAT = (TYPE = x), FORMAT_OPTIONS (…), COPY_OPTIONS (…) and FORCE = x, in any order. */
 static tarn_code parse_format(tarn_cx *cx, tarn_cursor *c, copy_stmt *s) {
     for (;;) {
         if (tarn_accept(c, "FILEFORMAT =") || tarn_accept(c, "FORMAT =")) {
@@ -68,6 +94,12 @@ static tarn_code parse_format(tarn_cx *cx, tarn_cursor *c, copy_stmt *s) {
             s->format = tarn_option_get(&pairs, "TYPE");
         } else if (tarn_accept(c, "FORMAT_OPTIONS")) {
             TRY(tarn_parse_options(cx, c, &s->options));
+        } else if (tarn_accept(c, "COPY_OPTIONS")) {
+            tarn_option_pairs pairs = {0};
+            TRY(tarn_parse_options(cx, c, &pairs));
+            TRY(take_copy_options(cx, s, &pairs));
+        } else if (tarn_accept(c, "FORCE =")) {
+            TRY(parse_force(cx, c, s));
         } else {
             break;
         }
@@ -76,25 +108,136 @@ static tarn_code parse_format(tarn_cx *cx, tarn_cursor *c, copy_stmt *s) {
     return tarn_expect_end(cx, c);
 }
 
-/* The rest is an INSERT: same columns, checks and commit. */
-static tarn_code copy_in(tarn_cx *cx, copy_stmt *s, const tarn_name *table) {
-    tarn_tokens tokens;
+/* Whether a file in a folder that is loaded is one of those meant: _SUCCESS, .crc and notes lie about, too. */
+static bool is_data(const copy_stmt *s, const char *key) {
+    static const char *const endings[][4] = {
+        {"parquet", ".parquet"}, {"avro", ".avro"}, {"csv", ".csv", ".tsv", ".txt"}, {"json", ".json", ".ndjson"}};
+    const char *name = key;
+    for (const char *p = key; *p; p++) {
+        bool begins = p == key || p[-1] == '/';
+        if (begins && (*p == '_' || *p == '.')) return false;
+        if (begins) name = p;
+    }
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        for (size_t k = 1; tarn_name_eq(s->format, endings[i][0]) && k < 4 && endings[i][k]; k++)
+            if (strstr(name, endings[i][k])) return true;
+    return false;
+}
+
+static tarn_code match_pattern(tarn_cx *cx, tarn_conn *conn, const char *path, name_list *out) {
+    const tarn_json_value *found;
+    char *json = NULL;
+    const char *glob = tarn_sql_string(cx->arena, path);
+    TRY(tarn_conn_text(cx, conn, tarn_printf(cx, "SELECT to_json(list(file ORDER BY file)) FROM glob(%s)", glob),
+                       &json));
+    if (!json) return TARN_OK;
+    TRY(tarn_json_parse(cx, cx->arena, tarn_str_of(json), 2, &found));
+    for (size_t i = 0; i < found->n; i++) *TARN_PUSH(cx->arena, out) = tarn_json_as_str(&found->items[i]);
+    return TARN_OK;
+}
+
+/* What lies below the path, or itself. */
+static tarn_code list_path(tarn_cx *cx, const copy_stmt *s, const char *path, name_list *out) {
+    tarn_auto(tarn_store *, tarn_store_closep) below = NULL;
+    tarn_auto(tarn_store *, tarn_store_closep) above = NULL;
+    tarn_list_spec all = {.prefix = "", .recursive = true, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES)};
+    tarn_entry_list list = {0};
+    const char *slash = strrchr(path, '/');
+    bool there = false;
+    if (tarn_str_starts(tarn_uri_scheme(tarn_str_of(path)), "http")) { /* one file, which DuckDB fetches */
+        *TARN_PUSH(cx->arena, out) = tarn_str_of(path);
+        return TARN_OK;
+    }
+    TRY(tarn_store_open(cx, tarn_arena_strndup(cx->arena, path, slash == path ? 1 : (size_t)(slash - path)), &above));
+    if (slash[1]) TRY(tarn_store_exists(cx, above, slash + 1, &there));
+    if (there) {
+        *TARN_PUSH(cx->arena, out) = tarn_str_of(path);
+        return TARN_OK;
+    }
+    TRY(tarn_store_open(cx, path, &below));
+    TRY(tarn_store_list(cx, below, &all, cx->arena, &list));
+    for (size_t i = 0; i < list.n; i++)
+        if (!list.at[i].is_folder && is_data(s, list.at[i].key))
+            *TARN_PUSH(cx->arena, out) = tarn_str_of(tarn_printf(cx, "%s/%s", path, list.at[i].key));
+    return TARN_OK;
+}
+
+/* Files that a path, a pattern or a folder stands for, in order. */
+static tarn_code find_files(tarn_cx *cx, const copy_stmt *s, tarn_conn *conn, name_list *out) {
+    const char *path;
+    TRY(tarn_session_absolute(cx, s->path, &path));
+    TRY(tarn_data_reach_uri(cx, s->run->session->lake->engine, tarn_str_of(path)));
+    if (strpbrk(path, "*?["))
+        TRY(match_pattern(cx, conn, path, out));
+    else
+        TRY(list_path(cx, s, path, out));
+    return out->n ? TARN_OK : tarn_fail(cx, TARN_NOTFOUND, "COPY INTO: there are no files %s", path);
+}
+
+/* What earlier loads have not brought, as a list in SQL. */
+static tarn_code pick(tarn_cx *cx, copy_stmt *s, const name_list *found, const tarn_loaded *was, tarn_str *fresh,
+                      size_t *n, const char **sql) {
+    tarn_auto_buf list = TARN_BUF((size_t)64 << 20);
+    size_t picked = 0, taken = 0;
+    for (size_t i = 0; i < found->n; i++) {
+        tarn_str name = found->at[i];
+        bool known = tarn_map_get(&was->all, name) != NULL;
+        if (!known) fresh[picked++] = name;
+        if (known && !s->force) continue;
+        tarn_buf_puts(&list, taken++ ? ", " : "[");
+        tarn_buf_sql_string(&list, tarn_arena_strndup(cx->arena, name.p, name.n));
+    }
+    tarn_buf_putc(&list, ']');
+    if (!tarn_buf_ok(&list)) return tarn_fail(cx, TARN_LIMIT, "COPY INTO: too many files at once");
+    s->skipped = (int64_t)(found->n - taken);
+    *n = picked;
+    *sql = taken ? tarn_buf_take(&list, cx->arena) : NULL;
+    return TARN_OK;
+}
+
+/* An append of the rows of the files, which are noted as loaded in the same commit. */
+static tarn_code plan_load(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_change *change) {
+    copy_stmt *s = state;
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    name_list found = {0};
+    tarn_loaded was = {.number = -1};
+    tarn_write_options options = {.merge_schema = s->merge_schema};
+    const char *files;
     char *reader;
-    const tarn_stmt *const *insert = s->run->session->lake->stmts;
-    tarn_at latest = {.kind = TARN_AT_LATEST};
-    tarn_opened opened;
-    TRY(tarn_session_open_table(cx, s->run->session, table, &latest, &opened));
-    tarn_code code = reader_sql(cx, s, opened.snapshot->schema, &reader);
-    tarn_opened_done(&opened);
+    size_t n;
+    s->rows = 0;
+    TRY(tarn_format_require(cx, opened->table->format, TARN_CAN_APP_TRANSACTIONS, "application transactions"));
+    TRY(tarn_session_conn(cx, s->run->session, &conn));
+    TRY(find_files(cx, s, conn, &found));
+    tarn_code code = tarn_loaded_read(cx, opened, &was);
+    if (code != TARN_CORRUPT || !s->force) TRY(code);
+    tarn_clear_error(cx);
+    tarn_str *fresh = TARN_NEW_ARRAY(cx->arena, tarn_str, found.n);
+    TRY(pick(cx, s, &found, &was, fresh, &n, &files));
+    TRY(reader_sql(cx, s, opened->snapshot->schema, files ? files : "[]", &reader));
+    if (!files) return TARN_OK;
+    if (n) {
+        options.app_id = TARN_COPY_APP;
+        TRY(tarn_loaded_write(cx, opened, &was, fresh, n, &options.app_version));
+    }
+    const char *select = tarn_printf(cx, "SELECT * FROM %s", reader);
+    TRY(tarn_insert_append(cx, s->run, opened, tarn_str_of(select), &options, change, &s->rows));
+    change->operation = "COPY INTO";
+    return TARN_OK;
+}
+
+/* Somebody who loads into the table at the same time may have brought the same files. */
+static tarn_code copy_in(tarn_cx *cx, copy_stmt *s, const tarn_name *table) {
+    int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT);
+    tarn_code code;
+    while ((code = tarn_session_change(cx, s->run->session, table, plan_load, s, NULL)) == TARN_EXISTS &&
+           tarn_monotonic_us() < until) {
+        TRY(tarn_check(cx));
+        tarn_clear_error(cx);
+    }
     TRY(code);
-    while (*insert && strcmp((*insert)->name, "INSERT") != 0) insert++;
-    const char *sql =
-        tarn_printf(cx, "INSERT INTO %.*s BY NAME SELECT * FROM %s", (int)table->n, s->run->text.p + table->at, reader);
-    tarn_run run = *s->run;
-    run.text = tarn_str_of(sql);
-    TRY(tarn_lex(cx, run.text, &tokens));
-    run.cursor = (tarn_cursor){&tokens, 1};
-    return (*insert)->run(cx, &run);
+    tarn_report report[] = {{"num_affected_rows", s->rows}, {"num_skipped_files", s->skipped}};
+    return tarn_stmt_report(cx, s->run, report, 2);
 }
 
 static const char *find_format(const char *name) {
@@ -177,7 +320,8 @@ const tarn_stmt tarn_stmt_copy = {
     .privilege = TARN_PRIV_MODIFY,
     .run = run_copy,
     .help = "COPY INTO t FROM 'path' FILEFORMAT = PARQUET | CSV | JSON | AVRO [FORMAT_OPTIONS ('header' = 'true', "
-            "'mode' = 'PERMISSIVE', …)]\n"
-            "COPY INTO 'path' FROM t | (query) FILEFORMAT = PARQUET | CSV | JSON\nAppends files to a table by column "
-            "names, or writes rows to a file.",
+            "'mode' = 'PERMISSIVE', …)] [COPY_OPTIONS ('force' = 'true', 'mergeSchema' = 'true')]\n"
+            "COPY INTO 'path' FROM t | (query) FILEFORMAT = PARQUET | CSV | JSON\nAppends the files of a path, pattern "
+            "or folder to a table by column names, each once: files that an earlier COPY INTO has loaded are skipped "
+            "unless forced. Or writes rows to a file.",
 };

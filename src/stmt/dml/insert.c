@@ -1,5 +1,6 @@
 /* insert.c: INSERT INTO | OVERWRITE, BY NAME, REPLACE WHERE, with schema evolution and idempotent writes. */
 #include "stmt/dml/assign.h"
+#include "stmt/dml/copy.h"
 #include "stmt/dml/values.h"
 #include "stmt/stmts.h"
 
@@ -164,6 +165,14 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     if (code == TARN_OK) code = write_rows(cx, in, opened, conn, &planned, source, change);
     tarn_planned_done(&planned);
     describe_change(cx, in, change);
+    return code;
+}
+
+tarn_code tarn_insert_append(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, tarn_str select,
+                             const tarn_write_options *options, tarn_change *change, int64_t *rows) {
+    insert_stmt in = {.run = run, .by_name = true, .select = select, .options = *options};
+    tarn_code code = plan(cx, &in, opened, change);
+    *rows = in.rows;
     return code;
 }
 

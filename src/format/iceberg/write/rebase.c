@@ -45,10 +45,12 @@ static tarn_code check_metadata(rebasing *r) {
 }
 
 static tarn_code check_application(rebasing *r) {
-    int64_t version = -1;
+    int64_t version = -1, was = -1;
     if (!r->change->app_id) return TARN_OK;
+    TRY(tarn_iceberg_app_version(r->cx, &r->base->base, r->change->app_id, &was));
     TRY(tarn_iceberg_app_version(r->cx, &r->fresh->base, r->change->app_id, &version));
-    if (version < r->change->app_version) return TARN_OK;
+    if (version == was) return TARN_OK;
+    if (version < r->change->app_version) return conflict(r, "is of the same application transaction");
     return tarn_fail(r->cx, TARN_EXISTS, "application \"%s\" has committed its version %lld already", r->change->app_id,
                      (long long)version);
 }
