@@ -63,8 +63,12 @@ typedef AdbcStatusCode each_fn(walk *w, const char *place, const char *first, co
 static char *cell(tarn_column rows, const char *name, int64_t row) {
     tarn_column c = tarn_column_named(rows, name);
     if (!c.array || tarn_column_null(c, row)) return strdup("");
-    tarn_str text = tarn_column_str(c, row);
-    return strndup(text.p, text.n);
+    tarn_str text = tarn_column_str(c, row); /* no NUL ends it, which strndup() may look for */
+    char *copy = malloc(text.n + 1);
+    if (!copy) return NULL;
+    if (text.n) memcpy(copy, text.p, text.n);
+    copy[text.n] = 0;
+    return copy;
 }
 
 static AdbcStatusCode read_batch(walk *w, const struct ArrowSchema *schema, const struct ArrowArray *batch,
@@ -73,7 +77,8 @@ static AdbcStatusCode read_batch(walk *w, const struct ArrowSchema *schema, cons
     for (int64_t row = 0; status == ADBC_STATUS_OK && row < batch->length; row++) {
         tarn_column rows = {schema, batch};
         char *a = cell(rows, first, row), *b = cell(rows, second, row);
-        status = each(w, place, a, b);
+        status = a && b ? each(w, place, a, b)
+                        : tarn_adbc_fail(w->error, TARN_NOMEM, "out of memory");
         free(a);
         free(b);
     }
