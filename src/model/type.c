@@ -240,3 +240,36 @@ void tarn_type_sql(tarn_buf *out, const tarn_type *type) {
     }
     tarn_buf_putc(out, '>');
 }
+
+bool tarn_field_length(const tarn_field *field, int64_t *length, bool *pads) {
+    static const char varying[] = "\"varchar(", fixed[] = "\"char(";
+    const char *json = NULL;
+    for (size_t i = 0; field->type->kind == TARN_STRING && i < field->n_meta; i++)
+        if (!strcmp(field->meta[i].key, TARN_META_LENGTH)) json = field->meta[i].json;
+    if (!json) return false;
+    *pads = !strncmp(json, fixed, sizeof fixed - 1);
+    if (!*pads && strncmp(json, varying, sizeof varying - 1)) return false;
+    const char *digits = strchr(json, '(') + 1;
+    return tarn_parse_i64((tarn_str){digits, strcspn(digits, ")")}, length) && *length > 0;
+}
+
+void tarn_field_set_length(tarn_arena *arena, tarn_field *field, int64_t length, bool pads) {
+    tarn_meta *meta = TARN_NEW_ARRAY(arena, tarn_meta, field->n_meta + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < field->n_meta; i++)
+        if (strcmp(field->meta[i].key, TARN_META_LENGTH) != 0) meta[n++] = field->meta[i];
+    if (length > 0)
+        meta[n++] = (tarn_meta){TARN_META_LENGTH,
+                                tarn_arena_printf(arena, "\"%s(%lld)\"", pads ? "char" : "varchar", (long long)length)};
+    field->meta = meta;
+    field->n_meta = n;
+}
+
+void tarn_field_sql(tarn_buf *out, const tarn_field *field) {
+    int64_t length;
+    bool pads;
+    if (tarn_field_length(field, &length, &pads))
+        tarn_buf_printf(out, "%s(%lld)", pads ? "char" : "varchar", (long long)length);
+    else
+        tarn_type_sql(out, field->type);
+}

@@ -30,7 +30,8 @@ typedef enum tarn_kind {
     TARN_STRUCT, /* fields: the members */
     TARN_LIST,   /* fields[0]: "element" */
     TARN_MAP,    /* fields[0]: "key", fields[1]: "value" */
-    TARN_FOREIGN /* the engine's own, which no table can hold: fields[0].name is its text, .comment why; n_fields is 0 */
+    TARN_FOREIGN /* the engine's own, which no table can hold: fields[0].name is its text, .comment why; n_fields is 0
+                  */
 } tarn_kind;
 
 typedef struct tarn_field tarn_field;
@@ -83,6 +84,14 @@ void tarn_type_duckdb(tarn_buf *out, const tarn_type *type);
 /* The type DuckDB's text stands for. UNSUPPORTED, naming the cast to use, for types no table can hold (UBIGINT,
  * INTERVAL, …). */
 TARN_MUST tarn_code tarn_type_from_duckdb(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out);
+/* The annotation by which Spark and Delta know a text column's length: "varchar(3)", "char(3)"; its type is STRING. */
+#define TARN_META_LENGTH "__CHAR_VARCHAR_TYPE_STRING"
+/* False: any length. *pads: shorter values are filled up with blanks, as CHAR does. */
+bool tarn_field_length(const tarn_field *field, int64_t *length, bool *pads);
+/* Length 0: any. */
+void tarn_field_set_length(tarn_arena *arena, tarn_field *field, int64_t length, bool pads);
+/* As tarn_type_sql, with its length. */
+void tarn_field_sql(tarn_buf *out, const tarn_field *field);
 /* Spark's text, as DESCRIBE prints it: bigint, decimal(10,2), struct<a:int>, timestamp_ntz. */
 void tarn_type_sql(tarn_buf *out, const tarn_type *type);
 

@@ -303,6 +303,47 @@ static void test_copy(void **state) {
     assert_string_equal(tarn_kind_name((tarn_kind)1000), "unknown");
 }
 
+/* The annotation comes from a file anybody may have written. */
+static void test_length(void **state) {
+    fixture *f = *state;
+    static const struct {
+        const char *json;
+        int64_t length;
+        bool pads;
+    } cases[] = {{"\"varchar(3)\"", 3, false},
+                 {"\"char(10)\"", 10, true},
+                 {"\"varchar(0)\"", 0, false},
+                 {"\"varchar(-1)\"", 0, false},
+                 {"\"varchar(99999999999999999999)\"", 0, false},
+                 {"\"varchar(\"", 0, false},
+                 {"\"varchar(3", 3, false},
+                 {"\"array<varchar(3)>\"", 0, false},
+                 {"\"\"", 0, false},
+                 {"7", 0, false},
+                 {"", 0, false}};
+    tarn_type text = {.kind = TARN_STRING}, number = {.kind = TARN_INT32};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tarn_meta meta[] = {{"other", "1"}, {TARN_META_LENGTH, cases[i].json}};
+        tarn_field field = {.name = "a", .type = &text, .meta = meta, .n_meta = 2};
+        int64_t length = 0;
+        bool pads = false;
+        assert_int_equal(tarn_field_length(&field, &length, &pads), cases[i].length > 0);
+        if (cases[i].length) assert_true(length == cases[i].length && pads == cases[i].pads);
+        field.type = &number;
+        assert_false(tarn_field_length(&field, &length, &pads));
+    }
+    tarn_field field = {.name = "a", .type = &text};
+    tarn_field_set_length(f->cx.arena, &field, 5, false);
+    tarn_field_set_length(f->cx.arena, &field, 7, true);
+    assert_int_equal(field.n_meta, 1);
+    assert_string_equal(field.meta[0].json, "\"char(7)\"");
+    tarn_buf_clear(&f->out);
+    tarn_field_sql(&f->out, &field);
+    assert_string_equal(f->out.data, "char(7)");
+    tarn_field_set_length(f->cx.arena, &field, 0, false);
+    assert_int_equal(field.n_meta, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
@@ -314,6 +355,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_length, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,7 @@ typedef struct tarn_table_def {
 TARN_MUST tarn_code tarn_parse_partition_items(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def);
 TARN_MUST tarn_code tarn_parse_partition_item(tarn_cx *cx, tarn_cursor *c, tarn_partition_item *out);
 /* "( columns and constraints )"; and then all clauses of CREATE TABLE in any order, up to AS SELECT or the end. */
+TARN_MUST tarn_code tarn_parse_column_type(tarn_cx *cx, tarn_cursor *c, tarn_field *out); /* type, length */
 TARN_MUST tarn_code tarn_parse_column(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def);
 TARN_MUST tarn_code tarn_parse_columns(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def);
 TARN_MUST tarn_code tarn_parse_table_clauses(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def);

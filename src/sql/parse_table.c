@@ -102,12 +102,28 @@ static tarn_code parse_attribute(tarn_cx *cx, tarn_cursor *c, tarn_table_def *de
     return TARN_OK;
 }
 
+/* VARCHAR(n) and CHAR(n) are text whose length the column keeps. */
+tarn_code tarn_parse_column_type(tarn_cx *cx, tarn_cursor *c, tarn_field *out) {
+    tarn_cursor at = *c;
+    tarn_type *type = NULL;
+    int64_t length = 0;
+    TRY(tarn_parse_type(cx, c, cx->arena, &type));
+    out->type = type;
+    bool pads = tarn_peek(&at, "CHAR (|CHARACTER (|BPCHAR (");
+    if (type->kind == TARN_STRING &&
+        tarn_accept(&at, "CHAR (|CHARACTER (|BPCHAR (|VARCHAR (|CHARACTER VARYING (|NVARCHAR (")) {
+        tarn_cursor number = at;
+        TRY(tarn_parse_int(cx, &at, &length));
+        if (length < 1) return tarn_unexpected(cx, &number, "a length of 1 or more");
+    }
+    tarn_field_set_length(cx->arena, out, length, pads);
+    return TARN_OK;
+}
+
 tarn_code tarn_parse_column(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def) {
     tarn_field field = {.nullable = true, .id = -1};
-    tarn_type *type = NULL;
     TRY(tarn_parse_path(cx, c, &field.name));
-    TRY(tarn_parse_type(cx, c, cx->arena, &type));
-    field.type = type;
+    TRY(tarn_parse_column_type(cx, c, &field));
     bool found = true;
     while (found) TRY(parse_attribute(cx, c, def, &field, &found));
     if (field.generated_sql && field.default_sql)

@@ -19,7 +19,7 @@ struct alter_stmt {
     TARN_VEC(tarn_place) places;
     const char *name; /* a new name, a constraint's name, a comment */
     tarn_str expr;    /* CHECK, DEFAULT; .p NULL: none */
-    tarn_type *type;
+    tarn_field type;  /* its type and length */
     bool nullable;
     tarn_option_pairs properties;
 };
@@ -115,10 +115,29 @@ static tarn_code edit(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tar
     return TARN_OK;
 }
 
+/* Rows that are there have to fit a length that is new or less. Members of structs keep none. */
+static tarn_code set_length(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change,
+                            tarn_field *field) {
+    int64_t now = 0, was = 0;
+    bool pads = false, padded = false;
+    bool limited = tarn_field_length(&a->type, &now, &pads) && a->column.n_parts == 1;
+    bool before = tarn_field_length(field, &was, &padded);
+    if (limited && field->type->kind == TARN_STRING && !(before && was <= now && (!pads || (padded && was == now)))) {
+        const char *name = tarn_sql_name(cx->arena, field->name);
+        TRY(check_rows(
+            cx, a, opened, tarn_printf(cx, "length(%s) %s %lld", name, pads ? "<>" : ">", (long long)now),
+            tarn_printf(cx, "column %s TYPE %s(%lld)", field->name, pads ? "CHAR" : "VARCHAR", (long long)now)));
+        change->read_all = true;
+    }
+    tarn_field_set_length(cx->arena, field, limited ? now : 0, pads);
+    return TARN_OK;
+}
+
 static tarn_code set_type(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change) {
     tarn_field *field;
     TRY(edit(cx, a, opened, change, &field));
-    field->type = a->type;
+    TRY(set_length(cx, a, opened, change, field));
+    field->type = a->type.type;
     return TARN_OK;
 }
 
@@ -143,6 +162,7 @@ static tarn_code set_nullable(tarn_cx *cx, alter_stmt *a, const tarn_opened *ope
         if (a->column.n_parts > 1) return tarn_fail(cx, TARN_UNSUPPORTED, "NOT NULL can be set on whole columns only");
         TRY(check_rows(cx, a, opened, tarn_printf(cx, "%s IS NULL", tarn_sql_name(cx->arena, field->name)),
                        tarn_printf(cx, "column %s SET NOT NULL", field->name)));
+        change->read_all = true;
     }
     field->nullable = a->nullable;
     return TARN_OK;
@@ -235,6 +255,7 @@ static tarn_code parse_added(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
         c->i += 2; /* name . */
     }
     TRY(tarn_parse_column(cx, c, &a->def));
+    if (parent->n_parts) tarn_field_set_length(cx->arena, &a->def.fields.at[a->def.fields.n - 1], 0, false);
     (void)parse_place(cx, c, TARN_PUSH(cx->arena, &a->places), &code);
     return code;
 }
@@ -299,7 +320,7 @@ static tarn_code parse_change(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
     }
     (void)(tarn_accept(c, "SET DATA TYPE") || tarn_accept(c, "TYPE"));
     a->apply = set_type;
-    return tarn_parse_type(cx, c, cx->arena, &a->type);
+    return tarn_parse_column_type(cx, c, &a->type);
 }
 
 static tarn_code parse_rename(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {

@@ -13,7 +13,7 @@ static void line(tarn_rowset *rows, const char *name, const char *type, const ch
 
 static const char *type_text(tarn_cx *cx, const tarn_field *field) {
     tarn_auto_buf out = TARN_BUF(1 << 20);
-    tarn_type_sql(&out, field->type);
+    tarn_field_sql(&out, field);
     return tarn_buf_take(&out, cx->arena);
 }
 

@@ -148,7 +148,7 @@ static tarn_code table_columns(tarn_cx *cx, tarn_run *run, const tarn_opened *op
 static void print_column(tarn_buf *out, const tarn_field *f) {
     tarn_buf_sql_name(out, f->name);
     tarn_buf_putc(out, ' ');
-    tarn_type_sql(out, f->type);
+    tarn_field_sql(out, f);
     if (!f->nullable) tarn_buf_puts(out, " NOT NULL");
     if (f->default_sql) tarn_buf_printf(out, " DEFAULT %s", f->default_sql);
     if (f->generated_sql) tarn_buf_printf(out, " GENERATED ALWAYS AS (%s)", f->generated_sql);

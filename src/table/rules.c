@@ -142,6 +142,22 @@ static void put_not_null(tarn_cx *cx, tarn_buf *out, const tarn_target *target, 
     tarn_buf_printf(out, " ELSE %s END", name);
 }
 
+void tarn_rules_length(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *field,
+                       const char *value) {
+    int64_t length;
+    bool pads;
+    if (!tarn_field_length(field, &length, &pads)) return tarn_buf_puts(out, value);
+    const char *fitting = pads ? tarn_printf(cx, "rpad(%s, %lld, ' ')", value, (long long)length) : value;
+    tarn_buf_printf(out,
+                    "CASE WHEN %s IS NULL THEN NULL WHEN length(%s) <= %lld THEN %s "
+                    "WHEN length(rtrim(%s, ' ')) <= %lld THEN left(%s, %lld) ELSE ",
+                    value, value, (long long)length, fitting, value, (long long)length, value, (long long)length);
+    put_error(cx, out,
+              tarn_printf(cx, "column %s of %s holds at most %lld characters, but a row has more", field->name,
+                          tarn_target_name(target), (long long)length));
+    tarn_buf_printf(out, " || ': ' || left(%s, 100)) END", value);
+}
+
 static bool names_column(const char *sql, const char *name) {
     size_t n = strlen(name);
     for (const char *c = sql; *c; c++)

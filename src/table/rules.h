@@ -18,6 +18,9 @@ bool tarn_rules_any(const tarn_target *target);
  */
 TARN_MUST tarn_code tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const char *relation,
                                       const bool *given);
+/* `value` of type VARCHAR(n) or CHAR(n), or an error: blanks past the length go, CHAR is filled up with them. */
+void tarn_rules_length(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *field,
+                       const char *value);
 /* Turns the error such a SELECT ended with into CONSTRAINT; passes others through. */
 tarn_code tarn_rules_error(tarn_cx *cx, tarn_code code);
 

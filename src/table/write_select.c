@@ -157,6 +157,27 @@ static tarn_code put_casts(tarn_cx *cx, tarn_buf *out, const tarn_target *target
     return TARN_OK;
 }
 
+static bool has_length(const tarn_field *field) {
+    int64_t length;
+    bool pads;
+    return tarn_field_length(field, &length, &pads);
+}
+
+/* A projection of its own, as a length looks at its value more than once. */
+static void put_lengths(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const int *at, const char *inner) {
+    const char *comma = "SELECT ";
+    for (size_t i = 0; i < target->schema->n_fields; i++) {
+        const tarn_field *f = &target->schema->fields[i];
+        if (f->generated_sql && at[i] < 0) continue;
+        tarn_buf_puts(out, comma);
+        comma = ", ";
+        tarn_rules_length(cx, out, target, f, tarn_sql_name(cx->arena, f->name));
+        tarn_buf_puts(out, " AS ");
+        tarn_buf_sql_name(out, f->name);
+    }
+    tarn_buf_printf(out, " FROM (%s) AS _tarn_l", inner);
+}
+
 static tarn_code put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const int *at,
                                const char *inner) {
     tarn_buf_puts(out, "SELECT ");
@@ -165,10 +186,15 @@ static tarn_code put_generated(tarn_cx *cx, tarn_buf *out, const tarn_target *ta
         if (i) tarn_buf_puts(out, ", ");
         if (f->generated_sql && at[i] < 0) {
             const char *value;
+            tarn_auto_buf cast = TARN_BUF(SQL_MAX);
             TRY(tarn_rule_sql(cx, target->schema, f->generated_sql, &value));
-            tarn_buf_printf(out, "CAST((%s) AS ", value);
-            tarn_type_duckdb(out, f->type);
-            tarn_buf_puts(out, ") AS ");
+            tarn_buf_printf(&cast, "CAST((%s) AS ", value);
+            tarn_type_duckdb(&cast, f->type);
+            tarn_buf_putc(&cast, ')');
+            if (!tarn_buf_ok(&cast))
+                return tarn_fail(cx, TARN_LIMIT, "the expression of column %s is too long", f->name);
+            tarn_rules_length(cx, out, target, f, cast.data);
+            tarn_buf_puts(out, " AS ");
         }
         tarn_buf_sql_name(out, f->name);
     }
@@ -181,19 +207,24 @@ tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *
     const tarn_schema *schema = target->schema;
     int *at = TARN_NEW_ARRAY(cx->arena, int, schema->n_fields);
     bool *given = TARN_NEW_ARRAY(cx->arena, bool, schema->n_fields), computed = false;
-    tarn_auto_buf casts = TARN_BUF(SQL_MAX), generated = TARN_BUF(SQL_MAX), sql = TARN_BUF(SQL_MAX);
+    tarn_auto_buf casts = TARN_BUF(SQL_MAX), lengths = TARN_BUF(SQL_MAX), generated = TARN_BUF(SQL_MAX),
+                  sql = TARN_BUF(SQL_MAX);
+    bool limited = false;
     TRY(match(cx, target, source, map, at));
     for (size_t i = 0; i < schema->n_fields; i++) {
         /* A row changed as a whole carries the old value of a generated column. */
         if (map->explicit_null && schema->fields[i].generated_sql) at[i] = -1;
         given[i] = at[i] >= 0;
         computed = computed || (schema->fields[i].generated_sql && !given[i]);
+        limited = limited || has_length(&schema->fields[i]);
     }
     TRY(put_casts(cx, &casts, target, select, source, map, at));
-    if (computed && tarn_buf_ok(&casts)) TRY(put_generated(cx, &generated, target, at, casts.data));
-    const char *relation = tarn_printf(cx, "(%s) AS _tarn_w", computed ? generated.data : casts.data);
+    if (limited && tarn_buf_ok(&casts)) put_lengths(cx, &lengths, target, at, casts.data);
+    const char *rows = limited ? lengths.data : casts.data;
+    if (computed && rows) TRY(put_generated(cx, &generated, target, at, rows));
+    const char *relation = tarn_printf(cx, "(%s) AS _tarn_w", computed ? generated.data : rows);
     TRY(tarn_rules_select(cx, &sql, target, relation, given));
-    if (casts.failed || generated.failed || sql.failed)
+    if (casts.failed || lengths.failed || generated.failed || sql.failed)
         return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
     *out = tarn_buf_take(&sql, cx->arena);
     return TARN_OK;
