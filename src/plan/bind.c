@@ -5,6 +5,7 @@
 
 #include "codec/json_tree.h"
 #include "format/data_path.h"
+#include "plan/totals.h"
 #include "store/path.h"
 
 enum { AST_DEPTH_MAX = 3000 };
@@ -408,6 +409,10 @@ static int by_place(const void *a, const void *b) {
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
+void tarn_bind_sort(tarn_scope *scope) {
+    if (scope->splices.n) qsort(scope->splices.at, scope->splices.n, sizeof *scope->splices.at, by_place);
+}
+
 /* DuckDB parsed it, but has no tree for it: it is no query, or a PIVOT, which runs its own query first to find its
  * columns. */
 static tarn_code cannot_read(tarn_cx *cx, const tarn_scope *scope, tarn_str text, tarn_str message) {
@@ -441,7 +446,8 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
     TRY(add_labels(cx, &w));
     binding->planned->inner_limit = binding->planned->inner_limit || has_inner_limit(scope);
     if (!scope->outer) add_params(cx, &w);
-    if (scope->splices.n) qsort(scope->splices.at, scope->splices.n, sizeof *scope->splices.at, by_place);
+    tarn_bind_sort(scope);
+    if (!scope->outer) tarn_totals_find(cx, binding, tarn_json_get(ast, "statements"));
     return TARN_OK;
 }
 

@@ -44,6 +44,19 @@ typedef struct tarn_extra_shell {
     const tarn_schema *schema;
 } tarn_extra_shell;
 
+/* count(*) in the query's text. */
+typedef struct tarn_totals_count {
+    size_t at, n;
+    bool label; /* its item of the select list has no name */
+} tarn_totals_count;
+
+/* What a query needs that asks for no more than counts, least and greatest values. */
+typedef struct tarn_totals {
+    TARN_VEC(tarn_totals_count) counts;
+    bool *constants; /* per column: must have one value in each file */
+    bool *extremes;  /* per column: its min or max is asked for */
+} tarn_totals;
+
 typedef struct tarn_binding {
     const tarn_plan_env *env;
     tarn_planned *planned;
@@ -51,6 +64,7 @@ typedef struct tarn_binding {
     size_t n_binds;
     TARN_VEC(tarn_extra_shell) extras;
     tarn_scope *top;
+    const tarn_totals *totals; /* NULL: the query asks for more */
 } tarn_binding;
 
 TARN_MUST tarn_code tarn_bind_query(tarn_cx *cx, tarn_binding *binding, tarn_str sql);
@@ -69,6 +83,8 @@ TARN_MUST tarn_code tarn_tree_json(tarn_cx *cx, tarn_conn *conn, tarn_tree_kind 
 /* label.c: a splice at the end of the select list's item that the token stands in, which gives it the name DuckDB
  * would give its text; of several such items around each other the one `up` levels out. */
 TARN_MUST tarn_code tarn_label_item(tarn_cx *cx, tarn_conn *conn, tarn_scope *scope, size_t token, int up);
+/* Puts the scope's splices in the order of their places. */
+void tarn_bind_sort(tarn_scope *scope);
 /* Name of the shell of reference i. */
 const char *tarn_bind_shell_name(tarn_cx *cx, size_t ref);
 

@@ -18,11 +18,14 @@ static void explain_ref(tarn_cx *cx, const tarn_plan_ref *ref, tarn_rowset *rows
     add_line(rows, ref->name, "files",
              tarn_printf(
                  cx, "%" PRId64 " total, %" PRId64 " pruned by partition, %" PRId64 " pruned by statistics, %zu read",
-                 f->total_files, f->pruned_by_partition, f->pruned_by_stats, f->files.n));
+                 f->total_files, f->pruned_by_partition, f->pruned_by_stats,
+                 ref->from_metadata ? (size_t)0 : f->files.n));
     add_line(rows, ref->name, "bytes",
              tarn_printf(cx, "%" PRId64 " total, %" PRId64 " pruned, %" PRId64 " read", f->total_bytes,
-                         f->total_bytes - f->bytes, f->bytes));
+                         f->total_bytes - f->bytes, ref->from_metadata ? (int64_t)0 : f->bytes));
     add_line(rows, ref->name, "filter", ref->filter ? filter.data : "none");
+    if (ref->from_metadata)
+        add_line(rows, ref->name, "answered from", "metadata: files, rows, least and greatest values");
     if (ref->over_partitions) add_line(rows, ref->name, "filter by partition", ref->over_partitions);
 }
 

@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include "plan/prune.h"
+#include "plan/totals.h"
 
 void tarn_planned_done(tarn_planned *planned) {
     for (size_t i = 0; i < planned->refs.n; i++) {
@@ -16,8 +17,11 @@ static tarn_code plan(tarn_cx *cx, tarn_binding *b, tarn_str sql) {
     TRY(tarn_bind_query(cx, b, sql));
     if (p->inner_limit) tarn_conn_keep_limits(b->env->conn);
     TRY(tarn_prune_refs(cx, b));
+    TRY(tarn_totals_use(cx, b));
     for (size_t i = 0; i < p->refs.n; i++) {
         tarn_plan_ref *ref = &p->refs.at[i];
+        if (ref->from_metadata) continue;
+        tarn_count(cx, files_read, ref->files.files.n);
         TRY(tarn_scan_build(cx, b->env->engine, ref->snapshot, ref->files.files.at, ref->files.files.n, ref->positions,
                             NULL, &ref->scan));
     }

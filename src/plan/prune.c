@@ -80,7 +80,6 @@ tarn_code tarn_prune_refs(tarn_cx *cx, const tarn_binding *b) {
         TRY(tarn_snapshot_files(cx, ref->snapshot, ref->filter, &ref->files));
         if (ref->over_partitions && ref->files.files.n > 1)
             TRY(tarn_prune_by_values(cx, b->env->engine, ref->snapshot, &ref->over_partitions, &ref->files));
-        tarn_count(cx, files_read, ref->files.files.n);
     }
     return tarn_check(cx);
 }

@@ -55,7 +55,8 @@ static void emit_relation(tarn_cx *cx, emitter *e, const tarn_splice *s) {
         tarn_buf_printf(&e->out, "temp.\"%s\"", tarn_bind_shell_name(cx, s->ref));
     } else if (s->kind == TARN_SPLICE_REF) {
         tarn_buf_puts(&e->out, "(");
-        tarn_buf_puts(&e->out, e->binding->planned->refs.at[s->ref].scan.sql);
+        const tarn_plan_ref *ref = &e->binding->planned->refs.at[s->ref];
+        tarn_buf_puts(&e->out, ref->from_metadata ? ref->from_metadata : ref->scan.sql);
         tarn_buf_puts(&e->out, ")");
     } else {
         tarn_buf_puts(&e->out, e->for_plan && s->shell ? s->shell : s->text);

@@ -67,6 +67,20 @@ def make_table(dice, session, name):
         session.sql(f"INSERT INTO {name} VALUES " + ", ".join(f"({row})" for row in rows))
     if dice.random() < 0.5:
         session.sql(f"DELETE FROM {name} WHERE {predicate(dice)}")
+    return partition
+
+
+def totals(dice, partition):
+    """A query that metadata may answer, as a form over a table or a subquery, which it never answers."""
+    part = dice.choice(partition) if partition else None
+    counts = ["count(*)", "count(1) AS n", "count(*) * 2 + 1", "min(i)", "max(i)", "max(l)", "min(d)", "max(d)", "min(m)", "max(t)", "max(s)"]
+    items = dice.sample(counts, dice.randrange(1, 5)) + ["count(*)"]
+    where = dice.choice(["", f"WHERE {part} {dice.choice(['=', '<', 'IS DISTINCT FROM'])} {literal(dice, part)}", f"WHERE {part} IS NULL"]) if part else ""
+    if part and dice.random() < 0.5:
+        having = dice.choice(["", "HAVING count(*) > 2"])
+        return f"SELECT {part}, {', '.join(items)} FROM {{}} {where} GROUP BY {part} {having} ORDER BY count(*), {part}"
+    return f"SELECT {', '.join(items)} FROM {{}} {where}"
+
 
 
 def test_pruned_is_unpruned(tmp_path):
@@ -76,7 +90,12 @@ def test_pruned_is_unpruned(tmp_path):
     pruned = Session(tmp_path / "lake", {"prune.files_min": "1"})
     whole = Session(tmp_path / "lake", {"prune.files_min": "1000000"})
     for t in range(TABLES):
-        make_table(dice, pruned, f"t{t}")
+        partition = make_table(dice, pruned, f"t{t}")
+        for _ in range(QUERIES // 4):
+            query = totals(dice, partition)
+            read = pruned.rows(query.format(f"(SELECT * FROM t{t}) AS x"))
+            assert pruned.rows(query.format(f"t{t}")) == read, query
+            assert whole.rows(query.format(f"t{t} AS y")) == read, query
         for _ in range(QUERIES):
             where = predicate(dice)
             query = f"SELECT count(*), count(i), sum(hash(l, s, d, t)) FROM t{t} WHERE {where}"
