@@ -21,6 +21,7 @@ bool tarn_bound_constant(tarn_cx *cx, const tarn_json_value *node, tarn_value *o
 bool tarn_bound_volatile(tarn_str name);
 /* SQL for an expression that depends on nothing but columns of which `allowed` (NULL: none) says true, at
  * least one, and gives the same whenever it is evaluated. NULL: it is no such, or holds what is not known here. */
-const char *tarn_bound_sql(tarn_cx *cx, const tarn_bound_scan *scan, const tarn_json_value *expr, const bool *allowed);
+const char *tarn_bound_sql(tarn_cx *cx, const tarn_bound_scan *scan, const tarn_json_value *expr, const bool *allowed,
+                           bool *used);
 
 #endif

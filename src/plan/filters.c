@@ -333,7 +333,7 @@ static void add_text(tarn_cx *cx, const scan *s, tarn_shell *shell, json *e, con
         for (size_t i = 0; i < children->n; i++) add_text(cx, s, shell, tarn_json_at(children, i), all, depth + 1);
         return;
     }
-    const char *text = is_vague(read_expr(cx, s, e, 0)) ? tarn_bound_sql(cx, s, e, shell->constant) : NULL;
+    const char *text = is_vague(read_expr(cx, s, e, 0)) ? tarn_bound_sql(cx, s, e, shell->constant, shell->used) : NULL;
     if (text) *all = *all ? tarn_printf(cx, "%s AND %s", *all, text) : text;
 }
 

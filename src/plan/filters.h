@@ -13,6 +13,7 @@ typedef struct tarn_shell {
     /* out: SQL over columns that are constant in each file, by their names; it holds too, and says what `filter` cannot
      * express; NULL: nothing */
     const char *over_constants;
+    bool *used;   /* out: per column, whether that speaks of it; NULL: nobody asks */
     bool scanned; /* out: the plan reads it */
     bool unread;  /* out: it certainly does not: what stood around the table can have no rows */
 } tarn_shell;

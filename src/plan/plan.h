@@ -51,6 +51,7 @@ typedef struct tarn_plan_ref {
     tarn_snapshot *snapshot;
     const tarn_expr *filter;     /* what pruned it; NULL: nothing */
     const char *over_partitions; /* SQL that pruned it too, evaluated for each value of its partition columns; NULL */
+    const bool *partitions_used; /* the columns it speaks of */
     tarn_file_list files;
     const char *from_metadata; /* SQL that stands for the scan: no file is read; NULL */
     tarn_scan scan;

@@ -9,6 +9,7 @@ typedef struct printer {
     tarn_cx *cx;
     const tarn_bound_scan *scan;
     const bool *allowed;
+    bool *used; /* NULL: nobody asks */
     tarn_buf out;
     int columns; /* printed so far */
     int depth;
@@ -141,6 +142,7 @@ static bool print_ref(printer *p, json *e) {
     int column = tarn_bound_column(p->scan, e);
     if (column < 0 || p->scan->path || !p->allowed || !p->allowed[column]) return false;
     tarn_buf_sql_name(&p->out, p->scan->schema->fields[column].name);
+    if (p->used) p->used[column] = true;
     p->columns++;
     return true;
 }
@@ -270,8 +272,8 @@ static bool print(printer *p, json *e) {
     return known;
 }
 
-const char *tarn_bound_sql(tarn_cx *cx, const tarn_bound_scan *scan, json *expr, const bool *allowed) {
-    printer p = {.cx = cx, .scan = scan, .allowed = allowed, .out = TARN_BUF(TEXT_MAX)};
+const char *tarn_bound_sql(tarn_cx *cx, const tarn_bound_scan *scan, json *expr, const bool *allowed, bool *used) {
+    printer p = {.cx = cx, .scan = scan, .allowed = allowed, .used = used, .out = TARN_BUF(TEXT_MAX)};
     bool known = allowed && print(&p, expr) && p.columns > 0 && tarn_buf_ok(&p.out);
     char *sql = known ? tarn_buf_take(&p.out, cx->arena) : NULL;
     tarn_buf_free(&p.out);

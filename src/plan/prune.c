@@ -48,9 +48,11 @@ static void read_filters(tarn_cx *cx, const tarn_binding *b) {
     tarn_shell *shells = TARN_NEW_ARRAY(cx->arena, tarn_shell, n);
     const char *json;
     for (size_t i = 0; i < n; i++)
-        shells[i] = (tarn_shell){.table = tarn_bind_shell_name(cx, i),
-                                 .schema = b->planned->refs.at[i].snapshot->schema,
-                                 .constant = tarn_constant_columns(cx, b->planned->refs.at[i].snapshot)};
+        shells[i] = (tarn_shell){
+            .table = tarn_bind_shell_name(cx, i),
+            .schema = b->planned->refs.at[i].snapshot->schema,
+            .constant = tarn_constant_columns(cx, b->planned->refs.at[i].snapshot),
+            .used = TARN_NEW_ARRAY(cx->arena, bool, b->planned->refs.at[i].snapshot->schema->n_fields + 1)};
     if (plan_json(cx, b, &json) != TARN_OK) {
         tarn_clear_error(cx);
         return;
@@ -62,6 +64,7 @@ static void read_filters(tarn_cx *cx, const tarn_binding *b) {
                           ? shells[i].filter
                           : tarn_expr_new(cx->arena, shells[i].unread ? TARN_EXPR_FALSE : TARN_EXPR_UNKNOWN);
         ref->over_partitions = shells[i].over_constants;
+        ref->partitions_used = shells[i].used;
     }
 }
 
@@ -79,7 +82,8 @@ tarn_code tarn_prune_refs(tarn_cx *cx, const tarn_binding *b) {
         if (ref->filter && ref->filter->op == TARN_EXPR_UNKNOWN) ref->filter = NULL;
         TRY(tarn_snapshot_files(cx, ref->snapshot, ref->filter, &ref->files));
         if (ref->over_partitions && ref->files.files.n > 1)
-            TRY(tarn_prune_by_values(cx, b->env->engine, ref->snapshot, &ref->over_partitions, &ref->files));
+            TRY(tarn_prune_by_values(cx, b->env->engine, ref->snapshot, ref->partitions_used, &ref->over_partitions,
+                                     &ref->files));
     }
     return tarn_check(cx);
 }

@@ -173,10 +173,12 @@ static bool has_extremes(tarn_kind kind) {
     return kind == TARN_INT8 || kind == TARN_INT16 || kind == TARN_INT32 || kind == TARN_INT64 || kind == TARN_DATE;
 }
 
-/* Where in tarn_file.partition the column's one value is; -1: the file may hold several. */
-static int constant_place(const tarn_file_group *g, size_t column) {
+/* The one value that the column has in the file; NULL: the file may hold several. */
+static const tarn_value *constant_of(const tarn_file_group *g, const tarn_file *f, size_t column) {
     const tarn_column_map *map = column < g->n_columns ? &g->columns[column] : NULL;
-    return map && !map->fallback ? map->partition : -1;
+    if (!map || map->partition < 0) return NULL;
+    const tarn_value *value = &f->partition[map->partition];
+    return map->fallback && value->null ? NULL : value; /* one of an older layout looks like a null */
 }
 
 static void put_value(tarn_buf *out, const tarn_value *value, const tarn_type *type) {
@@ -197,19 +199,19 @@ static bool put_file(const tarn_totals *t, tarn_snapshot *s, const tarn_file_gro
     tarn_buf_puts(greatest, ", (0");
     for (size_t c = 0; c < s->schema->n_fields; c++) {
         const tarn_type *type = s->schema->fields[c].type;
-        int place = constant_place(g, c);
+        const tarn_value *constant = constant_of(g, f, c);
         if (!t->constants[c] && !t->extremes[c]) continue;
-        if (place >= 0) {
-            put_value(least, &f->partition[place], type);
-            put_value(greatest, &f->partition[place], type);
+        if (constant) {
+            put_value(least, constant, type);
+            put_value(greatest, constant, type);
             continue;
         }
         tarn_bounds b = {.rows = -1, .nulls = -1};
         tarn_value null = {.null = true};
-        if (t->constants[c] || f->deletes || !has_extremes(type->kind)) return false;
         s->format->bounds(s, f, (int)c, NULL, &b);
-        bool empty = b.nulls >= 0 && b.nulls == f->rows, known = b.has_min && b.has_max && b.exact && !b.maybe_nan;
-        if (!empty && !known) return false;
+        bool empty = b.nulls >= 0 && b.nulls == f->rows,
+             known = b.has_min && b.has_max && b.exact && !b.maybe_nan && !f->deletes && has_extremes(type->kind);
+        if (!empty && (t->constants[c] || !known)) return false;
         put_value(least, empty ? &null : &b.min, type);
         put_value(greatest, empty ? &null : &b.max, type);
     }

@@ -4,6 +4,8 @@
 
 enum { VALUES_MAX = 100000, TEXT_MAX = 64 << 20 };
 
+static const size_t KEPT = SIZE_MAX; /* in place of a value's number: the file stays */
+
 /* Values of the partition columns, and which of them the condition keeps. */
 typedef struct value_table {
     tarn_map seen;
@@ -15,24 +17,42 @@ typedef struct value_table {
 
 bool *tarn_constant_columns(tarn_cx *cx, const tarn_snapshot *s) {
     bool *constant = TARN_NEW_ARRAY(cx->arena, bool, s->schema->n_fields + 1);
-    /* Where files hold these columns too, an older layout's file may have no value for one. */
-    if (s->format->features & TARN_HOLDS_PARTITIONS) return constant;
     for (size_t i = 0; i < s->n_partition; i++)
         if (s->partition[i].transform == TARN_IDENTITY) constant[s->partition[i].column] = true;
     return constant;
 }
 
+/* Where files hold these columns too, one of an older layout may have no value for them, which looks like a null. */
+static bool may_lack(tarn_snapshot *s, const tarn_file *file, size_t k) {
+    tarn_bounds b = {.rows = -1, .nulls = -1};
+    if (!(s->format->features & TARN_HOLDS_PARTITIONS) || !file->partition[k].null) return false;
+    s->format->bounds(s, file, s->partition[k].column, NULL, &b);
+    return b.rows < 0 || b.nulls != b.rows;
+}
+
+static bool is_used(const tarn_snapshot *s, const bool *used, size_t k) {
+    return s->partition[k].transform == TARN_IDENTITY && used[s->partition[k].column];
+}
+
+/* The values of the used columns as they stand after VALUES; false: not all are known. */
+static bool put_row(tarn_snapshot *s, const bool *used, const tarn_file *file, tarn_buf *row) {
+    tarn_buf_clear(row);
+    for (size_t k = 0; k < s->n_partition; k++) {
+        if (!is_used(s, used, k)) continue;
+        if (may_lack(s, file, k)) return false;
+        tarn_buf_puts(row, ", ");
+        tarn_value_sql(row, &file->partition[k]);
+    }
+    return true;
+}
+
 /* False: too many values, or one that SQL has no literal for. */
-static bool collect(tarn_cx *cx, const tarn_snapshot *s, const tarn_file_list *list, value_table *t) {
+static bool collect(tarn_cx *cx, tarn_snapshot *s, const bool *used, const tarn_file_list *list, value_table *t) {
     tarn_auto_buf row = TARN_BUF(1 << 20);
     t->of_file = TARN_NEW_ARRAY(cx->arena, size_t, list->files.n + 1);
     for (size_t i = 0; i < list->files.n; i++) {
-        tarn_buf_clear(&row);
-        for (size_t k = 0; k < s->n_partition; k++) {
-            tarn_buf_puts(&row, ", ");
-            tarn_value_sql(&row, s->partition[k].transform == TARN_IDENTITY ? &list->files.at[i]->partition[k]
-                                                                            : &(tarn_value){.null = true});
-        }
+        t->of_file[i] = KEPT;
+        if (!put_row(s, used, list->files.at[i], &row)) continue;
         if (!tarn_buf_ok(&row)) return false;
         size_t at = (size_t)(uintptr_t)tarn_map_get(&t->seen, (tarn_str){row.data, row.n});
         if (!at) {
@@ -49,19 +69,21 @@ static bool collect(tarn_cx *cx, const tarn_snapshot *s, const tarn_file_list *l
 }
 
 /* The numbers of the values for which the condition is true. */
-static const char *query(tarn_cx *cx, const tarn_snapshot *s, const value_table *t, const char *condition) {
+static const char *query(tarn_cx *cx, const tarn_snapshot *s, const bool *used, const value_table *t,
+                         const char *condition) {
     tarn_auto_buf sql = TARN_BUF(TEXT_MAX);
     tarn_buf_puts(&sql, "SELECT string_agg(\"tarn$i\", ',') FROM (SELECT \"tarn$i\"");
     for (size_t k = 0; k < s->n_partition; k++) {
         const tarn_field *f = &s->schema->fields[s->partition[k].column];
-        if (s->partition[k].transform != TARN_IDENTITY) continue;
+        if (!is_used(s, used, k)) continue;
         tarn_buf_printf(&sql, ", CAST(\"tarn$%zu\" AS ", k);
         tarn_type_duckdb(&sql, f->type);
         tarn_buf_puts(&sql, ") AS ");
         tarn_buf_sql_name(&sql, f->name);
     }
     tarn_buf_printf(&sql, " FROM (VALUES %s) AS v(\"tarn$i\"", t->rows.data);
-    for (size_t k = 0; k < s->n_partition; k++) tarn_buf_printf(&sql, ", \"tarn$%zu\"", k);
+    for (size_t k = 0; k < s->n_partition; k++)
+        if (is_used(s, used, k)) tarn_buf_printf(&sql, ", \"tarn$%zu\"", k);
     tarn_buf_printf(&sql, ")) AS t WHERE %s", condition);
     return tarn_buf_ok(&sql) ? tarn_buf_take(&sql, cx->arena) : NULL;
 }
@@ -81,7 +103,7 @@ static void drop_files(tarn_cx *cx, const value_table *t, tarn_file_list *list) 
     memset(&kept.files, 0, sizeof kept.files);
     kept.bytes = 0;
     for (size_t i = 0; i < list->files.n; i++) {
-        if (!t->keep[t->of_file[i]]) continue;
+        if (t->of_file[i] != KEPT && !t->keep[t->of_file[i]]) continue;
         *TARN_PUSH(cx->arena, &kept.files) = list->files.at[i];
         kept.bytes += list->files.at[i]->size;
     }
@@ -89,12 +111,12 @@ static void drop_files(tarn_cx *cx, const value_table *t, tarn_file_list *list) 
     *list = kept;
 }
 
-tarn_code tarn_prune_by_values(tarn_cx *cx, tarn_engine *engine, const tarn_snapshot *s, const char **condition,
-                               tarn_file_list *list) {
+tarn_code tarn_prune_by_values(tarn_cx *cx, tarn_engine *engine, tarn_snapshot *s, const bool *used,
+                               const char **condition, tarn_file_list *list) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     const char *said = *condition;
     value_table t = {.rows = TARN_BUF(TEXT_MAX)};
-    const char *sql = collect(cx, s, list, &t) && t.n ? query(cx, s, &t, said) : NULL;
+    const char *sql = collect(cx, s, used, list, &t) && t.n ? query(cx, s, used, &t, said) : NULL;
     char *numbers = NULL;
     tarn_buf_free(&t.rows);
     *condition = NULL;

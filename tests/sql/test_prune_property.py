@@ -4,6 +4,8 @@ import pathlib
 import random
 import sys
 
+import pytest
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from tarnlib import Session  # noqa: E402
 
@@ -54,12 +56,13 @@ def predicate(dice, depth=0):
     ])
 
 
-def make_table(dice, session, name):
+def make_table(dice, session, name, format):
     partition = dice.choice([[], [], ["l"], ["b"], ["d", "b"], ["i"], ["m"], ["t"], ["s"], ["d", "s"], ["l", "m"]])
     columns = ", ".join(f"{column} {kind}" for column, (kind, _) in COLUMNS.items())
     by = f" PARTITIONED BY ({', '.join(partition)})" if partition else ""
     indexed = dice.choice([0, 3, 32, 32, 32])
-    session.sql(f"CREATE TABLE {name} ({columns}){by} TBLPROPERTIES ('delta.dataSkippingNumIndexedCols' = '{indexed}')")
+    properties = f" TBLPROPERTIES ('delta.dataSkippingNumIndexedCols' = '{indexed}')" if format == "delta" else ""
+    session.sql(f"CREATE TABLE {name} ({columns}) USING {format}{by}{properties}")
     for _ in range(dice.randrange(4, 9)):
         rows = [", ".join(literal(dice, column) for column in COLUMNS) for _ in range(dice.randrange(1, 5))]
         if "s" in partition:  # the value is in a folder's name, which has at most 255 bytes
@@ -83,14 +86,15 @@ def totals(dice, partition):
 
 
 
-def test_pruned_is_unpruned(tmp_path):
+@pytest.mark.parametrize("format", ["delta", "iceberg"])
+def test_pruned_is_unpruned(tmp_path, format):
     seed = int(os.environ.get("TARN_TEST_SEED", random.randrange(2**32)))
     print(f"TARN_TEST_SEED={seed}")
     dice = random.Random(seed)
     pruned = Session(tmp_path / "lake", {"prune.files_min": "1"})
     whole = Session(tmp_path / "lake", {"prune.files_min": "1000000"})
     for t in range(TABLES):
-        partition = make_table(dice, pruned, f"t{t}")
+        partition = make_table(dice, pruned, f"t{t}", format)
         for _ in range(QUERIES // 4):
             query = totals(dice, partition)
             read = pruned.rows(query.format(f"(SELECT * FROM t{t}) AS x"))
