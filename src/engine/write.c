@@ -114,14 +114,20 @@ static const char *copy_str(tarn_arena *arena, tarn_column c, int64_t row) {
     return tarn_arena_strndup(arena, s.p, s.n);
 }
 
+/* A bound that has a zero byte is none: as a C string it would be cut, and a cut maximum bounds nothing. */
+static const char *copy_bound(tarn_arena *arena, tarn_column c, int64_t row) {
+    const char *text = copy_str(arena, c, row);
+    return text && strlen(text) == tarn_column_str(c, row).n ? text : NULL;
+}
+
 static void read_leaf(tarn_arena *arena, tarn_column pairs, int64_t begin, int64_t end, tarn_written_leaf *leaf) {
     tarn_column keys = tarn_column_child(pairs, 0), values = tarn_column_child(pairs, 1);
     for (int64_t i = begin; i < end; i++) {
         tarn_str key = tarn_column_str(keys, i), value = tarn_column_str(values, i);
         if (tarn_str_is(key, "min"))
-            leaf->min = copy_str(arena, values, i);
+            leaf->min = copy_bound(arena, values, i);
         else if (tarn_str_is(key, "max"))
-            leaf->max = copy_str(arena, values, i);
+            leaf->max = copy_bound(arena, values, i);
         else if (tarn_str_is(key, "null_count") && !tarn_parse_i64(value, &leaf->nulls))
             leaf->nulls = -1;
         else if (tarn_str_is(key, "has_nan")) {
@@ -148,18 +154,23 @@ static void read_leaves(tarn_arena *arena, tarn_column stats, int64_t row, tarn_
     file->n_leaves = (size_t)(end - begin);
 }
 
-static void read_partition(tarn_arena *arena, tarn_column all, int64_t row, const tarn_write_spec *spec,
-                           tarn_written_file *file) {
+static tarn_code read_partition(tarn_cx *cx, tarn_column all, int64_t row, const tarn_write_spec *spec,
+                                tarn_written_file *file) {
     int64_t begin, end;
     tarn_column entries = tarn_column_list(all, row, &begin, &end);
     tarn_column keys = tarn_column_child(entries, 0), values = tarn_column_child(entries, 1);
-    const char **partition = TARN_NEW_ARRAY(arena, const char *, spec->n_partition_by);
+    const char **partition = TARN_NEW_ARRAY(cx->arena, const char *, spec->n_partition_by);
     for (int64_t i = begin; i < end; i++) {
-        const char *key = copy_str(arena, keys, i);
-        for (size_t k = 0; key && k < spec->n_partition_by; k++)
-            if (tarn_name_eq(spec->partition_by[k], key)) partition[k] = copy_str(arena, values, i);
+        const char *key = copy_str(cx->arena, keys, i);
+        for (size_t k = 0; key && k < spec->n_partition_by; k++) {
+            if (!tarn_name_eq(spec->partition_by[k], key)) continue;
+            partition[k] = copy_str(cx->arena, values, i);
+            if (partition[k] && strlen(partition[k]) != tarn_column_str(values, i).n)
+                return tarn_fail(cx, TARN_UNSUPPORTED, "partition column %s cannot hold text with a zero byte", key);
+        }
     }
     file->partition = partition;
+    return TARN_OK;
 }
 
 typedef TARN_VEC(tarn_written_file) written_files;
@@ -185,8 +196,8 @@ static tarn_code read_file(tarn_cx *cx, tarn_column all, int64_t row, const targ
     *file = (tarn_written_file){
         .path = path, .rows = rows, .size = tarn_column_int(tarn_column_named(all, "file_size_bytes"), row)};
     read_leaves(cx->arena, tarn_column_named(all, "column_statistics"), row, file);
-    if (spec->n_partition_by) read_partition(cx->arena, tarn_column_named(all, "partition_keys"), row, spec, file);
-    return TARN_OK;
+    if (!spec->n_partition_by) return TARN_OK;
+    return read_partition(cx, tarn_column_named(all, "partition_keys"), row, spec, file);
 }
 
 static tarn_code read_report(tarn_cx *cx, tarn_rows *rows, const target *to, written_files *files) {

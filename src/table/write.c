@@ -201,6 +201,20 @@ static void remove_adds(tarn_cx *cx, const tarn_table *table, tarn_change *chang
     if (n && tarn_store_remove(cx, table->store, keys, n) != TARN_OK) cx->error = was; /* VACUUM finds what stays */
 }
 
+/* DuckDB makes text of a partition's value, and says of bytes that are none only that they are none. */
+static tarn_code explain_bytes(tarn_cx *cx, const tarn_target *target, tarn_code code) {
+    if (code != TARN_INVALID || !strstr(cx->error.message, "Invalid unicode")) return code;
+    for (size_t i = 0; i < target->n_partition_by; i++) {
+        int at = tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i]));
+        if (at >= 0 && target->schema->fields[at].type->kind == TARN_BINARY)
+            return tarn_fail(cx, TARN_UNSUPPORTED,
+                             "partition column %s of %s cannot hold bytes that are no text (UTF-8): partition by "
+                             "hex(…) of them",
+                             target->partition_by[i], tarn_target_name(target));
+    }
+    return code;
+}
+
 /* `into` NULL: the writer sorts rows into partitions. */
 static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select,
                              const tarn_partition_folder *into, tarn_write_spec *spec, tarn_change *change,
@@ -224,7 +238,7 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     spec->schema = in_files;
     spec->compression = tarn_conf_text(cx->conf, TARN_WRITE_COMPRESSION);
     spec->file_size = into ? into->file_size : tarn_conf_int(cx->conf, TARN_WRITE_FILE_SIZE);
-    TRY(tarn_rules_error(cx, tarn_engine_write(cx, conn, spec, &files, &n)));
+    TRY(explain_bytes(cx, target, tarn_rules_error(cx, tarn_engine_write(cx, conn, spec, &files, &n))));
     tarn_code code = add_files(cx, target, into, folder, files, n, change, &written);
     if (code != TARN_OK)
         remove_adds(cx, target->table, change, first);
