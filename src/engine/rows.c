@@ -336,19 +336,6 @@ tarn_code tarn_conn_text(tarn_cx *cx, tarn_conn *conn, const char *sql, char **o
     return TARN_OK;
 }
 
-/* A type no table can hold still describes a query; it is refused when a table is to be made of it. */
-static tarn_code read_type(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out) {
-    tarn_code code = tarn_type_from_duckdb(cx, arena, text, out);
-    if (code != TARN_UNSUPPORTED) return code;
-    tarn_type *type = tarn_type_new(arena, TARN_FOREIGN);
-    type->fields = TARN_NEW(arena, tarn_field);
-    type->fields[0].name = tarn_arena_strndup(arena, text.p, text.n);
-    type->fields[0].comment = tarn_arena_strdup(arena, cx->error.message);
-    tarn_clear_error(cx);
-    *out = type;
-    return TARN_OK;
-}
-
 static tarn_code read_columns(tarn_cx *cx, tarn_rows *rows, tarn_arena *arena, tarn_schema **out) {
     TARN_VEC(tarn_field) fields = {0};
     for (;;) {
@@ -360,8 +347,8 @@ static tarn_code read_columns(tarn_cx *cx, tarn_rows *rows, tarn_arena *arena, t
         for (int64_t i = 0; i < batch.length; i++) {
             tarn_type *type;
             tarn_str name = tarn_column_str(names, i);
-            TRY(tarn_prefix(cx, read_type(cx, arena, tarn_column_str(types, i), &type), "column %.*s", (int)name.n,
-                            name.p));
+            TRY(tarn_prefix(cx, tarn_type_of_query(cx, arena, tarn_column_str(types, i), &type), "column %.*s",
+                            (int)name.n, name.p));
             *TARN_PUSH(arena, &fields) = (tarn_field){
                 .name = tarn_arena_strndup(arena, name.p, name.n), .type = type, .nullable = true, .id = -1};
         }

@@ -118,3 +118,24 @@ tarn_code tarn_evolve_rename(tarn_cx *cx, const tarn_schema *schema, const char 
     *out = copy;
     return TARN_OK;
 }
+
+const tarn_type *tarn_evolve_merge(tarn_arena *arena, const tarn_type *type, const tarn_type *other) {
+    if (type->kind != other->kind || !type->n_fields) return type;
+    tarn_type *wider = tarn_type_new(arena, type->kind);
+    wider->fields = TARN_NEW_ARRAY(arena, tarn_field, type->n_fields + other->n_fields);
+    wider->n_fields = type->n_fields;
+    memcpy(wider->fields, type->fields, type->n_fields * sizeof *type->fields);
+    bool same = true;
+    for (size_t i = 0; i < other->n_fields; i++) {
+        const tarn_field *field = &other->fields[i];
+        int at = type->kind == TARN_STRUCT ? tarn_schema_find(type, tarn_str_of(field->name)) : (int)i;
+        if (at < 0) {
+            wider->fields[wider->n_fields++] =
+                (tarn_field){.name = field->name, .type = field->type, .nullable = true, .id = -1};
+        } else {
+            wider->fields[at].type = tarn_evolve_merge(arena, type->fields[at].type, field->type);
+        }
+        same = same && at >= 0 && wider->fields[at].type == type->fields[at].type;
+    }
+    return same ? type : wider;
+}

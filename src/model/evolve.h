@@ -23,6 +23,9 @@ TARN_MUST tarn_code tarn_evolve_move(tarn_cx *cx, const tarn_schema *schema, con
  * tarn_evolve_rename. */
 TARN_MUST tarn_code tarn_evolve_field(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n,
                                       tarn_schema **out, tarn_field **field);
+/* The type with the members of structs, at any depth, that only `other` has, each at its struct's end; the same pointer
+ * when there is none. */
+const tarn_type *tarn_evolve_merge(tarn_arena *arena, const tarn_type *type, const tarn_type *other);
 TARN_MUST tarn_code tarn_evolve_rename(tarn_cx *cx, const tarn_schema *schema, const char *const *path, size_t n,
                                        const char *name, tarn_schema **out);
 

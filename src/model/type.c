@@ -177,7 +177,7 @@ static tarn_code check_members(tarn_cx *cx, const tarn_type *type, int64_t *coun
         *entry = (same_key){field->name, first};
         tarn_map_put(&seen, cx->arena, key, entry);
         TRY(tarn_check(cx));
-        TRY(check_members(cx, field->type, count));
+        TRY(tarn_prefix(cx, check_members(cx, field->type, count), "column %s", field->name));
     }
     return TARN_OK;
 }

@@ -84,6 +84,8 @@ void tarn_type_duckdb(tarn_buf *out, const tarn_type *type);
 /* The type DuckDB's text stands for. UNSUPPORTED, naming the cast to use, for types no table can hold (UBIGINT,
  * INTERVAL, …). */
 TARN_MUST tarn_code tarn_type_from_duckdb(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out);
+/* The same, but such a type is FOREIGN, also as a member of one that a table could hold. */
+TARN_MUST tarn_code tarn_type_of_query(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out);
 /* The annotation by which Spark and Delta know a text column's length: "varchar(3)", "char(3)"; its type is STRING. */
 #define TARN_META_LENGTH "__CHAR_VARCHAR_TYPE_STRING"
 /* False: any length. *pads: shorter values are filled up with blanks, as CHAR does. */

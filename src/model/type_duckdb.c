@@ -96,6 +96,7 @@ typedef struct parser {
     tarn_str text;
     size_t at;
     int64_t fields;
+    bool query; /* what no table holds stands as FOREIGN where it is */
 } parser;
 
 static tarn_code parse_type(parser *p, int depth, tarn_type **out, int *height);
@@ -233,8 +234,46 @@ static tarn_str take_zone(parser *p, tarn_str name) {
     return name.n == 4 ? TARN_LIT("TIME WITH TIME ZONE") : TARN_LIT("TIMESTAMP WITH TIME ZONE");
 }
 
+/* The brackets after the name of a type of the engine's own: ENUM('a', 'b'), UNION(x INTEGER). */
+static void skip_brackets(parser *p) {
+    int open = 0;
+    if (peek(p) != '(') return;
+    do {
+        char c = peek(p);
+        const char *quote = c == '\'' || c == '"' ? memchr(p->text.p + p->at + 1, c, p->text.n - p->at - 1) : NULL;
+        if (quote) p->at = (size_t)(quote - p->text.p);
+        open += (c == '(') - (c == ')');
+        p->at++;
+    } while (open && !at_end(p));
+}
+
+/* The error says why no table holds it. */
+static tarn_code take_foreign(parser *p, size_t begin, tarn_code code, tarn_type **out) {
+    if (!p->query || code != TARN_UNSUPPORTED) return code;
+    tarn_type *type = tarn_type_new(p->arena, TARN_FOREIGN);
+    skip_brackets(p);
+    type->fields = TARN_NEW(p->arena, tarn_field);
+    type->fields[0].name = tarn_arena_strndup(p->arena, p->text.p + begin, p->at - begin);
+    type->fields[0].comment = tarn_arena_strdup(p->arena, p->cx->error.message);
+    tarn_clear_error(p->cx);
+    *out = type;
+    return TARN_OK;
+}
+
+static tarn_code refuse(parser *p, tarn_str name) {
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (tarn_str_ieq(name, tarn_str_of(foreign[i].name)))
+            return tarn_fail(p->cx, TARN_UNSUPPORTED, "a table cannot hold the type %s; use CAST(x AS %s)",
+                             foreign[i].name, foreign[i].cast);
+    if (name.n > 200) name.n = 200;
+    return tarn_fail(p->cx, TARN_UNSUPPORTED, "a table cannot hold the type %.*s; use CAST(x AS VARCHAR)", (int)name.n,
+                     name.p);
+}
+
 static tarn_code parse_base(parser *p, int depth, tarn_type **out, int *height) {
     tarn_str name;
+    skip_blanks(p);
+    size_t begin = p->at;
     TRY(take_name(p, &name));
     *height = 0;
     if (tarn_str_ieq(name, TARN_LIT("STRUCT"))) return parse_struct(p, depth, out, height);
@@ -246,13 +285,7 @@ static tarn_code parse_base(parser *p, int depth, tarn_type **out, int *height) 
         *out = tarn_type_new(p->arena, known[i].kind);
         return TARN_OK;
     }
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
-        if (tarn_str_ieq(name, tarn_str_of(foreign[i].name)))
-            return tarn_fail(p->cx, TARN_UNSUPPORTED, "a table cannot hold the type %s; use CAST(x AS %s)",
-                             foreign[i].name, foreign[i].cast);
-    if (name.n > 200) name.n = 200;
-    return tarn_fail(p->cx, TARN_UNSUPPORTED, "a table cannot hold the type %.*s; use CAST(x AS VARCHAR)", (int)name.n,
-                     name.p);
+    return take_foreign(p, begin, refuse(p, name), out);
 }
 
 /* `height` is the levels below and in *out; T[][] grows it without recursion, so both it and `depth` are bounded. */
@@ -277,8 +310,7 @@ static tarn_code parse_type(parser *p, int depth, tarn_type **out, int *height) 
     return TARN_OK;
 }
 
-tarn_code tarn_type_from_duckdb(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out) {
-    parser p = {.cx = cx, .arena = arena, .text = text};
+static tarn_code parse_all(parser p, tarn_type **out) {
     tarn_type *type;
     int height;
     TRY(parse_type(&p, 0, &type, &height));
@@ -286,4 +318,12 @@ tarn_code tarn_type_from_duckdb(tarn_cx *cx, tarn_arena *arena, tarn_str text, t
     if (!at_end(&p)) return bad_text(&p);
     *out = type;
     return TARN_OK;
+}
+
+tarn_code tarn_type_from_duckdb(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out) {
+    return parse_all((parser){.cx = cx, .arena = arena, .text = text}, out);
+}
+
+tarn_code tarn_type_of_query(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out) {
+    return parse_all((parser){.cx = cx, .arena = arena, .text = text, .query = true}, out);
 }

@@ -303,6 +303,30 @@ static void test_copy(void **state) {
     assert_string_equal(tarn_kind_name((tarn_kind)1000), "unknown");
 }
 
+static void test_of_query(void **state) {
+    fixture *f = *state;
+    tarn_type *type;
+    static const char *const foreign[] = {"STRUCT(a INTEGER, b UBIGINT)", "STRUCT(b ENUM('x', 'it''s)', '\"'))[]",
+                                          "MAP(VARCHAR, UNION(\"a)\" INTEGER, b STRUCT(c UTINYINT)))",
+                                          "STRUCT(a INTERVAL, b TIME WITH TIME ZONE)"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        assert_int_equal(tarn_type_from_duckdb(&f->cx, f->cx.arena, tarn_str_of(foreign[i]), &type), TARN_UNSUPPORTED);
+        assert_int_equal(tarn_type_of_query(&f->cx, f->cx.arena, tarn_str_of(foreign[i]), &type), TARN_OK);
+        tarn_buf_clear(&f->out);
+        tarn_type_duckdb(&f->out, type);
+        tarn_type *again;
+        assert_int_equal(tarn_type_of_query(&f->cx, f->cx.arena, tarn_str_of(f->out.data), &again), TARN_OK);
+        tarn_field column = {.name = "s", .type = type, .id = -1};
+        tarn_schema schema = {.kind = TARN_STRUCT, .fields = &column, .n_fields = 1};
+        assert_int_equal(tarn_schema_check(&f->cx, &schema), TARN_UNSUPPORTED);
+        assert_non_null(strstr(f->cx.error.message, "column s: "));
+    }
+    assert_int_equal(tarn_type_of_query(&f->cx, f->cx.arena, TARN_LIT("ENUM('x"), &type), TARN_OK);
+    assert_int_equal(type->kind, TARN_FOREIGN);
+    assert_int_equal(tarn_type_of_query(&f->cx, f->cx.arena, TARN_LIT("STRUCT(a UBIGINT"), &type), TARN_INVALID);
+    assert_int_equal(tarn_type_of_query(&f->cx, f->cx.arena, TARN_LIT("ENUM('x')) y"), &type), TARN_INVALID);
+}
+
 /* The annotation comes from a file anybody may have written. */
 static void test_length(void **state) {
     fixture *f = *state;
@@ -355,6 +379,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_of_query, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_length, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,8 @@ static tarn_code match(tarn_cx *cx, const tarn_target *target, const tarn_schema
 }
 
 tarn_code tarn_write_members(tarn_cx *cx, const char *path, const tarn_type *from, const tarn_type *to) {
+    if (from->kind == TARN_FOREIGN && tarn_type_nested(to))
+        return tarn_fail(cx, TARN_UNSUPPORTED, "%s: %s", path, from->fields[0].comment);
     if (from->kind != to->kind) return TARN_OK;
     for (size_t i = 0; i < from->n_fields; i++) {
         const tarn_field *f = &from->fields[i];

@@ -1,4 +1,5 @@
 /* insert.c: INSERT INTO | OVERWRITE, BY NAME, REPLACE WHERE, with schema evolution and idempotent writes. */
+#include "model/evolve.h"
 #include "stmt/dml/assign.h"
 #include "stmt/dml/copy.h"
 #include "stmt/dml/values.h"
@@ -57,24 +58,29 @@ static void keep_rest(tarn_cx *cx, const tarn_snapshot *base, tarn_change *chang
     for (size_t i = 0; i < base->n_checks; i++) *TARN_PUSH(cx->arena, &change->checks) = base->checks[i];
 }
 
+/* Those of the rows; what the table says of one that it has alike is kept. */
+static const tarn_schema *own_columns(tarn_cx *cx, const tarn_schema *old, const tarn_schema *source) {
+    tarn_schema *schema = tarn_type_new(cx->arena, TARN_STRUCT);
+    schema->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, source->n_fields);
+    for (size_t i = 0; i < source->n_fields; i++) {
+        const tarn_field *field = &source->fields[i];
+        int at = tarn_schema_find(old, tarn_str_of(field->name));
+        bool same = at >= 0 && tarn_type_eq(old->fields[at].type, field->type);
+        schema->fields[schema->n_fields++] =
+            same ? old->fields[at] : (tarn_field){.name = field->name, .type = field->type, .nullable = true, .id = -1};
+    }
+    return schema;
+}
+
 /* The table's columns, and with mergeSchema those that only the rows have; with overwriteSchema the rows' own. */
 static tarn_code evolve(tarn_cx *cx, const insert_stmt *in, const tarn_snapshot *base, const tarn_schema *source,
                         tarn_change *change) {
-    const tarn_schema *old = base->schema;
-    if (!in->options.merge_schema && !in->options.overwrite_schema) return TARN_OK;
-    tarn_schema *schema = tarn_type_new(cx->arena, TARN_STRUCT);
-    schema->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, old->n_fields + source->n_fields);
-    if (!in->options.overwrite_schema)
-        for (size_t i = 0; i < old->n_fields; i++) schema->fields[schema->n_fields++] = old->fields[i];
-    for (size_t i = 0; i < source->n_fields; i++) {
-        int at = tarn_schema_find(old, tarn_str_of(source->fields[i].name));
-        if (!in->options.overwrite_schema && at >= 0) continue;
-        bool same = at >= 0 && tarn_type_eq(old->fields[at].type, source->fields[i].type);
-        schema->fields[schema->n_fields++] =
-            same ? old->fields[at]
-                 : (tarn_field){
-                       .name = source->fields[i].name, .type = source->fields[i].type, .nullable = true, .id = -1};
-    }
+    const tarn_schema *old = base->schema, *schema = old;
+    if (in->options.overwrite_schema)
+        schema = own_columns(cx, old, source);
+    else if (in->options.merge_schema)
+        schema = tarn_evolve_merge(cx->arena, old, source);
+    if (schema == old) return TARN_OK;
     TRY(tarn_schema_check(cx, schema));
     for (size_t i = 0; i < base->n_partition; i++)
         if (tarn_schema_find(schema, tarn_str_of(base->partition[i].name)) < 0)

@@ -150,6 +150,8 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
 
 static tarn_code run_merge(tarn_cx *cx, tarn_run *run) {
     tarn_merge m = {.run = run};
+    const tarn_cursor begin = {run->cursor.tokens, 0};
+    m.options.merge_schema = tarn_peek(&begin, "MERGE WITH SCHEMA EVOLUTION");
     TRY(tarn_merge_parse(cx, &run->cursor, &m));
     TRY(tarn_session_change(cx, run->session, &m.table, plan, &m, NULL));
     tarn_report report[] = {{"num_affected_rows", m.result.updated + m.result.deleted + m.result.inserted},

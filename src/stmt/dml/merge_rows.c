@@ -1,6 +1,8 @@
 /* merge_rows.c: the new rows of MERGE's clauses, new columns of its source, and the keys that prune its target. */
 #include "stmt/dml/merge.h"
 
+#include "model/evolve.h"
+
 static const char *source_column(tarn_cx *cx, const tarn_merge *m, const char *name) {
     return tarn_printf(cx, "%s.%s", tarn_sql_name(cx->arena, m->source_alias), tarn_sql_name(cx->arena, name));
 }
@@ -75,18 +77,8 @@ bool tarn_merge_writes(const tarn_merge *m, const tarn_schema *schema, size_t co
 
 tarn_code tarn_merge_new_columns(tarn_cx *cx, const tarn_merge *m, const tarn_schema *source, tarn_change *change,
                                  const tarn_schema **schema) {
-    const tarn_schema *old = *schema;
-    tarn_schema *wider = tarn_type_new(cx->arena, TARN_STRUCT);
-    wider->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, old->n_fields + source->n_fields);
-    memcpy(wider->fields, old->fields, old->n_fields * sizeof *old->fields);
-    wider->n_fields = old->n_fields;
-    for (size_t i = 0; i < source->n_fields; i++) {
-        const tarn_field *field = &source->fields[i];
-        if (tarn_schema_find(old, tarn_str_of(field->name)) >= 0) continue;
-        wider->fields[wider->n_fields++] =
-            (tarn_field){.name = field->name, .type = field->type, .nullable = true, .id = -1};
-    }
-    if (wider->n_fields == old->n_fields) return TARN_OK;
+    const tarn_schema *wider = tarn_evolve_merge(cx->arena, *schema, source);
+    if (wider == *schema) return TARN_OK;
     TRY(tarn_prefix(cx, tarn_schema_check(cx, wider), "MERGE into %s", m->alias));
     change->schema = *schema = wider;
     return TARN_OK;
