@@ -88,6 +88,7 @@ TARN_MUST tarn_code tarn_type_from_duckdb(tarn_cx *cx, tarn_arena *arena, tarn_s
 TARN_MUST tarn_code tarn_type_of_query(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_type **out);
 /* The annotation by which Spark and Delta know a text column's length: "varchar(3)", "char(3)"; its type is STRING. */
 #define TARN_META_LENGTH "__CHAR_VARCHAR_TYPE_STRING"
+enum { TARN_CHAR_MAX = 1 << 20 }; /* CHAR columns longer than this are not filled up */
 /* False: any length. *pads: shorter values are filled up with blanks, as CHAR does. */
 bool tarn_field_length(const tarn_field *field, int64_t *length, bool *pads);
 /* Length 0: any. */

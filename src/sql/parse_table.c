@@ -115,6 +115,9 @@ tarn_code tarn_parse_column_type(tarn_cx *cx, tarn_cursor *c, tarn_field *out) {
         tarn_cursor number = at;
         TRY(tarn_parse_int(cx, &at, &length));
         if (length < 1) return tarn_unexpected(cx, &number, "a length of 1 or more");
+        if (pads && length > TARN_CHAR_MAX)
+            return tarn_unexpected(cx, &number,
+                                   tarn_printf(cx, "a length up to %d; VARCHAR can be longer", TARN_CHAR_MAX));
     }
     tarn_field_set_length(cx->arena, out, length, pads);
     return TARN_OK;

@@ -147,7 +147,8 @@ void tarn_rules_length(tarn_cx *cx, tarn_buf *out, const tarn_target *target, co
     int64_t length;
     bool pads;
     if (!tarn_field_length(field, &length, &pads)) return tarn_buf_puts(out, value);
-    const char *fitting = pads ? tarn_printf(cx, "rpad(%s, %lld, ' ')", value, (long long)length) : value;
+    const char *fitting =
+        pads && length <= TARN_CHAR_MAX ? tarn_printf(cx, "rpad(%s, %lld, ' ')", value, (long long)length) : value;
     tarn_buf_printf(out,
                     "CASE WHEN %s IS NULL THEN NULL WHEN length(%s) <= %lld THEN %s "
                     "WHEN length(rtrim(%s, ' ')) <= %lld THEN left(%s, %lld) ELSE ",
