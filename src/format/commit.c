@@ -1,7 +1,8 @@
 /* commit.c: the one commit loop: make durable, publish, and on a lost race rebase and try again. */
+#include "format/commit.h"
+
 #include "base/crypto.h"
 #include "base/log.h"
-#include "format/format.h"
 
 /* Data files come first: what a commit names must outlive a crash. */
 static tarn_code make_durable(tarn_cx *cx, const tarn_table *table, const tarn_change *change) {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "format/commit.h"
 #include "session/guard.h"
 #include "session/sources.h"
 #include "session/tables.h"

@@ -2,6 +2,7 @@
  */
 #include "session/txn.h"
 
+#include "format/commit.h"
 #include "session/tables.h"
 #include "table/write.h"
 

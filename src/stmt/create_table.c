@@ -1,5 +1,6 @@
 /* create_table.c: CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (…) [USING f] … [AS SELECT …], and registering a table
  * that lies somewhere already. */
+#include "format/commit.h"
 #include "stmt/stmts.h"
 #include "table/rules.h"
 

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "codec/jsonw.h"
+#include "format/commit.h"
 #include "table/upkeep.h"
 #include "table/write_into.h"
 #include "table/zorder.h"

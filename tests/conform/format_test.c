@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "format/format.h"
+#include "format/commit.h"
 #include "support/folder.h"
 
 static const char *const names[] = {"delta"};

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "format/commit.h"
 #include "store/fault.h"
 #include "support/folder.h"
 #include "table/dml.h"

@@ -1,5 +1,6 @@
 /* commit_test.c: the commit loop over Delta: what is written, races, the conflict matrix of 1.11, and what is refused.
  */
+#include "format/commit.h"
 #include "format/delta/delta_test.h"
 #include "store/fault.h"
 
