@@ -1,31 +1,11 @@
 /* err_test.c: errors are one clean line, cut at characters, and may quote themselves. */
 #include "base/err.h"
 
+#include "support/cx_fixture.h"
+
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#include "base/cx.h"
-
-static int setup(void **state) {
-    tarn_cx *cx = malloc(sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
 
 static void test_fail(void **state) {
     tarn_cx *cx = *state;
@@ -132,12 +112,12 @@ static void test_codes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_fail, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_one_line, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_alias, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_prefix, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_codes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fail, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_one_line, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_alias, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_cut, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_prefix, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_codes, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,27 +2,9 @@
  */
 #include "codec/arrow_ipc.h"
 
+#include "support/cx_fixture.h"
+
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
 
 /* A stream of one column, given once. */
 typedef struct source {
@@ -313,14 +295,14 @@ static void test_nesting_is_bounded(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_sliced_integers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sliced_lists_of_text, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_dictionary_becomes_text, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused_types, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_broken_arrays, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_errors_pass_through, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nesting_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sliced_integers, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_sliced_lists_of_text, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_dictionary_becomes_text, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_no_rows, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_refused_types, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_broken_arrays, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_errors_pass_through, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_nesting_is_bounded, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,29 +1,10 @@
 /* compress_test.c: each format gives back what went in, keeps to the buffer's maximum and refuses what is not its own.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "codec/compress.h"
+#include "support/cx_fixture.h"
 
 static const tarn_compression formats[] = {TARN_DEFLATE, TARN_GZIP, TARN_ZSTD, TARN_SNAPPY};
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
 
 static void fill(tarn_buf *b, size_t n) {
     for (unsigned i = 0; b->n < n; i++) tarn_buf_printf(b, "%u,", i * 2654435761u % 1000);
@@ -87,10 +68,10 @@ static void test_what_follows(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_follows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_there_and_back, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_limits, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_broken, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_what_follows, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

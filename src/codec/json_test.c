@@ -2,35 +2,10 @@
 #include "codec/json.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "codec/json_tree.h"
-
-typedef struct fixture {
-    tarn_cx cx;
-    tarn_conf *conf;
-} fixture;
-
-static int setup(void **state) {
-    fixture *f = calloc(1, sizeof *f);
-    f->conf = tarn_conf_defaults();
-    tarn_cx_init(&f->cx, f->conf);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state) {
-    fixture *f = *state;
-    tarn_cx_done(&f->cx);
-    tarn_conf_free(f->conf);
-    free(f);
-    return 0;
-}
+#include "support/cx_fixture.h"
 
 /* In memory of exactly its size, so that a read past the end is seen. */
 static char *exact(const char *p, size_t n) {
@@ -78,7 +53,7 @@ static tarn_code read_exact(tarn_cx *cx, const char *text, size_t n, size_t *tok
 }
 
 static void test_accepts(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     static const struct {
         const char *text;
         size_t tokens;
@@ -109,14 +84,14 @@ static void test_accepts(void **state) {
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         size_t tokens = 0;
-        if (read_exact(&f->cx, good[i].text, strlen(good[i].text), &tokens) != TARN_OK)
-            fail_msg("%s: %s", good[i].text, f->cx.error.message);
+        if (read_exact(cx, good[i].text, strlen(good[i].text), &tokens) != TARN_OK)
+            fail_msg("%s: %s", good[i].text, cx->error.message);
         assert_int_equal(tokens, good[i].tokens);
     }
 }
 
 static void test_refuses(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     static const char *const bad[] = {
         "",
         " ",
@@ -193,26 +168,26 @@ static void test_refuses(void **state) {
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         size_t tokens;
-        if (read_exact(&f->cx, bad[i], strlen(bad[i]), &tokens) != TARN_CORRUPT) fail_msg("taken: %s", bad[i]);
-        assert_true(tarn_str_starts(tarn_str_of(f->cx.error.message), "JSON at byte "));
+        if (read_exact(cx, bad[i], strlen(bad[i]), &tokens) != TARN_CORRUPT) fail_msg("taken: %s", bad[i]);
+        assert_true(tarn_str_starts(tarn_str_of(cx->error.message), "JSON at byte "));
     }
     size_t tokens;
-    assert_int_equal(read_exact(&f->cx, "\"a\0b\"", 5, &tokens), TARN_CORRUPT);
-    assert_int_equal(read_exact(&f->cx, "1\0", 2, &tokens), TARN_CORRUPT);
-    assert_int_equal(read_exact(&f->cx, "\"\\\0\"", 4, &tokens), TARN_CORRUPT);
+    assert_int_equal(read_exact(cx, "\"a\0b\"", 5, &tokens), TARN_CORRUPT);
+    assert_int_equal(read_exact(cx, "1\0", 2, &tokens), TARN_CORRUPT);
+    assert_int_equal(read_exact(cx, "\"\\\0\"", 4, &tokens), TARN_CORRUPT);
 }
 
 static void test_names_the_place(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     size_t tokens;
-    assert_int_equal(read_all(&f->cx, TARN_LIT("{\"a\":[1,?]}"), 64, &tokens), TARN_CORRUPT);
-    assert_string_equal(f->cx.error.message, "JSON at byte 8: expected a value, found '?'");
-    assert_int_equal(read_all(&f->cx, TARN_LIT("{\"a\":[1"), 64, &tokens), TARN_CORRUPT);
-    assert_string_equal(f->cx.error.message, "JSON at byte 7: expected ',' or ']', found the end of the text");
+    assert_int_equal(read_all(cx, TARN_LIT("{\"a\":[1,?]}"), 64, &tokens), TARN_CORRUPT);
+    assert_string_equal(cx->error.message, "JSON at byte 8: expected a value, found '?'");
+    assert_int_equal(read_all(cx, TARN_LIT("{\"a\":[1"), 64, &tokens), TARN_CORRUPT);
+    assert_string_equal(cx->error.message, "JSON at byte 7: expected ',' or ']', found the end of the text");
 }
 
 static void test_depth(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     size_t n = 4000, tokens = 0;
     char *text = malloc(2 * n);
     for (size_t i = 0; i < n; i++) {
@@ -221,72 +196,72 @@ static void test_depth(void **state) {
     }
     tarn_str s = {text, 2 * n};
     const tarn_json_value *tree;
-    assert_int_equal(read_all(&f->cx, s, (int)n, &tokens), TARN_OK);
+    assert_int_equal(read_all(cx, s, (int)n, &tokens), TARN_OK);
     assert_int_equal(tokens, 2 * n + 1);
-    assert_int_equal(skip_all(&f->cx, s, (int)n), TARN_OK);
-    assert_int_equal(tarn_json_parse(&f->cx, f->cx.arena, s, (int)n, &tree), TARN_OK);
-    assert_int_equal(read_all(&f->cx, s, (int)n - 1, &tokens), TARN_LIMIT);
-    assert_int_equal(skip_all(&f->cx, s, (int)n - 1), TARN_LIMIT);
-    assert_int_equal(tarn_json_parse(&f->cx, f->cx.arena, s, (int)n - 1, &tree), TARN_LIMIT);
-    assert_non_null(strstr(f->cx.error.message, "limit.json_depth"));
+    assert_int_equal(skip_all(cx, s, (int)n), TARN_OK);
+    assert_int_equal(tarn_json_parse(cx, cx->arena, s, (int)n, &tree), TARN_OK);
+    assert_int_equal(read_all(cx, s, (int)n - 1, &tokens), TARN_LIMIT);
+    assert_int_equal(skip_all(cx, s, (int)n - 1), TARN_LIMIT);
+    assert_int_equal(tarn_json_parse(cx, cx->arena, s, (int)n - 1, &tree), TARN_LIMIT);
+    assert_non_null(strstr(cx->error.message, "limit.json_depth"));
     free(text);
     n = TARN_JSON_DEPTH_TOP + 1;
     text = malloc(n);
     memset(text, '[', n);
-    assert_int_equal(read_all(&f->cx, (tarn_str){text, n}, INT32_MAX, &tokens), TARN_LIMIT);
-    assert_int_equal(skip_all(&f->cx, (tarn_str){text, n}, INT32_MAX), TARN_LIMIT);
+    assert_int_equal(read_all(cx, (tarn_str){text, n}, INT32_MAX, &tokens), TARN_LIMIT);
+    assert_int_equal(skip_all(cx, (tarn_str){text, n}, INT32_MAX), TARN_LIMIT);
     free(text);
 }
 
-static void open_value(fixture *f, tarn_json *r, const char *text) {
+static void open_value(tarn_cx *cx, tarn_json *r, const char *text) {
     tarn_json_init(r, tarn_str_of(text), 64);
-    assert_int_equal(tarn_json_next(&f->cx, r), TARN_OK);
+    assert_int_equal(tarn_json_next(cx, r), TARN_OK);
 }
 
-static void check_text(fixture *f, const char *json, const char *want, size_t n) {
+static void check_text(tarn_cx *cx, const char *json, const char *want, size_t n) {
     tarn_json r;
     tarn_str s;
-    open_value(f, &r, json);
-    assert_int_equal(tarn_json_text(&f->cx, &r, f->cx.arena, &s), TARN_OK);
+    open_value(cx, &r, json);
+    assert_int_equal(tarn_json_text(cx, &r, cx->arena, &s), TARN_OK);
     assert_int_equal(s.n, n);
     assert_memory_equal(s.p, want, n);
 }
 
 static void test_text(void **state) {
-    fixture *f = *state;
-    check_text(f, "\"plain\"", "plain", 5);
-    check_text(f, "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8);
-    check_text(f, "\"\\u0041\\u00e9\\u20AC\\uD83D\\ude00\"", "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 10);
-    check_text(f, "\"a\\u0000b\"", "a\0b", 3);
-    check_text(f, "\"\\udbff\\udfff\"", "\xf4\x8f\xbf\xbf", 4);
-    check_text(f, "\"\\ud800\"", "\xef\xbf\xbd", 3);
-    check_text(f, "\"\\udc00x\"", "\xef\xbf\xbdx", 4);
-    check_text(f, "\"\\ud800\\u0041\"",
+    tarn_cx *cx = *state;
+    check_text(cx, "\"plain\"", "plain", 5);
+    check_text(cx, "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8);
+    check_text(cx, "\"\\u0041\\u00e9\\u20AC\\uD83D\\ude00\"", "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 10);
+    check_text(cx, "\"a\\u0000b\"", "a\0b", 3);
+    check_text(cx, "\"\\udbff\\udfff\"", "\xf4\x8f\xbf\xbf", 4);
+    check_text(cx, "\"\\ud800\"", "\xef\xbf\xbd", 3);
+    check_text(cx, "\"\\udc00x\"", "\xef\xbf\xbdx", 4);
+    check_text(cx, "\"\\ud800\\u0041\"",
                "\xef\xbf\xbd"
                "A",
                4);
-    check_text(f, "\"\\ud800\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80", 7);
-    check_text(f, "\"\\ud800\\n\"", "\xef\xbf\xbd\n", 4);
-    check_text(f, "\"0123456789abcdef0123456789abcdef\\t0123456789abcdef\\\\\"",
+    check_text(cx, "\"\\ud800\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80", 7);
+    check_text(cx, "\"\\ud800\\n\"", "\xef\xbf\xbd\n", 4);
+    check_text(cx, "\"0123456789abcdef0123456789abcdef\\t0123456789abcdef\\\\\"",
                "0123456789abcdef0123456789abcdef\t0123456789abcdef\\", 50);
     tarn_json r;
     tarn_str s;
-    open_value(f, &r, "\"same\"");
-    assert_int_equal(tarn_json_text(&f->cx, &r, f->cx.arena, &s), TARN_OK);
+    open_value(cx, &r, "\"same\"");
+    assert_int_equal(tarn_json_text(cx, &r, cx->arena, &s), TARN_OK);
     assert_ptr_equal(s.p, r.begin + 1);
-    open_value(f, &r, "null");
-    assert_int_equal(tarn_json_string_or_null(&f->cx, &r, f->cx.arena, &s), TARN_OK);
+    open_value(cx, &r, "null");
+    assert_int_equal(tarn_json_string_or_null(cx, &r, cx->arena, &s), TARN_OK);
     assert_null(s.p);
-    open_value(f, &r, "\"\"");
-    assert_int_equal(tarn_json_string_or_null(&f->cx, &r, f->cx.arena, &s), TARN_OK);
+    open_value(cx, &r, "\"\"");
+    assert_int_equal(tarn_json_string_or_null(cx, &r, cx->arena, &s), TARN_OK);
     assert_non_null(s.p);
-    open_value(f, &r, "12");
-    assert_int_equal(tarn_json_text(&f->cx, &r, f->cx.arena, &s), TARN_CORRUPT);
-    assert_string_equal(f->cx.error.message, "JSON at byte 0: expected a string, found a number");
+    open_value(cx, &r, "12");
+    assert_int_equal(tarn_json_text(cx, &r, cx->arena, &s), TARN_CORRUPT);
+    assert_string_equal(cx->error.message, "JSON at byte 0: expected a string, found a number");
 }
 
 static void test_ints(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     static const struct {
         const char *text;
         int64_t value;
@@ -304,8 +279,8 @@ static void test_ints(void **state) {
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         tarn_json r;
         int64_t v = 1;
-        open_value(f, &r, good[i].text);
-        assert_int_equal(tarn_json_int(&f->cx, &r, &v), TARN_OK);
+        open_value(cx, &r, good[i].text);
+        assert_int_equal(tarn_json_int(cx, &r, &v), TARN_OK);
         assert_true(v == good[i].value);
     }
     static const char *const bad[] = {"9223372036854775808",
@@ -322,54 +297,53 @@ static void test_ints(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         tarn_json r;
         int64_t v = 42;
-        open_value(f, &r, bad[i]);
-        assert_int_equal(tarn_json_int(&f->cx, &r, &v), TARN_CORRUPT);
+        open_value(cx, &r, bad[i]);
+        assert_int_equal(tarn_json_int(cx, &r, &v), TARN_CORRUPT);
         assert_true(v == 42);
     }
     tarn_json r;
     int64_t v = 42;
-    open_value(f, &r, "null");
-    assert_int_equal(tarn_json_int_or_null(&f->cx, &r, &v), TARN_OK);
+    open_value(cx, &r, "null");
+    assert_int_equal(tarn_json_int_or_null(cx, &r, &v), TARN_OK);
     assert_true(v == 42);
 }
 
 static void test_doubles_and_bools(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     tarn_json r;
     double d = 0;
     bool b = false;
-    open_value(f, &r, "-12.5e+3");
-    assert_int_equal(tarn_json_double(&f->cx, &r, &d), TARN_OK);
+    open_value(cx, &r, "-12.5e+3");
+    assert_int_equal(tarn_json_double(cx, &r, &d), TARN_OK);
     assert_true(d == -12500.0);
-    open_value(f, &r, "0.1");
-    assert_int_equal(tarn_json_double(&f->cx, &r, &d), TARN_OK);
+    open_value(cx, &r, "0.1");
+    assert_int_equal(tarn_json_double(cx, &r, &d), TARN_OK);
     assert_true(d == 0.1);
-    open_value(f, &r, "\"-Infinity\"");
-    assert_int_equal(tarn_json_double(&f->cx, &r, &d), TARN_OK);
+    open_value(cx, &r, "\"-Infinity\"");
+    assert_int_equal(tarn_json_double(cx, &r, &d), TARN_OK);
     assert_true(isinf(d) && d < 0);
     d = 5;
-    open_value(f, &r, "1e999");
-    assert_int_equal(tarn_json_double(&f->cx, &r, &d), TARN_CORRUPT);
-    open_value(f, &r, "\"1\"");
-    assert_int_equal(tarn_json_double(&f->cx, &r, &d), TARN_CORRUPT);
-    open_value(f, &r, "null");
-    assert_int_equal(tarn_json_double_or_null(&f->cx, &r, &d), TARN_OK);
+    open_value(cx, &r, "1e999");
+    assert_int_equal(tarn_json_double(cx, &r, &d), TARN_CORRUPT);
+    open_value(cx, &r, "\"1\"");
+    assert_int_equal(tarn_json_double(cx, &r, &d), TARN_CORRUPT);
+    open_value(cx, &r, "null");
+    assert_int_equal(tarn_json_double_or_null(cx, &r, &d), TARN_OK);
     assert_true(d == 5);
-    open_value(f, &r, "true");
-    assert_int_equal(tarn_json_bool(&f->cx, &r, &b), TARN_OK);
+    open_value(cx, &r, "true");
+    assert_int_equal(tarn_json_bool(cx, &r, &b), TARN_OK);
     assert_true(b);
-    open_value(f, &r, "1");
-    assert_int_equal(tarn_json_bool(&f->cx, &r, &b), TARN_CORRUPT);
+    open_value(cx, &r, "1");
+    assert_int_equal(tarn_json_bool(cx, &r, &b), TARN_CORRUPT);
 }
 
 static void test_navigation(void **state) {
-    fixture *f = *state;
-    tarn_cx *cx = &f->cx;
+    tarn_cx *cx = *state;
     tarn_json r;
     tarn_str key, raw;
     bool more;
     int64_t v;
-    open_value(f, &r, "{\"a\":{\"x\":[1,{}]},\"b\":[10,[0],20],\"c\\u0064\":3,\"e\": {\"f\" : [] } }");
+    open_value(cx, &r, "{\"a\":{\"x\":[1,{}]},\"b\":[10,[0],20],\"c\\u0064\":3,\"e\": {\"f\" : [] } }");
     assert_int_equal(tarn_json_expect_object(cx, &r), TARN_OK);
     assert_int_equal(tarn_json_expect_array(cx, &r), TARN_CORRUPT);
     assert_int_equal(tarn_json_field(cx, &r, &key, &more), TARN_OK);
@@ -402,18 +376,18 @@ static void test_navigation(void **state) {
 }
 
 static void test_wrong_container(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     tarn_json r;
     tarn_str key;
     bool more;
-    open_value(f, &r, "[1]");
-    assert_int_equal(tarn_json_field(&f->cx, &r, &key, &more), TARN_CORRUPT);
-    open_value(f, &r, "{\"a\":1}");
-    assert_int_equal(tarn_json_element(&f->cx, &r, &more), TARN_CORRUPT);
-    open_value(f, &r, "7");
-    assert_int_equal(tarn_json_field(&f->cx, &r, &key, &more), TARN_CORRUPT);
-    open_value(f, &r, "[[1]]");
-    assert_int_equal(tarn_json_finish(&f->cx, &r), TARN_CORRUPT);
+    open_value(cx, &r, "[1]");
+    assert_int_equal(tarn_json_field(cx, &r, &key, &more), TARN_CORRUPT);
+    open_value(cx, &r, "{\"a\":1}");
+    assert_int_equal(tarn_json_element(cx, &r, &more), TARN_CORRUPT);
+    open_value(cx, &r, "7");
+    assert_int_equal(tarn_json_field(cx, &r, &key, &more), TARN_CORRUPT);
+    open_value(cx, &r, "[[1]]");
+    assert_int_equal(tarn_json_finish(cx, &r), TARN_CORRUPT);
 }
 
 static tarn_code count_lines(tarn_cx *cx, const char *text, size_t *lines) {
@@ -427,7 +401,7 @@ static tarn_code count_lines(tarn_cx *cx, const char *text, size_t *lines) {
 }
 
 static void test_lines(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     static const struct {
         const char *text;
         tarn_code code;
@@ -445,7 +419,7 @@ static void test_lines(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t lines = 0;
-        assert_int_equal(count_lines(&f->cx, cases[i].text, &lines), cases[i].code);
+        assert_int_equal(count_lines(cx, cases[i].text, &lines), cases[i].code);
         assert_int_equal(lines, cases[i].lines);
     }
 }
@@ -477,7 +451,7 @@ static void put_random(tarn_buf *b, uint32_t *seed, int depth) {
 }
 
 static void test_random_documents(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     uint32_t seed = 7;
     tarn_auto_buf b = TARN_BUF(1 << 20);
     for (int round = 0; round < 400; round++) {
@@ -486,16 +460,16 @@ static void test_random_documents(void **state) {
         put_random(&b, &seed, 5);
         tarn_buf_putc(&b, ']');
         size_t tokens;
-        if (read_exact(&f->cx, b.data, b.n, &tokens) != TARN_OK) fail_msg("%s in %s", f->cx.error.message, b.data);
+        if (read_exact(cx, b.data, b.n, &tokens) != TARN_OK) fail_msg("%s in %s", cx->error.message, b.data);
         for (size_t n = 0; n < b.n; n += 1 + b.n / 100) {
-            assert_int_equal(read_exact(&f->cx, b.data, n, &tokens), TARN_CORRUPT);
-            assert_int_equal(skip_all(&f->cx, (tarn_str){b.data, n}, 64), TARN_CORRUPT);
+            assert_int_equal(read_exact(cx, b.data, n, &tokens), TARN_CORRUPT);
+            assert_int_equal(skip_all(cx, (tarn_str){b.data, n}, 64), TARN_CORRUPT);
         }
         for (int k = 0; k < 20; k++) {
             size_t at = next_random(&seed) % b.n;
             char was = b.data[at];
             b.data[at] = "\"\\{}[],:0x\x01\xff"[next_random(&seed) % 12];
-            tarn_code code = read_exact(&f->cx, b.data, b.n, &tokens);
+            tarn_code code = read_exact(cx, b.data, b.n, &tokens);
             assert_true(code == TARN_OK || code == TARN_CORRUPT);
             b.data[at] = was;
         }
@@ -504,17 +478,17 @@ static void test_random_documents(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_accepts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refuses, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_names_the_place, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_text, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_ints, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_doubles_and_bools, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_navigation, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_wrong_container, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_random_documents, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_accepts, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_refuses, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_names_the_place, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_depth, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_text, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_ints, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_doubles_and_bools, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_navigation, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_container, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_lines, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_random_documents, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

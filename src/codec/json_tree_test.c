@@ -1,38 +1,14 @@
 /* json_tree_test.c: lookups that chain, duplicate keys, large objects, and what the tree keeps of the text. */
 #include "codec/json_tree.h"
 
+#include "support/cx_fixture.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include <cmocka.h>
-
-typedef struct fixture {
-    tarn_cx cx;
-    tarn_conf *conf;
-} fixture;
-
-static int setup(void **state) {
-    fixture *f = calloc(1, sizeof *f);
-    f->conf = tarn_conf_defaults();
-    tarn_cx_init(&f->cx, f->conf);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state) {
-    fixture *f = *state;
-    tarn_cx_done(&f->cx);
-    tarn_conf_free(f->conf);
-    free(f);
-    return 0;
-}
-
-static const tarn_json_value *parse(fixture *f, const char *text) {
+static const tarn_json_value *parse(tarn_cx *cx, const char *text) {
     const tarn_json_value *v = NULL;
-    if (tarn_json_parse(&f->cx, f->cx.arena, tarn_str_of(text), 64, &v) != TARN_OK) fail_msg("%s", f->cx.error.message);
+    if (tarn_json_parse(cx, cx->arena, tarn_str_of(text), 64, &v) != TARN_OK) fail_msg("%s", cx->error.message);
     return v;
 }
 
@@ -91,37 +67,37 @@ static void test_large_object(void **state) {
 }
 
 static void test_value_inside_a_text(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     tarn_json r;
     tarn_str key;
     bool more;
     const tarn_json_value *v = NULL;
     tarn_json_init(&r, TARN_LIT("{\"m\":{\"x\":[7]},\"n\":1}"), 8);
-    assert_int_equal(tarn_json_next(&f->cx, &r), TARN_OK);
-    assert_int_equal(tarn_json_field(&f->cx, &r, &key, &more), TARN_OK);
-    assert_int_equal(tarn_json_read_value(&f->cx, &r, f->cx.arena, &v), TARN_OK);
+    assert_int_equal(tarn_json_next(cx, &r), TARN_OK);
+    assert_int_equal(tarn_json_field(cx, &r, &key, &more), TARN_OK);
+    assert_int_equal(tarn_json_read_value(cx, &r, cx->arena, &v), TARN_OK);
     assert_int_equal(tarn_json_as_int(tarn_json_at(tarn_json_get(v, "x"), 0), 0), 7);
-    assert_int_equal(tarn_json_field(&f->cx, &r, &key, &more), TARN_OK);
+    assert_int_equal(tarn_json_field(cx, &r, &key, &more), TARN_OK);
     assert_true(more && tarn_str_is(key, "n"));
-    assert_int_equal(tarn_json_field(&f->cx, &r, &key, &more), TARN_OK);
-    assert_int_equal(tarn_json_read_value(&f->cx, &r, f->cx.arena, &v), TARN_CORRUPT);
+    assert_int_equal(tarn_json_field(cx, &r, &key, &more), TARN_OK);
+    assert_int_equal(tarn_json_read_value(cx, &r, cx->arena, &v), TARN_CORRUPT);
 }
 
 static void test_output_untouched_on_failure(void **state) {
-    fixture *f = *state;
+    tarn_cx *cx = *state;
     const tarn_json_value *v = NULL;
-    assert_int_equal(tarn_json_parse(&f->cx, f->cx.arena, TARN_LIT("{\"a\":1} x"), 64, &v), TARN_CORRUPT);
+    assert_int_equal(tarn_json_parse(cx, cx->arena, TARN_LIT("{\"a\":1} x"), 64, &v), TARN_CORRUPT);
     assert_null(v);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_lookups, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_other_types_fall_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_last_duplicate_wins, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_large_object, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_value_inside_a_text, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_output_untouched_on_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lookups, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_other_types_fall_back, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_last_duplicate_wins, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_large_object, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_value_inside_a_text, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_output_untouched_on_failure, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

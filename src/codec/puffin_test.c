@@ -1,34 +1,14 @@
 /* puffin_test.c: a deletion vector as the spec lays it out, and what is refused. */
 #include "codec/puffin.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "base/crypto.h"
+#include "support/cx_fixture.h"
 
 /* The rows 1 and 3. */
 static const char BLOB[] = "\x00\x00\x00\x24\xd1\xd3\x39\x64"
                            "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
                            "\x3a\x30\x00\x00\x01\x00\x00\x00\x00\x00\x01\x00\x10\x00\x00\x00\x01\x00\x03\x00";
 enum { BODY = 4, CRC = 4 };
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
 
 static size_t make(char out[sizeof BLOB + CRC]) {
     size_t n = sizeof BLOB - 1;
@@ -61,8 +41,8 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_vector, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_vector, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_refused, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

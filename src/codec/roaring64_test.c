@@ -1,26 +1,7 @@
 /* roaring64_test.c: sets against a plain array of flags, the serialised form byte by byte, and hostile bytes. */
 #include "codec/roaring64.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
+#include "support/cx_fixture.h"
 
 static uint32_t next_random(uint32_t *seed) { return *seed = *seed * 1664525u + 1013904223u, *seed >> 8; }
 
@@ -281,13 +262,13 @@ static void test_mutations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_against_model, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_contains_many_in_any_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_edges, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_known_bytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_truncated_and_padded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_broken_rules, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mutations, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_against_model, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_contains_many_in_any_order, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_edges, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_known_bytes, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_truncated_and_padded, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_broken_rules, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_mutations, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

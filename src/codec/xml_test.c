@@ -1,26 +1,7 @@
 /* xml_test.c: tokens, text with entities and CDATA, what is refused, and text that survives escaping. */
 #include "codec/xml.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
+#include "support/cx_fixture.h"
 
 /* All tokens in one line: "<a" begins, "a>" finishes, text in brackets; NULL for what is refused. */
 static const char *tokens_of(tarn_cx *cx, const char *text) {
@@ -128,7 +109,7 @@ static void test_escape(void **state) {
     assert_false(tarn_xml_escape(&b, TARN_LIT("\x01")));
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, cx_setup, cx_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {CASE(test_tokens), CASE(test_text), CASE(test_refused), CASE(test_escape)};

@@ -1,26 +1,7 @@
 /* z85_test.c: the specification's example, round trips with padding, and refused text. */
 #include "codec/z85.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
+#include "support/cx_fixture.h"
 
 static void test_example(void **state) {
     tarn_cx *cx = *state;
@@ -66,9 +47,9 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_example, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_example, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_round_trip, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_refused, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,28 +1,8 @@
 /* url_test.c: percent-encoding there and back, endpoints taken apart, and HTTP's dates. */
 #include "net/url.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "net/http.h"
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
+#include "support/cx_fixture.h"
 
 static void test_encode(void **state) {
     tarn_cx *cx = *state;
@@ -78,7 +58,7 @@ static void test_dates(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(tarn_http_parse_date(bad[i], &ms));
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, cx_setup, cx_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {CASE(test_encode), CASE(test_parse), CASE(test_dates)};

@@ -1,30 +1,11 @@
 /* path_test.c: keys, URIs and the order of names. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
 
 #include "base/conf.h"
 #include "store/path.h"
 #include "store/store.h"
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
+#include "support/cx_fixture.h"
 
 static void test_keys(void **state) {
     tarn_cx *cx = *state;
@@ -126,7 +107,7 @@ static void test_order(void **state) {
     assert_false(tarn_path_is_listed(TARN_LIT("a"), "a/", ""));
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, cx_setup, cx_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -1,26 +1,7 @@
 /* avro_test.c: what is written reads back in every codec; known bytes of the specification; anything broken is told. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "codec/avro_write.h"
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
+#include "support/cx_fixture.h"
 
 #define OK(call)                                                                                                       \
     do {                                                                                                               \
@@ -355,16 +336,16 @@ static void test_other_types(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_skip_reads_the_same_bytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_garbled, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_schema, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_names_and_logical_types, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bad_schemas, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bombs, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_other_types, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_round_trip, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_skip_reads_the_same_bytes, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_truncated, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_garbled, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_schema, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_names_and_logical_types, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_bad_schemas, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_numbers, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_bombs, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_other_types, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,27 +1,8 @@
 /* stream_test.c: Avro rows as Arrow batches: values, batches over blocks and files, and what broken bytes do. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "codec/avro_arrow.h"
 #include "codec/avro_write.h"
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
+#include "support/cx_fixture.h"
 
 #define OK(call)                                                                                                       \
     do {                                                                                                               \
@@ -188,9 +169,9 @@ static void test_other_columns(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_other_columns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rows, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_broken, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_other_columns, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

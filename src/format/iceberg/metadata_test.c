@@ -1,13 +1,8 @@
 /* metadata_test.c: metadata files of all versions, what is refused, schemas with defaults, and recorded paths. */
 #include "format/iceberg/metadata.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "codec/compress.h"
+#include "support/cx_fixture.h"
 
 #define SCHEMA                                                                                                         \
     "{\"type\":\"struct\",\"schema-id\":3,\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]" \
@@ -17,21 +12,6 @@
     "\"schemas\":[" SCHEMA "],\"current-schema-id\":3,\"default-spec-id\":1,\"partition-specs\":["                     \
     "{\"spec-id\":0,\"fields\":[]},{\"spec-id\":1,\"fields\":[{\"source-id\":1,\"field-id\":1000,\"name\":\"b\","      \
     "\"transform\":\"bucket[16]\"}]}]"
-
-static int setup(void **state) {
-    tarn_cx *cx = calloc(1, sizeof *cx);
-    tarn_cx_init(cx, tarn_conf_defaults());
-    *state = cx;
-    return 0;
-}
-
-static int teardown(void **state) {
-    tarn_cx *cx = *state;
-    tarn_conf_free(cx->conf);
-    tarn_cx_done(cx);
-    free(cx);
-    return 0;
-}
 
 static tarn_code parse(tarn_cx *cx, const char *text, tarn_iceberg_metadata *m) {
     return tarn_iceberg_metadata_parse(cx, cx->arena, tarn_str_of(text), m);
@@ -223,14 +203,14 @@ static void test_gzip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_version_1, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_types, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_locate, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_gzip, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whole, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_version_1, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_refused, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_types, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_defaults, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_paths, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_locate, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_gzip, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
