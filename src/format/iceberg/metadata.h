@@ -11,6 +11,8 @@
 #define TARN_ICEBERG_DEFAULT "tarn.default."
 #define TARN_ICEBERG_GENERATED "tarn.generated."
 #define TARN_ICEBERG_TXN "tarn.txn."
+/* Shown and set as if it were a property; the metadata has a member of its own for it. */
+#define TARN_ICEBERG_VERSION "format-version"
 
 /* One entry of "snapshots". Texts are JSON and point into the metadata file. */
 typedef struct tarn_iceberg_version {

@@ -91,7 +91,7 @@ static void use_spec(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_s
 static void take_rules(tarn_iceberg_snapshot *s, tarn_schema *schema) {
     tarn_snapshot *b = &s->base;
     const tarn_iceberg_metadata *m = &s->meta;
-    tarn_pair *rest = TARN_NEW_ARRAY(b->arena, tarn_pair, m->properties.n);
+    tarn_pair *rest = TARN_NEW_ARRAY(b->arena, tarn_pair, m->properties.n + 1);
     tarn_pair *checks = TARN_NEW_ARRAY(b->arena, tarn_pair, m->properties.n);
     for (size_t i = 0; i < m->properties.n; i++) {
         const tarn_pair *p = &m->properties.at[i];
@@ -99,7 +99,8 @@ static void take_rules(tarn_iceberg_snapshot *s, tarn_schema *schema) {
         bool given = tarn_str_starts(name, TARN_ICEBERG_DEFAULT), made = tarn_str_starts(name, TARN_ICEBERG_GENERATED);
         if (tarn_str_starts(name, TARN_ICEBERG_CHECK))
             checks[b->n_checks++] = (tarn_pair){p->name + strlen(TARN_ICEBERG_CHECK), p->value};
-        else if (!given && !made && !tarn_str_starts(name, TARN_ICEBERG_TXN) && !tarn_str_is(name, "comment"))
+        else if (!given && !made && !tarn_str_starts(name, TARN_ICEBERG_TXN) && !tarn_str_is(name, "comment") &&
+                 !tarn_str_is(name, TARN_ICEBERG_VERSION))
             rest[b->n_properties++] = *p;
         int64_t id;
         size_t prefix = strlen(given ? TARN_ICEBERG_DEFAULT : TARN_ICEBERG_GENERATED);
@@ -110,6 +111,7 @@ static void take_rules(tarn_iceberg_snapshot *s, tarn_schema *schema) {
             if (made) schema->fields[k].generated_sql = p->value;
         }
     }
+    rest[b->n_properties++] = (tarn_pair){TARN_ICEBERG_VERSION, tarn_arena_printf(b->arena, "%d", m->format_version)};
     b->properties = rest;
     b->checks = checks;
 }

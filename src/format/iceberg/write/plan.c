@@ -34,7 +34,7 @@ static tarn_code set_version(tarn_cx *cx, tarn_iceberg_plan *plan, const char *v
 static tarn_code plan_properties(tarn_cx *cx, const tarn_change *change, tarn_iceberg_plan *plan) {
     for (size_t i = 0; i < change->properties.n; i++) {
         const tarn_pair *p = &change->properties.at[i];
-        if (!strcmp(p->name, "format-version"))
+        if (!strcmp(p->name, TARN_ICEBERG_VERSION))
             TRY(set_version(cx, plan, p->value));
         else
             set_property(cx, plan, p->name, p->value);
@@ -169,7 +169,7 @@ tarn_code tarn_iceberg_plan_change(tarn_cx *cx, const tarn_iceberg_snapshot *bas
     tarn_iceberg_plan plan;
     bool said = false;
     begin(cx, base, change, &plan);
-    for (size_t i = 0; i < change->properties.n; i++) said |= !strcmp(change->properties.at[i].name, "format-version");
+    for (size_t i = 0; i < change->properties.n; i++) said |= !strcmp(change->properties.at[i].name, TARN_ICEBERG_VERSION);
     if (!base && !said) plan.format_version = VERSION_DEFAULT;
     TRY(plan_properties(cx, change, &plan));
     if (!base && !change->schema) return tarn_fail(cx, TARN_INVALID, "a new table needs columns");
