@@ -92,11 +92,30 @@ def statements():
     return [found[entry] for entry in order if entry != "name"]
 
 
+KINDS = {"TABLE": "table", "TEXT": "text", "INT": "whole number", "BOOL": "`TRUE` or `FALSE`", "DOUBLE": "number", "TIMESTAMP": "timestamp",
+         "MAP": "`map('key', 'value', …)`", "LIST": "`array(…)`"}
+PARAM = re.compile(r'\{\s*"(\w+)",\s*TARN_CALL_(\w+),\s*(true|false)\s*\}')
+
+
+def procedures():
+    order = re.findall(r"X\((\w+)\)", (ROOT / "src/stmt/call/call.c").read_text().split("#define DECLARE")[0])
+    found = {}
+    for path in sorted((ROOT / "src/stmt/call").glob("*.c")):
+        for match in re.finditer(r"const tarn_procedure tarn_procedure_(\w+) = \{(.*?)\n\};", path.read_text(), re.S):
+            what = re.search(r'\.help\s*=\s*((?:\s*"(?:[^"\\]|\\.)*")+)', match[2])
+            takes = [f"{'' if needed == 'true' else '['}`{name}` {KINDS[kind]}{'' if needed == 'true' else ']'}"
+                     for name, kind, needed in PARAM.findall(match[2])]
+            found[match[1]] = f"| `{match[1]}` | {', '.join(takes)} | {literal(what[1])} |\n"
+    rows = "".join(found[name] for name in order if name != "name")
+    return "\n| procedure | takes | what it does |\n|---|---|---|\n" + rows
+
+
 def sql_page():
     parts = []
     for name, text in statements():
         syntax, _, what = text.rpartition("\n")
-        parts.append(f"## {name}\n\n```sql\n{syntax}\n```\n\n{what}\n")
+        more = procedures() if name == "CALL" else ""
+        parts.append(f"## {name}\n\n```sql\n{syntax}\n```\n\n{what}\n{more}")
     return SQL_HEAD + "\n".join(parts)
 
 

@@ -30,8 +30,9 @@ EDGES = {
     "sql": GROUND + ["model", "codec"],
     "plan": LAKE + ["format", "table", "catalog", "sql"],
     "session": LAKE + ["format", "table", "catalog", "sql", "plan"],
-    "stmt": ROOM + ["stmt/dml"],
-    "stmt/dml": ROOM + ["stmt"],  # the statements that change rows; one room in two folders
+    "stmt": ROOM + ["stmt/dml", "stmt/call"],
+    "stmt/dml": ROOM + ["stmt"],  # the statements that change rows; one room in several folders
+    "stmt/call": ROOM + ["stmt"],  # the procedures of CALL
     "stream": ROOM,
     "feature": ROOM,
     "ml": ROOM,

@@ -47,7 +47,7 @@ typedef struct tarn_row_deletes {
 enum {
     TARN_CAN_WRITE = 1 << 0,
     TARN_CAN_ROW_DELETES = 1 << 1, /* rows of a file can be marked deleted */
-    TARN_CAN_BRANCH = 1 << 2,
+    TARN_CAN_BRANCH = 1 << 2, /* versions have names, and are forgotten one by one */
     TARN_CAN_TRANSFORM = 1 << 3, /* hidden partitioning */
     TARN_CAN_RENAME = 1 << 4,    /* rename and drop columns without rewriting */
     TARN_CAN_APP_TRANSACTIONS = 1 << 5,

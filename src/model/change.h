@@ -30,6 +30,26 @@ typedef struct tarn_step {
 
 typedef TARN_VEC(tarn_step) tarn_steps;
 
+/* A name for a version of the table: a branch or tag that is made, moved or dropped. "main" is the table itself. */
+typedef struct tarn_ref_change {
+    const char *name;
+    bool branch;          /* else a tag */
+    bool create, replace; /* may be new; may be there. Neither: it is dropped */
+    bool lenient;         /* IF [NOT] EXISTS */
+    int64_t version;      /* where it points, as VERSION AS OF says it; -1: `to`, `before_ms` or the newest one */
+    const char *to;       /* where this branch or tag points; NULL: see above */
+    int64_t before_ms;    /* the newest version in its past that is older; -1: see above */
+    bool back, forward;   /* only to a version of its past; only to one whose past holds it */
+    int64_t ref_age_ms_max, snapshot_age_ms_max, snapshots_min; /* retention; -1: as it is */
+    int64_t was_id, now_id; /* out, of prepare: the format's ids of where it pointed and will point; -1: nowhere */
+} tarn_ref_change;
+
+/* Versions that are forgotten. */
+typedef struct tarn_expiry {
+    int64_t older_than_ms, retain; /* -1: as the table has it */
+    int64_t versions, refs;        /* out, of prepare: how many go */
+} tarn_expiry;
+
 typedef struct tarn_change {
     const char *operation; /* as Delta names them: WRITE, MERGE, DELETE, OPTIMIZE, CREATE TABLE AS SELECT, … */
     TARN_VEC(tarn_pair) parameters; /* for the history; values as JSON text */
@@ -47,8 +67,11 @@ typedef struct tarn_change {
     TARN_VEC(tarn_pair) checks;     /* CHECK constraints: name and SQL; value NULL drops one */
     const char *comment;            /* the table's; NULL: as it is */
 
-    const void *restored;  /* a tarn_snapshot: the rows after the change are those of this older version; adds and removes
-                              say the same */
+    TARN_VEC(tarn_ref_change) refs; /* with nothing else in the change */
+    tarn_expiry *expire;            /* the same; NULL: nothing is forgotten */
+
+    const void *restored; /* a tarn_snapshot: the rows after the change are those of this older version; adds and
+                             removes say the same */
 
     const char *commit_id; /* tells this change from all others, in every try; made by tarn_commit */
     const char *app_id;    /* idempotence: (app_id, app_version) commits once; a repeat is EXISTS */

@@ -21,6 +21,7 @@ struct alter_stmt {
     tarn_str expr;    /* CHECK, DEFAULT; .p NULL: none */
     tarn_field type;  /* its type and length */
     bool nullable;
+    tarn_ref_change ref;
     tarn_option_pairs properties;
 };
 
@@ -191,6 +192,14 @@ static tarn_code drop_check(tarn_cx *cx, alter_stmt *a, const tarn_opened *opene
     return a->if_exists ? TARN_OK : tarn_fail(cx, TARN_NOTFOUND, "there is no constraint %s", a->name);
 }
 
+static tarn_code change_ref(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change) {
+    const char *action = a->ref.create ? "CREATE" : a->ref.replace ? "REPLACE" : "DROP";
+    TRY(tarn_format_require(cx, opened->table->format, TARN_CAN_BRANCH, "branches and tags"));
+    change->operation = tarn_printf(cx, "%s %s", action, a->ref.branch ? "BRANCH" : "TAG");
+    *TARN_PUSH(cx->arena, &change->refs) = a->ref;
+    return TARN_OK;
+}
+
 static tarn_code set_properties(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change) {
     (void)opened;
     change->operation = "SET TBLPROPERTIES";
@@ -338,7 +347,13 @@ static tarn_code parse_rename(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
 }
 
 static tarn_code parse(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
+    bool ref;
     TRY(tarn_parse_name(cx, c, &a->table));
+    TRY(tarn_stmt_parse_ref(cx, c, &a->ref, &ref));
+    if (ref) {
+        a->apply = change_ref;
+        return TARN_OK;
+    }
     if (tarn_accept(c, "ADD")) return parse_add(cx, c, a);
     if (tarn_accept(c, "DROP")) return parse_drop(cx, c, a);
     if (tarn_accept(c, "RENAME")) return parse_rename(cx, c, a);
@@ -348,7 +363,8 @@ static tarn_code parse(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
         return tarn_parse_options(cx, c, &a->properties);
     }
     if (!tarn_accept(c, "UNSET TBLPROPERTIES"))
-        return tarn_unexpected(cx, c, "ADD, DROP, RENAME, ALTER COLUMN, SET or UNSET TBLPROPERTIES");
+        return tarn_unexpected(cx, c, "ADD, DROP, RENAME, ALTER COLUMN, SET or UNSET TBLPROPERTIES, CREATE or REPLACE BRANCH "
+                               "or TAG");
     a->apply = unset_properties;
     a->if_exists = tarn_accept(c, "IF EXISTS");
     tarn_names keys = {0};
@@ -381,6 +397,7 @@ static tarn_code run_alter(tarn_cx *cx, tarn_run *run) {
         TRY(rename_table(cx, &a));
         return tarn_stmt_done(cx, run, "renamed");
     }
+    if (a.apply == change_ref) TRY(tarn_stmt_alone(cx, run));
     TRY(tarn_session_change(cx, run->session, &a.table, plan, &a, &version));
     return tarn_stmt_done(cx, run, "altered, version %lld", (long long)version);
 }
@@ -396,5 +413,9 @@ const tarn_stmt tarn_stmt_alter = {
             "FIRST | AFTER c\n"
             "  | ADD CONSTRAINT n CHECK (e) | DROP CONSTRAINT n | SET TBLPROPERTIES ('k' = 'v', …) | UNSET "
             "TBLPROPERTIES ('k', …)\n"
+            "  | CREATE [OR REPLACE] BRANCH | TAG [IF NOT EXISTS] name [AS OF VERSION n] [RETAIN n DAYS | HOURS | "
+            "MINUTES]\n"
+            "      [WITH SNAPSHOT RETENTION [n SNAPSHOTS] [n DAYS | HOURS | MINUTES]]\n"
+            "  | REPLACE BRANCH | TAG name … | DROP BRANCH | TAG [IF EXISTS] name\n"
             "Changes the table's metadata; data files are not rewritten.",
 };

@@ -1,5 +1,9 @@
-/* help.c: HELP: the statements there are, from their own entries. */
-#include "stmt/stmts.h"
+/* help.c: HELP: the statements and procedures there are, from their own entries. */
+#include "stmt/call/call.h"
+
+static bool begins(const char *name, tarn_str with) {
+    return strlen(name) >= with.n && tarn_str_ieq((tarn_str){name, with.n}, with);
+}
 
 static tarn_code run_help(tarn_cx *cx, tarn_run *run) {
     static const tarn_rowset_column columns[] = {{"statement", "u"}, {"syntax", "u"}, {"what", "u"}};
@@ -9,10 +13,17 @@ static tarn_code run_help(tarn_cx *cx, tarn_run *run) {
     tarn_rowset *rows = tarn_rowset_new(columns, 3);
     for (const tarn_stmt *const *s = run->session->lake->stmts; *s; s++) {
         const char *end = strrchr((*s)->help, '\n');
-        if (rest.n && !(strlen((*s)->name) >= rest.n && tarn_str_ieq((tarn_str){(*s)->name, rest.n}, rest))) continue;
+        if (!begins((*s)->name, rest)) continue;
         tarn_rowset_text(rows, (*s)->name);
         tarn_rowset_str(rows, (tarn_str){(*s)->help, (size_t)(end - (*s)->help)});
         tarn_rowset_text(rows, end + 1);
+    }
+    for (const tarn_procedure *const *p = tarn_procedures; rest.n && *p; p++) {
+        const char *name = tarn_printf(cx, "CALL %s", (*p)->name);
+        if (!begins(name, rest) && !begins((*p)->name, rest)) continue;
+        tarn_rowset_text(rows, name);
+        tarn_rowset_text(rows, tarn_procedure_syntax(cx, *p));
+        tarn_rowset_text(rows, (*p)->help);
     }
     if (tarn_rowset_count(rows)) return tarn_stmt_rows(cx, run, rows, true);
     tarn_rowset_free(rows);

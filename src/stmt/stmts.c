@@ -11,7 +11,7 @@
         X(drop_schema) X(create_catalog) X(use) X(describe) X(describe_history) X(describe_detail) X(explain)          \
             X(show_tables) X(show_schemas) X(show_catalogs) X(show_properties) X(show_partitions) X(show_columns)      \
                 X(show_create) X(show_settings) X(optimize) X(reorg) X(vacuum) X(restore) X(begin) X(commit)           \
-                    X(rollback) X(set) X(reset) X(load) X(help)
+                    X(rollback) X(set) X(reset) X(load) X(call) X(help)
 
 #define DECLARE(name) extern const tarn_stmt tarn_stmt_##name;
 STMTS(DECLARE)

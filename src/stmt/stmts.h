@@ -26,6 +26,10 @@ TARN_MUST tarn_code tarn_stmt_done(tarn_cx *cx, tarn_run *run, const char *forma
 /* UNSUPPORTED inside a transaction: names are published at once, and ROLLBACK would not take them back. */
 TARN_MUST tarn_code tarn_stmt_alone(tarn_cx *cx, const tarn_run *run);
 
+/* CREATE [OR REPLACE]|REPLACE|DROP BRANCH|TAG … of ALTER TABLE (refs.c); *found false, and nothing consumed: it is
+ * something else. */
+TARN_MUST tarn_code tarn_stmt_parse_ref(tarn_cx *cx, tarn_cursor *cursor, tarn_ref_change *out, bool *found);
+
 /* An error in SQL that is part of the statement, or was made of it, is shown in the statement (dml/plan.c). */
 tarn_code tarn_stmt_show_error(tarn_cx *cx, const tarn_run *run, tarn_code code, tarn_str sql);
 

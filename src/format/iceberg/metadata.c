@@ -258,6 +258,7 @@ static tarn_code read_member(tarn_cx *cx, tarn_json *r, tarn_arena *arena, tarn_
     if (tarn_str_is(key, "snapshot-log")) return read_log(cx, r, arena, false, m);
     if (tarn_str_is(key, "metadata-log")) return read_log(cx, r, arena, true, m);
     if (tarn_str_is(key, "statistics")) return raw_or_null(cx, r, &m->statistics);
+    if (tarn_str_is(key, "partition-statistics")) return raw_or_null(cx, r, &m->partition_statistics);
     if (tarn_str_is(key, "encryption-keys")) return raw_or_null(cx, r, &m->encryption_keys);
     return tarn_json_skip(cx, r);
 }
@@ -317,6 +318,13 @@ const tarn_iceberg_version *tarn_iceberg_version_find(const tarn_iceberg_metadat
     for (size_t i = m->versions.n; i-- > 0;)
         if (m->versions.at[i].id == snapshot_id) return &m->versions.at[i];
     return NULL;
+}
+
+const tarn_iceberg_version *tarn_iceberg_version_at(const tarn_iceberg_metadata *m, int64_t version) {
+    const tarn_iceberg_version *found = tarn_iceberg_version_find(m, version);
+    for (size_t i = m->versions.n; !found && version > 0 && i-- > 0;)
+        if (m->versions.at[i].sequence == version) found = &m->versions.at[i];
+    return found;
 }
 
 const tarn_iceberg_ref *tarn_iceberg_ref_find(const tarn_iceberg_metadata *m, const char *name) {

@@ -76,14 +76,16 @@ typedef struct tarn_iceberg_metadata {
     TARN_VEC(tarn_iceberg_version) versions;
     TARN_VEC(tarn_iceberg_ref) refs;
     TARN_VEC(tarn_iceberg_log_entry) snapshot_log, metadata_log;
-    tarn_str statistics;      /* JSON; .p NULL: none */
-    tarn_str encryption_keys; /* the same */
+    tarn_str statistics, partition_statistics; /* JSON; .p NULL: none */
+    tarn_str encryption_keys;                  /* the same */
 } tarn_iceberg_metadata;
 
 /* Parses the text of a metadata file, which must outlive what is made. UNSUPPORTED above format version 3. */
 TARN_MUST tarn_code tarn_iceberg_metadata_parse(tarn_cx *cx, tarn_arena *arena, tarn_str text,
                                                 tarn_iceberg_metadata *out);
 const tarn_iceberg_version *tarn_iceberg_version_find(const tarn_iceberg_metadata *m, int64_t snapshot_id);
+/* By snapshot id, else by sequence number, of the newest that has it. */
+const tarn_iceberg_version *tarn_iceberg_version_at(const tarn_iceberg_metadata *m, int64_t version);
 const tarn_iceberg_ref *tarn_iceberg_ref_find(const tarn_iceberg_metadata *m, const char *name);
 const tarn_iceberg_spec *tarn_iceberg_spec_find(const tarn_iceberg_metadata *m, int32_t id);
 const char *tarn_iceberg_property(const tarn_iceberg_metadata *m, const char *name);

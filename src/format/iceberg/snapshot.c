@@ -173,12 +173,9 @@ static tarn_code take_metadata(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_snaps
     return tarn_prefix(cx, tarn_iceberg_metadata_parse(cx, s->base.arena, text, &s->meta), "%s", key);
 }
 
-/* By snapshot id, else by sequence number, of the newest that has it. */
 static tarn_code at_version(tarn_cx *cx, tarn_iceberg_snapshot *s, int64_t version) {
     const tarn_iceberg_metadata *m = &s->meta;
-    s->version = tarn_iceberg_version_find(m, version);
-    for (size_t i = m->versions.n; !s->version && version > 0 && i-- > 0;)
-        if (m->versions.at[i].sequence == version) s->version = &m->versions.at[i];
+    s->version = tarn_iceberg_version_at(m, version);
     if (s->version || (version == 0 && m->format_version > 1)) return TARN_OK; /* 0: as it was created */
     if (!m->versions.n)
         return tarn_fail(cx, TARN_NOTFOUND, "version %lld does not exist: it has no snapshots", (long long)version);
@@ -307,7 +304,8 @@ const tarn_format tarn_format_iceberg = {
     .title = "Iceberg",
     .data_folder = "data",
     .data_prefix = "",
-    .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_APP_TRANSACTIONS | TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS,
+    .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_BRANCH | TARN_CAN_APP_TRANSACTIONS |
+                TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS,
     .names_file = tarn_iceberg_names_file,
     .detect = detect,
     .open = open_at,

@@ -17,6 +17,13 @@ tarn_code tarn_iceberg_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapsh
     if (b) TRY(tarn_snapshot_writable(cx, base));
     TRY(tarn_iceberg_plan_change(cx, b, change, &plan));
     if (change->schema) change->schema = plan.schema;
+    for (size_t i = 0; i < change->refs.n; i++) {
+        tarn_ref_change *r = &change->refs.at[i];
+        const tarn_iceberg_ref *was = b ? tarn_iceberg_ref_find(&b->meta, r->name) : NULL;
+        const tarn_iceberg_ref *is = tarn_iceberg_plan_ref(&plan, r->name);
+        r->was_id = was ? was->snapshot_id : -1;
+        r->now_id = is ? is->snapshot_id : -1;
+    }
     if (!change->format_state) change->format_state = TARN_NEW(cx->arena, tarn_iceberg_made);
     return TARN_OK;
 }

@@ -353,44 +353,6 @@ static void edit_properties(composing *c) {
     edit(c, "properties", tarn_buf_take(&out, c->cx->arena));
 }
 
-static void put_ref(tarn_jsonw *w, const tarn_iceberg_ref *r, int64_t id) {
-    const struct {
-        const char *name;
-        int64_t v;
-    } limits[] = {{"min-snapshots-to-keep", r->snapshots_min},
-                  {"max-snapshot-age-ms", r->snapshot_age_ms_max},
-                  {"max-ref-age-ms", r->ref_age_ms_max}};
-    tarn_jsonw_key(w, r->name);
-    tarn_jsonw_begin_object(w);
-    tarn_jsonw_key(w, "snapshot-id");
-    tarn_jsonw_int(w, id);
-    tarn_jsonw_key(w, "type");
-    tarn_jsonw_text(w, r->branch ? "branch" : "tag");
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        if (limits[i].v < 0) continue;
-        tarn_jsonw_key(w, limits[i].name);
-        tarn_jsonw_int(w, limits[i].v);
-    }
-    tarn_jsonw_end_object(w);
-}
-
-/* main goes on to the new snapshot; the others stay where they are. */
-static void edit_refs(composing *c) {
-    static const tarn_iceberg_ref first = {
-        .name = "main", .branch = true, .snapshots_min = -1, .snapshot_age_ms_max = -1, .ref_age_ms_max = -1};
-    tarn_auto_buf out = TARN_BUF(JSON_MAX);
-    tarn_jsonw w = TARN_JSONW(&out);
-    const tarn_iceberg_ref *head = c->base ? tarn_iceberg_ref_find(&c->base->meta, "main") : NULL;
-    tarn_jsonw_begin_object(&w);
-    put_ref(&w, head ? head : &first, c->w.snapshot_id);
-    for (size_t i = 0; c->base && i < c->base->meta.refs.n; i++) {
-        const tarn_iceberg_ref *r = &c->base->meta.refs.at[i];
-        if (strcmp(r->name, "main")) put_ref(&w, r, r->snapshot_id);
-    }
-    tarn_jsonw_end_object(&w);
-    edit(c, "refs", tarn_buf_take(&out, c->cx->arena));
-}
-
 static tarn_code edit_snapshot(composing *c) {
     tarn_iceberg_manifests list = {0};
     const char *path;
@@ -404,7 +366,7 @@ static tarn_code edit_snapshot(composing *c) {
     edit_int(c, "current-snapshot-id", c->w.snapshot_id);
     if (c->plan.format_version >= 2) edit_int(c, "last-sequence-number", c->w.sequence);
     if (c->plan.format_version >= 3) edit_int(c, "next-row-id", c->next_row_id);
-    edit_refs(c);
+    edit(c, "refs", tarn_iceberg_refs_print(c->cx, &c->plan, c->w.snapshot_id));
     return TARN_OK;
 }
 
@@ -471,6 +433,8 @@ static tarn_code edit_all(composing *c) {
         c->n_edits = n;
     }
     if (rows) TRY(edit_snapshot(c));
+    if (c->base && !rows && c->n_edits + TARN_ICEBERG_REF_EDITS <= EDITS_MAX)
+        TRY(tarn_iceberg_ref_edits(c->cx, c->base, &c->plan, c->now_ms, c->edits, &c->n_edits));
     if (c->base) edit_log(c);
     for (size_t i = 0; i < c->n_edits; i++)
         if (!c->edits[i].json) return tarn_fail(c->cx, TARN_LIMIT, "the metadata is too large");
@@ -541,8 +505,12 @@ tarn_code tarn_iceberg_compose(tarn_cx *cx, const tarn_table *table, tarn_iceber
     TRY(tarn_iceberg_edit_members(cx, base ? base->meta.text : TARN_LIT("{}"), c.edits, c.n_edits, &text));
     bool rows = change->adds.n || change->removes.n;
     size_t n = text.n;
-    *out = (tarn_iceberg_composed){.key = key, .snapshot_id = rows ? c.w.snapshot_id : c.parent};
+    const tarn_iceberg_version *head = base ? tarn_iceberg_version_find(&base->meta, c.plan.head) : NULL;
+    *out = (tarn_iceberg_composed){.key = key, .snapshot_id = rows ? c.w.snapshot_id : -1};
     out->text = (tarn_str){tarn_buf_take(&text, cx->arena), n};
-    out->version = !rows ? (base ? base->base.version : 0) : c.w.sequence > 0 ? c.w.sequence : c.w.snapshot_id;
+    if (rows)
+        out->version = c.w.sequence > 0 ? c.w.sequence : c.w.snapshot_id;
+    else
+        out->version = !head ? 0 : head->sequence > 0 ? head->sequence : head->id;
     return TARN_OK;
 }

@@ -87,6 +87,7 @@ tarn_code tarn_iceberg_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t rete
     for (size_t i = 0; i < k.s->meta.metadata_log.n; i++)
         TRY(keep_path(&k, tarn_str_of(k.s->meta.metadata_log.at[i].file)));
     TRY(keep_statistics(&k, k.s->meta.statistics));
+    TRY(keep_statistics(&k, k.s->meta.partition_statistics));
     for (size_t i = 0; i < k.s->meta.versions.n; i++) TRY(keep_version(&k, &k.s->meta.versions.at[i]));
     return TARN_OK;
 }

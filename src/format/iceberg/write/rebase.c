@@ -39,6 +39,7 @@ static tarn_code check_metadata(rebasing *r) {
     if (c->replace) return conflict(r, "changed the table that is to be replaced");
     if (was->format_version != is->format_version) return conflict(r, "changed the table's format version");
     if (spec) return conflict(r, "changed how the table is partitioned");
+    if (c->refs.n || c->expire) return conflict(r, "came before this change of branches, tags or snapshots");
     if (schema && (c->schema || c->reads.n || c->read_all || c->adds.n))
         return conflict(r, "changed the table's schema");
     return TARN_OK;

@@ -51,6 +51,10 @@ typedef struct tarn_iceberg_plan {
     bool spec_changed;
     TARN_VEC(tarn_pair) properties;
     bool properties_changed;
+    TARN_VEC(tarn_iceberg_ref) refs; /* before the change's rows: main goes on to them */
+    bool refs_changed;
+    int64_t head;     /* where main points then; -1: nowhere */
+    const bool *kept; /* of each version of the base; NULL: all are */
 } tarn_iceberg_plan;
 
 struct tarn_iceberg_snapshot;
@@ -58,6 +62,18 @@ struct tarn_iceberg_snapshot;
 TARN_MUST tarn_code tarn_iceberg_plan_change(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
                                              const tarn_change *change, tarn_iceberg_plan *out);
 const char *tarn_iceberg_plan_property(const tarn_iceberg_plan *plan, const char *name);
+
+/* refs.c: branches and tags, and the versions that are forgotten, of a plan whose other parts are made. */
+TARN_MUST tarn_code tarn_iceberg_plan_refs(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
+                                           const tarn_change *change, tarn_iceberg_plan *plan);
+const tarn_iceberg_ref *tarn_iceberg_plan_ref(const tarn_iceberg_plan *plan, const char *name);
+/* The members of the metadata file that say so; *n of at most TARN_ICEBERG_REF_EDITS are added. */
+enum { TARN_ICEBERG_REF_EDITS = 6 };
+TARN_MUST tarn_code tarn_iceberg_ref_edits(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
+                                           const tarn_iceberg_plan *plan, int64_t now_ms, tarn_iceberg_edit *edits,
+                                           size_t *n);
+/* The "refs" member with main at `head`. */
+const char *tarn_iceberg_refs_print(tarn_cx *cx, const tarn_iceberg_plan *plan, int64_t head);
 
 /* What prepare leaves in tarn_change.format_state, and commit fills in. */
 typedef struct tarn_iceberg_made {
@@ -69,7 +85,7 @@ typedef struct tarn_iceberg_made {
 typedef struct tarn_iceberg_composed {
     tarn_str text;       /* of the metadata file */
     const char *key;     /* where it goes */
-    int64_t snapshot_id; /* the current one; -1: none */
+    int64_t snapshot_id; /* that it brings; -1: none */
     int64_t version;     /* as tarn_snapshot.version */
 } tarn_iceberg_composed;
 
