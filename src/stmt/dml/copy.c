@@ -4,7 +4,6 @@
 #include "base/crypto.h"
 #include "codec/json_tree.h"
 #include "format/data_path.h"
-#include "store/path.h"
 
 typedef struct copy_stmt {
     tarn_run *run;
@@ -144,10 +143,6 @@ static tarn_code list_path(tarn_cx *cx, const copy_stmt *s, const char *path, na
     tarn_entry_list list = {0};
     const char *slash = strrchr(path, '/');
     bool there = false;
-    if (tarn_str_starts(tarn_uri_scheme(tarn_str_of(path)), "http")) { /* one file, which DuckDB fetches */
-        *TARN_PUSH(cx->arena, out) = tarn_str_of(path);
-        return TARN_OK;
-    }
     TRY(tarn_store_open(cx, tarn_arena_strndup(cx->arena, path, slash == path ? 1 : (size_t)(slash - path)), &above));
     if (slash[1]) TRY(tarn_store_exists(cx, above, slash + 1, &there));
     if (there) {
