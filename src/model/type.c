@@ -93,6 +93,7 @@ static void copy_field(tarn_arena *arena, const tarn_field *from, tarn_field *to
     to->default_sql = copy_text(arena, from->default_sql);
     to->initial_sql = copy_text(arena, from->initial_sql);
     to->generated_sql = copy_text(arena, from->generated_sql);
+    if (from->identity) to->identity = memcpy(TARN_NEW(arena, tarn_identity), from->identity, sizeof *from->identity);
     tarn_meta *meta = from->n_meta ? TARN_NEW_ARRAY(arena, tarn_meta, from->n_meta) : NULL;
     for (size_t i = 0; i < from->n_meta; i++) {
         meta[i].key = copy_text(arena, from->meta[i].key);

@@ -48,19 +48,31 @@ typedef struct tarn_meta {
     const char *key, *json;
 } tarn_meta;
 
+/* GENERATED … AS IDENTITY: rows without a value get start, start + step, …, each once. */
+typedef struct tarn_identity {
+    int64_t start, step;
+    int64_t last; /* the one given last */
+    bool begun;   /* one was given */
+    bool open;    /* BY DEFAULT: rows may bring values of their own */
+} tarn_identity;
+
 struct tarn_field {
     const char *name;
     const tarn_type *type;
     bool nullable;
-    int32_t id;                /* field id in the files; -1: none, fields are found by `physical` */
-    const char *physical;      /* name in the files when it is not `name`; NULL: the same */
-    const char *comment;       /* NULL: none */
-    const char *default_sql;   /* value for INSERTs that omit it, as SQL; NULL: none */
-    const char *initial_sql;   /* value for rows of files that lack the column, as SQL; NULL: null */
-    const char *generated_sql; /* GENERATED ALWAYS AS (…), as SQL; NULL: not generated */
+    int32_t id;                    /* field id in the files; -1: none, fields are found by `physical` */
+    const char *physical;          /* name in the files when it is not `name`; NULL: the same */
+    const char *comment;           /* NULL: none */
+    const char *default_sql;       /* value for INSERTs that omit it, as SQL; NULL: none */
+    const char *initial_sql;       /* value for rows of files that lack the column, as SQL; NULL: null */
+    const char *generated_sql;     /* GENERATED ALWAYS AS (…), as SQL; NULL: not generated */
+    const tarn_identity *identity; /* NULL: none */
     const tarn_meta *meta;
     size_t n_meta;
 };
+
+/* Whether rows may come without a value because the table has its own: generated, or counted on. */
+static inline bool tarn_field_computed(const tarn_field *f) { return f->generated_sql || f->identity; }
 
 /* A table's columns: a struct type. */
 typedef tarn_type tarn_schema;

@@ -30,21 +30,38 @@ static tarn_code parse_references(tarn_cx *cx, tarn_cursor *c) {
     return parse_enforcement(cx, c);
 }
 
-/* Two writers would have to agree on the next number, and no log of ours records it. */
-static tarn_code refuse_identity(tarn_cx *cx, const tarn_cursor *c, size_t at, const tarn_field *field) {
-    return tarn_hint(
-        cx, tarn_fail_at(cx, TARN_UNSUPPORTED, whole_text(c), at, "column %s: IDENTITY is not supported", field->name),
-        "number the rows in the query that inserts them (row_number() OVER ()), or use uuid()");
+/* [(START WITH n INCREMENT BY m)] or, in Snowflake and SQL Server, [(n, m)]. */
+static tarn_code parse_identity(tarn_cx *cx, tarn_cursor *c, bool open, tarn_field *field) {
+    tarn_identity *identity = TARN_NEW(cx->arena, tarn_identity);
+    tarn_cursor at = *c;
+    *identity = (tarn_identity){.start = 1, .step = 1, .open = open};
+    if (tarn_accept(c, "(")) {
+        if (c->tokens->tokens.at[c->i].kind == TARN_T_NUMBER || tarn_peek(c, "-")) {
+            TRY(tarn_parse_int(cx, c, &identity->start));
+            if (tarn_accept(c, ",")) TRY(tarn_parse_int(cx, c, &identity->step));
+        } else {
+            if (tarn_accept(c, "START WITH|START")) TRY(tarn_parse_int(cx, c, &identity->start));
+            if (tarn_accept(c, "INCREMENT BY|INCREMENT")) TRY(tarn_parse_int(cx, c, &identity->step));
+        }
+        if (!tarn_accept(c, ")")) return tarn_unexpected(cx, c, "START WITH n, INCREMENT BY n or )");
+    }
+    if (field->type->kind != TARN_INT64)
+        return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(&at), "IDENTITY column %s must be BIGINT",
+                            field->name);
+    if (identity->step == 0)
+        return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(&at), "IDENTITY column %s needs a step other than 0",
+                            field->name);
+    field->identity = identity;
+    return TARN_OK;
 }
 
 /* After GENERATED. */
 static tarn_code parse_generated(tarn_cx *cx, tarn_cursor *c, tarn_field *field) {
     tarn_str sql;
-    size_t at = c->tokens->tokens.at[c->i - 1].at;
     bool by_default = tarn_accept(c, "BY DEFAULT");
     if (!by_default) tarn_accept(c, "ALWAYS");
     TRY(tarn_expect(cx, c, "AS"));
-    if (tarn_accept(c, "IDENTITY")) return refuse_identity(cx, c, at, field);
+    if (tarn_accept(c, "IDENTITY")) return parse_identity(cx, c, by_default, field);
     if (by_default) return tarn_unexpected(cx, c, "IDENTITY");
     TRY(tarn_parse_parens(cx, c, "an expression", &sql));
     tarn_accept(c, "STORED|VIRTUAL");
@@ -76,8 +93,8 @@ static tarn_code parse_attribute(tarn_cx *cx, tarn_cursor *c, tarn_table_def *de
         field->default_sql = copy(cx, sql);
     } else if (tarn_accept(c, "GENERATED")) {
         TRY(parse_generated(cx, c, field));
-    } else if (tarn_peek(c, "AUTOINCREMENT|AUTO_INCREMENT|IDENTITY")) {
-        return refuse_identity(cx, c, place(c), field);
+    } else if (tarn_accept(c, "AUTOINCREMENT|AUTO_INCREMENT|IDENTITY")) {
+        TRY(parse_identity(cx, c, true, field));
     } else if (tarn_accept(c, "AS")) {
         TRY(tarn_parse_parens(cx, c, "an expression", &sql));
         tarn_accept(c, "STORED|VIRTUAL");
@@ -129,9 +146,9 @@ tarn_code tarn_parse_column(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def) {
     TRY(tarn_parse_column_type(cx, c, &field));
     bool found = true;
     while (found) TRY(parse_attribute(cx, c, def, &field, &found));
-    if (field.generated_sql && field.default_sql)
+    if ((field.generated_sql != NULL) + (field.default_sql != NULL) + (field.identity != NULL) > 1)
         return tarn_fail_at(cx, TARN_INVALID, whole_text(c), place(c),
-                            "column %s cannot be generated and have a default", field.name);
+                            "column %s can be one of generated, IDENTITY and with a default", field.name);
     *TARN_PUSH(cx->arena, &def->fields) = field;
     return TARN_OK;
 }

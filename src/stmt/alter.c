@@ -54,6 +54,10 @@ static tarn_code add_columns(tarn_cx *cx, alter_stmt *a, const tarn_opened *open
             return tarn_fail(cx, TARN_INVALID,
                              "column %s: an added column is NULL in the rows there are, it cannot be NOT NULL",
                              field->name);
+        if (field->identity)
+            return tarn_fail(cx, TARN_UNSUPPORTED,
+                             "column %s: rows there are would have no numbers: IDENTITY columns come with their table",
+                             field->name);
         if (field->default_sql)
             return tarn_fail(cx, TARN_UNSUPPORTED, "column %s: add the column first, then ALTER COLUMN … SET DEFAULT",
                              field->name);

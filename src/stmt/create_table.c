@@ -59,6 +59,12 @@ static tarn_code describe_change(tarn_cx *cx, create_stmt *s, const tarn_format 
             TRY(tarn_format_require(cx, format, TARN_CAN_TRANSFORM, "hidden partitioning"));
         columns[i] = schema->fields[tarn_schema_find(schema, tarn_str_of(def->partition_by.at[i].column))].name;
     }
+    for (size_t i = 0; i < schema->n_fields; i++) {
+        if (schema->fields[i].identity) TRY(tarn_format_require(cx, format, TARN_CAN_COUNT, "IDENTITY columns"));
+        for (size_t k = 0; schema->fields[i].identity && k < def->partition_by.n; k++)
+            if (columns[k] == schema->fields[i].name)
+                return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: column %s is an IDENTITY column", columns[k]);
+    }
     change->schema = schema;
     change->partition_by = columns;
     change->n_partition_by = def->partition_by.n;
@@ -277,8 +283,10 @@ const tarn_stmt tarn_stmt_create_table = {
     .keywords = "CREATE TABLE|CREATE OR REPLACE TABLE|CREATE EXTERNAL TABLE",
     .privilege = TARN_PRIV_CREATE,
     .run = run_create,
-    .help = "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (column TYPE [NOT NULL] [DEFAULT e] [GENERATED ALWAYS AS (e)] "
-            "[COMMENT s], CONSTRAINT n CHECK (e), …) [USING format]\n"
-            "  [PARTITIONED BY (columns)] [LOCATION 'path'] [COMMENT s] [TBLPROPERTIES ('k' = 'v', …)] [AS query]\n"
-            "Makes a table; with LOCATION of an existing table and no columns, names it.",
+    .help =
+        "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (column TYPE [NOT NULL] [DEFAULT e] [GENERATED ALWAYS AS (e) | "
+        "GENERATED ALWAYS | BY DEFAULT AS IDENTITY [(START WITH n INCREMENT BY m)]] "
+        "[COMMENT s], CONSTRAINT n CHECK (e), …) [USING format]\n"
+        "  [PARTITIONED BY (columns)] [LOCATION 'path'] [COMMENT s] [TBLPROPERTIES ('k' = 'v', …)] [AS query]\n"
+        "Makes a table; with LOCATION of an existing table and no columns, names it.",
 };

@@ -1,4 +1,6 @@
 /* show.c: SHOW TABLES, SCHEMAS, CATALOGS, TBLPROPERTIES, PARTITIONS, COLUMNS, CREATE TABLE, SETTINGS. */
+#include <inttypes.h>
+
 #include "session/metadata.h"
 #include "stmt/stmts.h"
 
@@ -152,6 +154,9 @@ static void print_column(tarn_buf *out, const tarn_field *f) {
     if (!f->nullable) tarn_buf_puts(out, " NOT NULL");
     if (f->default_sql) tarn_buf_printf(out, " DEFAULT %s", f->default_sql);
     if (f->generated_sql) tarn_buf_printf(out, " GENERATED ALWAYS AS (%s)", f->generated_sql);
+    if (f->identity)
+        tarn_buf_printf(out, " GENERATED %s AS IDENTITY (START WITH %" PRId64 " INCREMENT BY %" PRId64 ")",
+                        f->identity->open ? "BY DEFAULT" : "ALWAYS", f->identity->start, f->identity->step);
     if (!f->comment) return;
     tarn_buf_puts(out, " COMMENT ");
     tarn_buf_sql_string(out, f->comment);

@@ -101,16 +101,15 @@ static void put_kept(tarn_buf *out, const tarn_target *target, const char *scan)
     tarn_buf_printf(out, " FROM (%s) AS _tarn_k", scan);
 }
 
-static tarn_code put_new(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *from, tarn_buf *out) {
-    tarn_schema *source = NULL;
+static tarn_code put_new(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *from,
+                         const tarn_insert_map *map, tarn_buf *out, tarn_schema **source) {
     char *sql = NULL;
-    tarn_insert_map map = {.by_name = true, .explicit_null = true};
     const char *select = tarn_printf(cx,
                                      "SELECT * EXCLUDE (" TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", " TARN_ACTION_COLUMN
                                      ") FROM %s WHERE " TARN_ACTION_COLUMN " IN (%d, %d)",
                                      from, TARN_ACTION_UPDATE, TARN_ACTION_INSERT);
-    TRY(tarn_conn_describe(cx, conn, select, cx->arena, &source));
-    TRY(tarn_write_select(cx, target, select, source, &map, &sql));
+    TRY(tarn_conn_describe(cx, conn, select, cx->arena, source));
+    TRY(tarn_write_select(cx, target, select, *source, map, &sql));
     tarn_buf_puts(out, sql);
     return TARN_OK;
 }
@@ -179,6 +178,8 @@ static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *tar
     tarn_auto(tarn_scan, tarn_scan_done) kept = {0};
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     bool fresh = out->updated + out->inserted > 0;
+    tarn_insert_map map = {.by_name = true, .explicit_null = true, .counts = out->inserted > 0};
+    tarn_schema *source = NULL;
     int64_t written = 0;
     size_t before = change->adds.n;
     if (!r->n && !fresh) return TARN_OK;
@@ -187,11 +188,12 @@ static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *tar
         put_kept(&sql, target, kept.sql);
     }
     if (r->n && fresh) tarn_buf_puts(&sql, " UNION ALL ");
-    if (fresh) TRY(put_new(cx, conn, target, from, &sql));
+    if (fresh) TRY(put_new(cx, conn, target, from, &map, &sql, &source));
     if (!tarn_buf_ok(&sql))
         return tarn_fail(cx, TARN_LIMIT,
                          "too many files to change in one statement; add a condition on partition columns");
     TRY(tarn_write_files(cx, conn, target, sql.data, NULL, 0, change, &written));
+    if (fresh) TRY(tarn_write_counted(cx, target, source, &map, out->updated + out->inserted, change));
     out->copied = written - out->updated - out->inserted;
     out->files_added = (int64_t)(change->adds.n - before);
     return TARN_OK;

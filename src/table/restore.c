@@ -33,14 +33,26 @@ static bool same_partitions(const tarn_snapshot *a, const tarn_snapshot *b) {
     return true;
 }
 
+/* Numbers that were given once are never given again. */
+static void keep_count(const tarn_schema *now, tarn_field *f) {
+    for (size_t i = 0; f->identity && i < now->n_fields; i++) {
+        const tarn_field *g = &now->fields[i];
+        const tarn_identity *id = g->identity;
+        bool same = f->id >= 0 && g->id >= 0 ? f->id == g->id : !strcmp(f->name, g->name);
+        if (same && id && id->start == f->identity->start && id->step == f->identity->step) f->identity = id;
+    }
+}
+
 static void restore_schema(tarn_cx *cx, const tarn_snapshot *base, const tarn_snapshot *past, tarn_change *change) {
     if (tarn_type_eq(base->schema, past->schema) && same_notes(base->schema, past->schema) &&
         same_partitions(base, past))
         return;
+    tarn_type *schema = tarn_type_copy(cx->arena, past->schema);
+    for (size_t i = 0; i < schema->n_fields; i++) keep_count(base->schema, &schema->fields[i]);
     const char **by = TARN_NEW_ARRAY(cx->arena, const char *, past->n_partition);
     for (size_t i = 0; i < past->n_partition; i++) by[i] = past->schema->fields[past->partition[i].column].name;
     change->replace = true; /* columns may go and come back, which no evolution of a schema may do */
-    change->schema = past->schema;
+    change->schema = schema;
     change->partition_by = by;
     change->n_partition_by = past->n_partition;
 }

@@ -25,6 +25,7 @@ typedef struct tarn_insert_map {
     size_t n_names;
     bool by_name;       /* match the select's names */
     bool explicit_null; /* MERGE/UPDATE: rows are whole, nothing is defaulted */
+    bool counts;        /* but for IDENTITY columns, which get a number where they are NULL */
 } tarn_insert_map;
 
 /* The SQL that turns `select` (columns described by `source`) into the table's columns: casts (never silently lossy: an
@@ -32,6 +33,10 @@ typedef struct tarn_insert_map {
  * CONSTRAINT naming the column or constraint. */
 TARN_MUST tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *select,
                                       const tarn_schema *source, const tarn_insert_map *map, char **out);
+
+/* After `rows` rows of such a SELECT were written: the numbers its IDENTITY columns gave are taken, in change->schema. */
+TARN_MUST tarn_code tarn_write_counted(tarn_cx *cx, const tarn_target *target, const tarn_schema *source,
+                                       const tarn_insert_map *map, int64_t rows, tarn_change *change);
 
 /* Whether values of type `from` fit column `path` of type `to` member by member: DuckDB's cast drops members the target
  * lacks, which would lose data in silence. INVALID names the member. */

@@ -1,5 +1,7 @@
 /* write_select.c: the rows of a query as rows of a table: which column goes where, casts, defaults, generated columns,
  * and the table's rules. */
+#include <inttypes.h>
+
 #include "table/rules.h"
 
 enum { SQL_MAX = 1 << 26 };
@@ -59,14 +61,14 @@ static tarn_code assign(tarn_cx *cx, const tarn_target *target, const tarn_schem
 static tarn_code by_position(tarn_cx *cx, const tarn_target *target, const tarn_schema *source, int *at) {
     const tarn_schema *schema = target->schema;
     size_t plain = 0, next = 0;
-    for (size_t i = 0; i < schema->n_fields; i++) plain += !schema->fields[i].generated_sql;
+    for (size_t i = 0; i < schema->n_fields; i++) plain += !tarn_field_computed(&schema->fields[i]);
     bool all = source->n_fields == schema->n_fields;
     if (!all && source->n_fields != plain)
         return tarn_fail(cx, TARN_INVALID, "INSERT has %zu column%s, table %s has %zu: %s", source->n_fields,
                          source->n_fields == 1 ? "" : "s", tarn_target_name(target), schema->n_fields,
                          name_list(cx, schema));
     for (size_t i = 0; i < schema->n_fields; i++)
-        if (all || !schema->fields[i].generated_sql) at[i] = (int)next++;
+        if (all || !tarn_field_computed(&schema->fields[i])) at[i] = (int)next++;
     return TARN_OK;
 }
 
@@ -104,6 +106,29 @@ static tarn_code put_given(tarn_cx *cx, tarn_buf *out, const tarn_field *f, cons
     tarn_buf_printf(out, "CAST(%s AS ", tarn_sql_name(cx->arena, f->name));
     tarn_type_duckdb(out, f->type);
     tarn_buf_putc(out, ')');
+    return TARN_OK;
+}
+
+static bool is_counted(const tarn_field *f, const tarn_insert_map *map, int at) {
+    return f->identity && (map->counts || (at < 0 && !map->explicit_null));
+}
+
+/* The number the next row gets. */
+static tarn_code next_number(tarn_cx *cx, const tarn_target *target, const tarn_field *f, int64_t *out) {
+    const tarn_identity *id = f->identity;
+    *out = id->start;
+    if (id->begun && __builtin_add_overflow(id->last, id->step, out))
+        return tarn_fail(cx, TARN_LIMIT, "column %s of %s has no numbers left", f->name, tarn_target_name(target));
+    return TARN_OK;
+}
+
+/* Rows of MERGE are counted where they bring no number: those that are inserted. */
+static tarn_code put_number(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f, bool given) {
+    int64_t next;
+    TRY(next_number(cx, target, f, &next));
+    if (given) tarn_buf_printf(out, "coalesce(CAST(%s AS BIGINT), ", tarn_sql_name(cx->arena, f->name));
+    tarn_buf_printf(out, "CAST(%" PRId64 "::HUGEINT + %" PRId64 "::HUGEINT * (row_number() OVER () - 1) AS BIGINT)%s",
+                    next, f->identity->step, given ? ")" : "");
     return TARN_OK;
 }
 
@@ -148,7 +173,9 @@ static tarn_code put_casts(tarn_cx *cx, tarn_buf *out, const tarn_target *target
         if (f->generated_sql && at[i] < 0) continue;
         tarn_buf_puts(out, comma);
         comma = ", ";
-        if (at[i] >= 0)
+        if (is_counted(f, map, at[i]))
+            TRY(put_number(cx, out, target, f, at[i] >= 0));
+        else if (at[i] >= 0)
             TRY(put_given(cx, out, f, source, at[i]));
         else
             TRY(put_missing(cx, out, target, f, map));
@@ -216,6 +243,9 @@ tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *
     for (size_t i = 0; i < schema->n_fields; i++) {
         /* A row changed as a whole carries the old value of a generated column. */
         if (map->explicit_null && schema->fields[i].generated_sql) at[i] = -1;
+        if (at[i] >= 0 && !map->explicit_null && schema->fields[i].identity && !schema->fields[i].identity->open)
+            return tarn_fail(cx, TARN_INVALID, "column %s of %s is GENERATED ALWAYS AS IDENTITY: leave it out",
+                             schema->fields[i].name, tarn_target_name(target));
         given[i] = at[i] >= 0;
         computed = computed || (schema->fields[i].generated_sql && !given[i]);
         limited = limited || has_length(&schema->fields[i]);
@@ -229,5 +259,27 @@ tarn_code tarn_write_select(tarn_cx *cx, const tarn_target *target, const char *
     if (casts.failed || lengths.failed || generated.failed || sql.failed)
         return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
     *out = tarn_buf_take(&sql, cx->arena);
+    return TARN_OK;
+}
+
+tarn_code tarn_write_counted(tarn_cx *cx, const tarn_target *target, const tarn_schema *source,
+                             const tarn_insert_map *map, int64_t rows, tarn_change *change) {
+    int *at = TARN_NEW_ARRAY(cx->arena, int, target->schema->n_fields);
+    tarn_type *schema = NULL;
+    if (rows < 1) return TARN_OK;
+    TRY(match(cx, target, source, map, at));
+    for (size_t i = 0; i < target->schema->n_fields; i++) {
+        const tarn_field *f = &target->schema->fields[i];
+        int64_t next, run;
+        if (!is_counted(f, map, at[i])) continue;
+        TRY(next_number(cx, target, f, &next));
+        if (!schema) schema = tarn_type_copy(cx->arena, target->schema);
+        tarn_identity *id = memcpy(TARN_NEW(cx->arena, tarn_identity), f->identity, sizeof *id);
+        if (__builtin_mul_overflow(id->step, rows - 1, &run) || __builtin_add_overflow(next, run, &id->last))
+            return tarn_fail(cx, TARN_LIMIT, "column %s of %s has no numbers left", f->name, tarn_target_name(target));
+        id->begun = true;
+        schema->fields[i].identity = id;
+    }
+    if (schema) change->schema = schema;
     return TARN_OK;
 }

@@ -27,8 +27,7 @@ enum { N_ASKS = sizeof ASKS / sizeof ASKS[0] };
 
 /* Those that can be asked for and cannot be written here. */
 static bool refused_feature(const char *feature) {
-    return !strcmp(feature, "rowTracking") || !strncmp(feature, "icebergCompat", 13) ||
-           !strcmp(feature, "identityColumns");
+    return !strcmp(feature, "rowTracking") || !strncmp(feature, "icebergCompat", 13);
 }
 
 static tarn_code enable(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const char *feature) {
@@ -144,6 +143,12 @@ static tarn_code plan_property(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *
     return TARN_OK;
 }
 
+static tarn_code plan_identity(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const tarn_field *f) {
+    if (f->type->kind != TARN_INT64 || f->default_sql || f->generated_sql)
+        return tarn_fail(cx, TARN_INVALID, "IDENTITY column %s must be a BIGINT without a default", f->name);
+    return enable(cx, arena, plan, "identityColumns");
+}
+
 static tarn_code plan_type(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan, const char *column,
                            const tarn_type *type) {
     static const char *const CAST[] = {[TARN_TIME] = "VARCHAR",
@@ -162,6 +167,7 @@ static tarn_code plan_type(tarn_cx *cx, tarn_arena *arena, tarn_delta_plan *plan
         const tarn_field *f = &type->fields[i];
         if (f->default_sql) TRY(enable(cx, arena, plan, "allowColumnDefaults"));
         if (f->generated_sql) TRY(enable(cx, arena, plan, "generatedColumns"));
+        if (f->identity) TRY(plan_identity(cx, arena, plan, f));
         TRY(plan_type(cx, arena, plan, column ? column : f->name, f->type));
     }
     return TARN_OK;

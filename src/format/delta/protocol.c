@@ -26,7 +26,7 @@ static const feature FEATURES[] = {
     {"changeDataFeed", READ | WRITE, 0, 4},
     {"generatedColumns", READ | WRITE, 0, 4},
     {"columnMapping", READ | WRITE | READERS, 2, 5},
-    {"identityColumns", READ | WRITE | IF_UNUSED, 0, 6},
+    {"identityColumns", READ | WRITE, 0, 6},
     {"allowColumnDefaults", READ | WRITE, 0, 0},
     {"domainMetadata", READ | WRITE, 0, 0},
     {"inCommitTimestamp", READ | WRITE, 0, 0},
@@ -95,18 +95,19 @@ static bool property_true(const tarn_delta_meta *meta, const char *name) {
     return v && tarn_str_ieq(tarn_str_of(v), TARN_LIT("true"));
 }
 
-static bool any_field_meta(const tarn_type *type, const char *key) {
+/* Whether a field says that it counts, and cannot: it is no BIGINT column, or its numbers are no numbers. */
+static bool strange_identity(const tarn_type *type, bool inner) {
     for (size_t i = 0; i < type->n_fields; i++) {
-        for (size_t k = 0; k < type->fields[i].n_meta; k++)
-            if (!strcmp(type->fields[i].meta[k].key, key)) return true;
-        if (any_field_meta(type->fields[i].type, key)) return true;
+        const tarn_field *f = &type->fields[i];
+        for (size_t k = 0; (inner || !f->identity) && k < f->n_meta; k++)
+            if (!strcmp(f->meta[k].key, "delta.identity.start")) return true;
+        if (strange_identity(f->type, true)) return true;
     }
     return false;
 }
 
 /* Whether a feature that is listed is in use, for those that can be written only while they are not. */
-static bool feature_active(const char *name, const tarn_delta_meta *meta, const tarn_schema *schema) {
-    if (!strcmp(name, "identityColumns")) return any_field_meta(schema, "delta.identity.start");
+static bool feature_active(const char *name, const tarn_delta_meta *meta) {
     if (!strcmp(name, "rowTracking")) return !property_true(meta, "delta.rowTrackingSuspended");
     if (!strncmp(name, "icebergCompatV", 14)) {
         char property[64];
@@ -123,11 +124,11 @@ const char *tarn_delta_read_only(tarn_arena *arena, const tarn_delta_protocol *p
     for (size_t i = 0; p->writer == 7 && i < p->n_writer_features; i++) {
         const char *name = p->writer_features[i];
         const feature *f = feature_find(name);
-        if (f && (f->flags & WRITE) && !((f->flags & IF_UNUSED) && feature_active(name, meta, schema))) continue;
-        if (f && !(f->flags & WRITE) && (f->flags & IF_UNUSED) && !feature_active(name, meta, schema)) continue;
+        if (f && (f->flags & WRITE) && !((f->flags & IF_UNUSED) && feature_active(name, meta))) continue;
+        if (f && !(f->flags & WRITE) && (f->flags & IF_UNUSED) && !feature_active(name, meta)) continue;
         return tarn_arena_printf(arena, "writer feature \"%s\" is not supported", name);
     }
-    if (any_field_meta(schema, "delta.identity.start")) return "identity columns are not supported";
+    if (strange_identity(schema, false)) return "an identity column is none that counts";
     return NULL;
 }
 

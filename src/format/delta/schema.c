@@ -51,6 +51,18 @@ static void take_comment(parser *p, tarn_field *f, const tarn_json_value *metada
     if (generated.p) f->generated_sql = own(p, generated);
 }
 
+static void take_identity(parser *p, tarn_field *f, const tarn_json_value *metadata) {
+    tarn_identity identity = {0};
+    bool counts = tarn_json_to_int(tarn_json_get(metadata, "delta.identity.start"), &identity.start) &&
+                  tarn_json_to_int(tarn_json_get(metadata, "delta.identity.step"), &identity.step);
+    if (!counts || identity.step == 0 || f->type->kind != TARN_INT64) return;
+    const tarn_json_value *last = tarn_json_get(metadata, "delta.identity.highWaterMark");
+    identity.begun = tarn_json_to_int(last, &identity.last);
+    if (!identity.begun && !tarn_json_is_null(last)) return;
+    identity.open = tarn_json_as_bool(tarn_json_get(metadata, "delta.identity.allowExplicitInsert"), false);
+    f->identity = memcpy(TARN_NEW(p->arena, tarn_identity), &identity, sizeof identity);
+}
+
 static tarn_code take_metadata(parser *p, const char *where, tarn_field *f, const tarn_json_value *metadata) {
     size_t n = tarn_json_count(metadata);
     tarn_meta *meta = TARN_NEW_ARRAY(p->arena, tarn_meta, n);
@@ -58,6 +70,7 @@ static tarn_code take_metadata(parser *p, const char *where, tarn_field *f, cons
     f->meta = meta;
     f->n_meta = n;
     take_comment(p, f, metadata);
+    take_identity(p, f, metadata);
     if (p->mapping == TARN_DELTA_MAP_NONE) return TARN_OK;
     int64_t id = tarn_json_as_int(tarn_json_get(metadata, "delta.columnMapping.id"), -1);
     tarn_str physical = tarn_json_as_str(tarn_json_get(metadata, "delta.columnMapping.physicalName"));
@@ -160,6 +173,7 @@ void tarn_delta_primitive(tarn_buf *out, const tarn_type *type) {
 static bool told_elsewhere(const tarn_field *f, const char *key) {
     if (!strcmp(key, "delta.columnMapping.id")) return f->id >= 0;
     if (!strcmp(key, "delta.columnMapping.physicalName")) return f->physical != NULL;
+    if (!strncmp(key, "delta.identity.", 15)) return f->identity != NULL;
     return !strcmp(key, "comment") || !strcmp(key, "CURRENT_DEFAULT") || !strcmp(key, "delta.generationExpression");
 }
 
@@ -178,6 +192,12 @@ static void print_metadata(tarn_jsonw *w, const tarn_field *f) {
         if (!texts[i][1]) continue;
         tarn_jsonw_key(w, texts[i][0]);
         tarn_jsonw_text(w, texts[i][1]);
+    }
+    if (f->identity) {
+        tarn_jsonw_key(w, "delta.identity.start"), tarn_jsonw_int(w, f->identity->start);
+        tarn_jsonw_key(w, "delta.identity.step"), tarn_jsonw_int(w, f->identity->step);
+        if (f->identity->begun) tarn_jsonw_key(w, "delta.identity.highWaterMark"), tarn_jsonw_int(w, f->identity->last);
+        tarn_jsonw_key(w, "delta.identity.allowExplicitInsert"), tarn_jsonw_bool(w, f->identity->open);
     }
     if (f->id >= 0 && f->physical) {
         tarn_jsonw_key(w, "delta.columnMapping.id");

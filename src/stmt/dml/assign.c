@@ -77,6 +77,8 @@ static tarn_code assign_one(tarn_cx *cx, const tarn_schema *schema, const tarn_a
     if (column < 0) return tarn_fail(cx, TARN_INVALID, "SET: there is no column %s", a->column.part[from]);
     const tarn_field *field = &schema->fields[column];
     if (exprs[column]) return tarn_fail(cx, TARN_INVALID, "SET: column %s is assigned twice", field->name);
+    if (field->identity)
+        return tarn_fail(cx, TARN_INVALID, "SET: column %s is an IDENTITY column: its numbers stay", field->name);
     if (is_default(a->value)) return tarn_stmt_default(cx, field, &exprs[column]);
     tarn_auto_buf out = TARN_BUF((size_t)16 << 20);
     const char *whole =

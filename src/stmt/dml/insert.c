@@ -126,7 +126,8 @@ static tarn_code write_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *ope
         target.checks = checks;
     }
     TRY(tarn_write_select(cx, &target, planned->sql, source, &map, &select));
-    return tarn_write_files(cx, conn, &target, select, planned->binds, planned->n_binds, change, &in->rows);
+    TRY(tarn_write_files(cx, conn, &target, select, planned->binds, planned->n_binds, change, &in->rows));
+    return tarn_write_counted(cx, &target, source, &map, in->rows, change);
 }
 
 static void describe_change(tarn_cx *cx, const insert_stmt *in, tarn_change *change) {

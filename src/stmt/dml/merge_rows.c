@@ -13,11 +13,14 @@ tarn_code tarn_merge_update_row(tarn_cx *cx, const tarn_merge *m, const tarn_sch
     for (size_t i = 0; i < schema->n_fields; i++) {
         const tarn_field *field = &schema->fields[i];
         int at = tarn_schema_find(source, tarn_str_of(field->name));
+        if (at >= 0 && field->identity)
+            return tarn_fail(cx, TARN_INVALID, "MERGE: UPDATE SET * would change IDENTITY column %s: list the others",
+                             field->name);
         if (at >= 0)
             exprs[i] = source_column(cx, m, source->fields[at].name);
         else if (field->generated_sql)
             exprs[i] = "NULL";
-        else if (m->options.merge_schema)
+        else if (m->options.merge_schema || field->identity)
             exprs[i] =
                 tarn_printf(cx, "%s.%s", tarn_sql_name(cx->arena, m->alias), tarn_sql_name(cx->arena, field->name));
         else
@@ -27,14 +30,21 @@ tarn_code tarn_merge_update_row(tarn_cx *cx, const tarn_merge *m, const tarn_sch
     return TARN_OK;
 }
 
+static tarn_code check_number(tarn_cx *cx, const tarn_field *field) {
+    if (!field->identity || field->identity->open) return TARN_OK;
+    return tarn_fail(cx, TARN_INVALID, "MERGE: column %s is GENERATED ALWAYS AS IDENTITY: INSERT the others",
+                     field->name);
+}
+
 static tarn_code insert_star(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
                              const char **exprs) {
     for (size_t i = 0; i < schema->n_fields; i++) {
         const tarn_field *field = &schema->fields[i];
         int at = tarn_schema_find(source, tarn_str_of(field->name));
+        if (at >= 0) TRY(check_number(cx, field));
         if (at >= 0)
             exprs[i] = source_column(cx, m, source->fields[at].name);
-        else if (field->default_sql || field->generated_sql || m->options.merge_schema)
+        else if (field->default_sql || tarn_field_computed(field) || m->options.merge_schema)
             TRY(tarn_stmt_default(cx, field, &exprs[i]));
         else
             return tarn_fail(cx, TARN_INVALID, "MERGE: INSERT * needs column %s, which the source lacks", field->name);
@@ -58,7 +68,8 @@ tarn_code tarn_merge_insert_row(tarn_cx *cx, const tarn_merge *m, const tarn_sch
         if (tarn_str_ieq(a->value, TARN_LIT("DEFAULT")))
             TRY(tarn_stmt_default(cx, &schema->fields[column], &exprs[column]));
         else
-            exprs[column] = tarn_printf(cx, "(%.*s)", (int)a->value.n, a->value.p);
+            TRY(check_number(cx, &schema->fields[column]));
+        if (!exprs[column]) exprs[column] = tarn_printf(cx, "(%.*s)", (int)a->value.n, a->value.p);
     }
     for (size_t i = 0; i < schema->n_fields; i++)
         if (!exprs[i]) TRY(tarn_stmt_default(cx, &schema->fields[i], &exprs[i]));

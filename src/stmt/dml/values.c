@@ -55,7 +55,7 @@ static const tarn_field **find_fields(tarn_cx *cx, size_t width, const tarn_sche
     }
     size_t next = 0;
     for (size_t i = 0; !columns->n && i < schema->n_fields && next < width; i++)
-        if (width == schema->n_fields || !schema->fields[i].generated_sql) fields[next++] = &schema->fields[i];
+        if (width == schema->n_fields || !tarn_field_computed(&schema->fields[i])) fields[next++] = &schema->fields[i];
     return fields;
 }
 
@@ -64,7 +64,7 @@ static tarn_code leave_out(tarn_cx *cx, const tarn_values *values, const tarn_fi
     tarn_cursor c = values->at;
     while (tarn_accept(&c, "(")) {
         for (size_t i = 0; i < values->width; i++, c.i++) {
-            if (is_default(take_value(&c)) && fields[i] && fields[i]->generated_sql) out[i] = true;
+            if (is_default(take_value(&c)) && fields[i] && tarn_field_computed(fields[i])) out[i] = true;
         }
         TRY(tarn_check(cx));
         if (!tarn_accept(&c, ",")) break;
