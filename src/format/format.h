@@ -118,16 +118,17 @@ struct tarn_format {
      * commit. */
     tarn_code (*apply)(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
                        tarn_snapshot **out);
-    /* Checkpoint, checksum, log clean-up, as due after `snapshot` was committed. A failure is logged, never passed on.
-     */
+    /* Checkpoint, checksum, log clean-up, as due after `snapshot` was committed. A failure is only logged. */
     void (*maintain)(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot);
     /* Whether rows that this change takes away are to be marked in their files, instead of the files being written
-     * anew. Required, as the next one, with TARN_CAN_ROW_DELETES. */
+     * anew. Required, as the next two, with TARN_CAN_ROW_DELETES. */
     bool (*marks_rows)(const tarn_snapshot *snapshot, const tarn_change *change);
     /* Stores the rows of each file as deleted, added to those that the file has already, and gives the descriptors.
      * Keys of objects it writes go into change->written. */
     tarn_code (*write_deletes)(tarn_cx *cx, tarn_snapshot *snapshot, tarn_row_deletes *items, size_t n,
                                tarn_change *change);
+    /* All rows that are deleted in the file of an add with such a descriptor; the caller frees the bitmap. */
+    tarn_code (*marked)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_add *add, tarn_roaring64 **out);
     /* Calls keep(state, key) for every file below the root that a version younger than `retention_ms` needs (VACUUM
      * removes the others), and says through *retention_ms_min the least retention that is safe. */
     tarn_code (*needed)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms,
@@ -170,8 +171,7 @@ TARN_MUST tarn_code tarn_snapshot_changes(tarn_cx *cx, tarn_snapshot *end, const
                                           tarn_changed_files *out);
 /* UNSUPPORTED with the reason when the table is read-only. */
 TARN_MUST tarn_code tarn_snapshot_writable(tarn_cx *cx, const tarn_snapshot *snapshot);
-/* Fields for the start of a new snapshot: refs 1, its own arena. `size` is that of the format's own struct, which
- * begins with a tarn_snapshot. */
+/* Refs 1, an arena of its own; `size` is that of the format's own struct, which begins with a tarn_snapshot. */
 tarn_snapshot *tarn_snapshot_new(const tarn_table *table, size_t size);
 
 #endif

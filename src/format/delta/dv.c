@@ -128,6 +128,12 @@ tarn_code tarn_delta_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_fi
     return parse_bitmap(cx, dv, data, out);
 }
 
+tarn_code tarn_delta_marked(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_add *add, tarn_roaring64 **out) {
+    const tarn_delta_dv *dv = add->deletes;
+    const tarn_file file = {.deletes = &dv->deletes};
+    return tarn_delta_deleted(cx, snapshot, &file, out);
+}
+
 bool tarn_delta_marks_rows(const tarn_snapshot *snapshot, const tarn_change *change) {
     const tarn_delta_snapshot *s = tarn_delta_of((tarn_snapshot *)(uintptr_t)snapshot);
     (void)change;

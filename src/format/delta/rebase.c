@@ -1,15 +1,9 @@
 /* rebase.c: whether a change is still true after others' commits: the rules of delta-spark's ConflictChecker, in its
  * order (1.11); but rows that others marked as deleted conflict row by row, not file by file. */
 #include "format/delta/write.h"
+#include "format/marks.h"
 
 typedef enum isolation { SNAPSHOT, WRITE_SERIALIZABLE, SERIALIZABLE } isolation;
-
-/* A file that this change marks rows of. */
-typedef struct mark {
-    size_t add;               /* its place in change->adds */
-    tarn_roaring64 *rows;     /* that the change adds to those marked before; NULL: not read yet */
-    const tarn_delta_dv *now; /* what the winners so far have made of the file; NULL: nothing */
-} mark;
 
 typedef struct winner_remove {
     tarn_str path;
@@ -23,8 +17,7 @@ typedef struct rebase_state {
     tarn_change *change;
     isolation level;
     tarn_map removed, read; /* path: file, of ours */
-    tarn_map marked;        /* path: mark */
-    TARN_VEC(mark *) marks;
+    tarn_marks marks;
     /* the commit under test */
     tarn_arena *arena;
     int64_t version;
@@ -36,9 +29,7 @@ typedef struct rebase_state {
     tarn_map grown; /* path: its add, of files in which it only marked more rows */
 } rebase_state;
 
-static void free_marks(rebase_state *st) {
-    for (size_t i = 0; i < st->marks.n; i++) tarn_roaring64_free(st->marks.at[i]->rows);
-}
+static void free_marks(rebase_state *st) { tarn_marks_done(&st->marks); }
 
 static const tarn_delta_dv *copy_dv(tarn_arena *arena, const tarn_delta_action *a) {
     if (!a->has_dv) return NULL;
@@ -121,19 +112,15 @@ static bool is_within(const tarn_roaring64 *a, const tarn_roaring64 *b) {
     return tarn_roaring64_is_empty(rest);
 }
 
-/* Our rows of a file and those that the winner left marked: none in both. */
-static tarn_code check_rows(rebase_state *st, mark *m, const tarn_roaring64 *theirs) {
+/* What the winner left of a file that we mark rows of: none of ours may be gone. */
+static tarn_code check_rows(rebase_state *st, tarn_mark *m, const tarn_delta_file *f, const tarn_roaring64 *theirs) {
     const tarn_add *add = &st->change->adds.at[m->add];
-    if (!m->rows) {
-        tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) before = NULL;
-        TRY(rows_of(st, add->from->deletes ? add->from->deletes->where : NULL, &before));
-        TRY(rows_of(st, add->deletes, &m->rows));
-        tarn_roaring64_and_not(m->rows, before);
-    }
-    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rest = tarn_roaring64_copy(m->rows);
-    tarn_roaring64_and_not(rest, theirs);
-    if (tarn_roaring64_cardinality(rest) == tarn_roaring64_cardinality(m->rows)) return TARN_OK;
-    return conflict(st, "deleted rows that this change deletes or updates too");
+    tarn_delta_file *now = TARN_NEW(st->cx->arena, tarn_delta_file);
+    bool apart;
+    *now = *(const tarn_delta_file *)add->from;
+    now->file.deletes = f->file.deletes;
+    TRY(tarn_mark_meet(st->cx, &st->base->base, st->change, m, &now->file, theirs, &apart));
+    return apart ? TARN_OK : conflict(st, "deleted rows that this change deletes or updates too");
 }
 
 /* Files the winner removed and added again with more rows marked: nothing was added, and what was taken away matters
@@ -147,7 +134,7 @@ static tarn_code find_grown(rebase_state *st) {
     for (size_t i = 0; i < st->adds.n; i++) {
         tarn_delta_file *f = &st->adds.at[i];
         const winner_remove *r = tarn_map_get(&removes, f->file.path);
-        mark *m = tarn_map_get(&st->marked, f->file.path);
+        tarn_mark *m = tarn_map_get(&st->marks.by_path, f->file.path);
         if (!r || !f->file.deletes || (!m && tarn_map_get(&st->removed, f->file.path))) continue;
         if (!m && !tarn_map_get(&st->read, f->file.path) && !may_read(st, f)) continue;
         tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) before = NULL;
@@ -155,8 +142,7 @@ static tarn_code find_grown(rebase_state *st) {
         TRY(rows_of(st, r->dv, &before));
         TRY(rows_of(st, f->file.deletes->where, &after));
         if (!is_within(before, after)) continue;
-        if (m) TRY(check_rows(st, m, after));
-        if (m) m->now = f->file.deletes->where;
+        if (m) TRY(check_rows(st, m, f, after));
         tarn_map_put(&st->grown, st->arena, f->file.path, f);
     }
     return TARN_OK;
@@ -210,12 +196,8 @@ static tarn_code index_ours(rebase_state *st) {
         const tarn_file *from = c->adds.at[i].from;
         if (!from) continue;
         tarn_map_put(&st->removed, arena, from->path, (void *)(uintptr_t)from);
-        if (!c->adds.at[i].deletes) continue;
-        mark *m = TARN_NEW(arena, mark);
-        m->add = i;
-        *TARN_PUSH(arena, &st->marks) = m;
-        tarn_map_put(&st->marked, arena, from->path, m);
     }
+    tarn_marks_of(st->cx, c, &st->marks);
     if (st->level == SNAPSHOT) return TARN_OK;
     for (size_t i = 0; i < c->read_files.n; i++)
         tarn_map_put(&st->read, arena, c->read_files.at[i]->path, (void *)(uintptr_t)c->read_files.at[i]);
@@ -246,42 +228,6 @@ static isolation level_of(const tarn_delta_snapshot *base, const tarn_change *ch
     return level && tarn_str_ieq(tarn_str_of(level), TARN_LIT("Serializable")) ? SERIALIZABLE : WRITE_SERIALIZABLE;
 }
 
-/* The files that winners marked rows of: from now on we replace what they left, with their rows and ours. */
-static tarn_code unite(rebase_state *st) {
-    tarn_arena *arena = st->cx->arena;
-    tarn_change *c = st->change;
-    tarn_row_deletes *items = TARN_NEW_ARRAY(arena, tarn_row_deletes, st->marks.n);
-    size_t n = 0, left = 0;
-    for (size_t i = 0; i < st->marks.n; i++) {
-        const mark *m = st->marks.at[i];
-        if (!m->now) continue;
-        tarn_delta_file *file = TARN_NEW(arena, tarn_delta_file);
-        *file = *(const tarn_delta_file *)c->adds.at[m->add].from;
-        file->file.deletes = &m->now->deletes;
-        items[n++] = (tarn_row_deletes){.file = &file->file, .rows = m->rows};
-    }
-    if (!n) return TARN_OK;
-    TRY(tarn_delta_write_deletes(st->cx, &st->base->base, items, n, c));
-    n = 0;
-    for (size_t i = 0; i < st->marks.n; i++) {
-        if (!st->marks.at[i]->now) continue;
-        tarn_add *add = &c->adds.at[st->marks.at[i]->add];
-        add->from = items[n].file;
-        add->deletes = items[n++].descriptor;
-    }
-    /* Together they may have left no row. */
-    for (size_t i = 0; i < c->adds.n; i++) {
-        const tarn_add *add = &c->adds.at[i];
-        bool none = add->from && add->deletes && ((const tarn_delta_dv *)add->deletes)->cardinality >= add->from->rows;
-        if (none)
-            *TARN_PUSH(arena, &c->removes) = add->from;
-        else
-            c->adds.at[left++] = *add;
-    }
-    c->adds.n = left;
-    return TARN_OK;
-}
-
 tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                             tarn_snapshot **fresh) {
     if (!base || base->version < 0)
@@ -296,7 +242,7 @@ tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot 
         TRY(tarn_check(cx));
         TRY(test_commit(&st, &log.commits.at[i]));
     }
-    TRY(unite(&st));
+    TRY(tarn_marks_unite(cx, base, &st.marks, change));
     if (log.commits.n == 0) {
         *fresh = tarn_snapshot_retain(base);
         return TARN_OK;

@@ -526,6 +526,7 @@ const tarn_format tarn_format_delta = {
     .maintain = tarn_delta_maintain,
     .marks_rows = tarn_delta_marks_rows,
     .write_deletes = tarn_delta_write_deletes,
+    .marked = tarn_delta_marked,
     .needed = tarn_delta_needed,
     .retention_ms = tarn_delta_retention_ms,
 };

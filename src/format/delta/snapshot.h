@@ -120,6 +120,8 @@ TARN_MUST tarn_code tarn_delta_deleted(tarn_cx *cx, tarn_snapshot *snapshot, con
 bool tarn_delta_marks_rows(const tarn_snapshot *snapshot, const tarn_change *change);
 TARN_MUST tarn_code tarn_delta_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, tarn_row_deletes *items, size_t n,
                                              tarn_change *change);
+/* See the callback of the same name. */
+tarn_code tarn_delta_marked(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_add *add, tarn_roaring64 **out);
 /* The key of the file it lies in; NULL for an inline one, absolute where it is so. */
 TARN_MUST tarn_code tarn_delta_dv_key(tarn_cx *cx, tarn_arena *arena, const tarn_delta_dv *dv, const char **out);
 

@@ -50,10 +50,19 @@ static bool is_global(const tarn_iceberg_snapshot *s, const tarn_iceberg_file *f
     return true;
 }
 
+/* Bounds of the path that are equal name one file too. */
+tarn_str tarn_iceberg_delete_target(const tarn_iceberg_entry *e) {
+    tarn_str low, high, none = {0};
+    if (e->content != TARN_ICEBERG_POSITIONS) return none;
+    if (e->referenced.p) return e->referenced;
+    bool one = tarn_iceberg_stat_bound(e, TARN_ICEBERG_LOWER, PATH_COLUMN, &low) &&
+               tarn_iceberg_stat_bound(e, TARN_ICEBERG_UPPER, PATH_COLUMN, &high) && tarn_str_eq(low, high);
+    return one ? low : none;
+}
+
 static void index_file(tarn_iceberg_snapshot *s, tarn_iceberg_delete_index *x, const tarn_iceberg_file *f) {
     tarn_arena *arena = s->base.arena;
     tarn_iceberg_entry e;
-    tarn_str low, high;
     tarn_iceberg_entry_of(f, &e);
     if (f->content == TARN_ICEBERG_KEYS) {
         if (is_global(s, f))
@@ -62,12 +71,9 @@ static void index_file(tarn_iceberg_snapshot *s, tarn_iceberg_delete_index *x, c
             add_to(arena, &x->keys_by_tuple, tuple_key(&f->tuple), f);
         return;
     }
-    /* Bounds of the path that are equal name one file too. */
-    if (!e.referenced.p && tarn_iceberg_stat_bound(&e, TARN_ICEBERG_LOWER, PATH_COLUMN, &low) &&
-        tarn_iceberg_stat_bound(&e, TARN_ICEBERG_UPPER, PATH_COLUMN, &high) && tarn_str_eq(low, high))
-        e.referenced = low;
-    if (e.referenced.p)
-        add_to(arena, &x->by_path, e.referenced, f);
+    tarn_str target = tarn_iceberg_delete_target(&e);
+    if (target.p)
+        add_to(arena, &x->by_path, target, f);
     else
         add_to(arena, &x->by_tuple, tuple_key(&f->tuple), f);
 }
@@ -172,27 +178,24 @@ tarn_code tarn_iceberg_key_deletes(tarn_cx *cx, tarn_iceberg_snapshot *s, const 
     return TARN_OK;
 }
 
-static tarn_code read_vector(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *d, tarn_roaring64 **out) {
+tarn_code tarn_iceberg_read_vector(tarn_cx *cx, tarn_store *store, tarn_str path, int64_t offset, int64_t length,
+                                   int64_t rows, tarn_roaring64 **out) {
     tarn_auto_buf bytes = TARN_BUF(VECTOR_MAX);
-    tarn_iceberg_entry e;
-    tarn_iceberg_entry_of(d, &e);
-    if (e.offset < 0 || e.length < 0 || e.length > VECTOR_MAX)
-        return tarn_fail(cx, TARN_CORRUPT, "%.*s: a deletion vector has no place in its file", (int)e.path.n, e.path.p);
-    tarn_range range = {.offset = e.offset, .length = e.length};
-    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rows = NULL;
-    TRY(tarn_iceberg_get(cx, s->base.table->store, d->file.path, &range, &bytes));
-    TRY(tarn_prefix(cx, tarn_puffin_vector(cx, (tarn_str){bytes.data, bytes.n}, &rows), "%.*s", (int)e.path.n,
-                    e.path.p));
-    if (e.rows >= 0 && (int64_t)tarn_roaring64_cardinality(rows) != e.rows)
+    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) read = NULL;
+    tarn_range range = {.offset = offset, .length = length};
+    if (offset < 0 || length < 0 || length > VECTOR_MAX)
+        return tarn_fail(cx, TARN_CORRUPT, "%.*s: a deletion vector has no place in its file", (int)path.n, path.p);
+    TRY(tarn_iceberg_get(cx, store, path, &range, &bytes));
+    TRY(tarn_prefix(cx, tarn_puffin_vector(cx, (tarn_str){bytes.data, bytes.n}, &read), "%.*s", (int)path.n, path.p));
+    if (rows >= 0 && (int64_t)tarn_roaring64_cardinality(read) != rows)
         return tarn_fail(cx, TARN_CORRUPT, "%.*s: a deletion vector has %llu rows where the manifest says %lld",
-                         (int)e.path.n, e.path.p, (unsigned long long)tarn_roaring64_cardinality(rows),
-                         (long long)e.rows);
-    *out = rows;
-    rows = NULL;
+                         (int)path.n, path.p, (unsigned long long)tarn_roaring64_cardinality(read), (long long)rows);
+    *out = read;
+    read = NULL;
     return TARN_OK;
 }
 
-static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, position_file *p, tarn_column path, tarn_column pos,
+static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, tarn_map *out, tarn_column path, tarn_column pos,
                                 int64_t n) {
     tarn_roaring64 *rows = NULL;
     tarn_str last = {0};
@@ -201,10 +204,10 @@ static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, position_file *p
         if (tarn_column_int(pos, i) < 0) return tarn_fail(cx, TARN_CORRUPT, "a position is below 0");
         tarn_str key = tarn_column_str(path, i);
         if (!rows || !tarn_str_eq(key, last)) {
-            rows = tarn_map_get(&p->rows, key);
+            rows = tarn_map_get(out, key);
             if (!rows) {
                 rows = tarn_roaring64_new();
-                tarn_map_put(&p->rows, arena, (tarn_str){tarn_arena_strndup(arena, key.p, key.n), key.n}, rows);
+                tarn_map_put(out, arena, (tarn_str){tarn_arena_strndup(arena, key.p, key.n), key.n}, rows);
             }
             last = key;
         }
@@ -213,29 +216,45 @@ static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, position_file *p
     return TARN_OK;
 }
 
-static tarn_code read_positions(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_arena *arena, position_file *p) {
+static tarn_code read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file, tarn_arena *arena,
+                                tarn_map *out) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     const char *path;
-    if (p->of->format != TARN_ICEBERG_PARQUET)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "position deletes that are not Parquet are not supported");
     tarn_buf_puts(&sql, "SELECT file_path, pos FROM read_parquet([");
-    TRY(tarn_data_path(cx, s->base.table, p->of->file.path, &path));
+    TRY(tarn_data_path(cx, table, file->path, &path));
     TRY(tarn_data_path_put(cx, &sql, path));
     tarn_buf_puts(&sql, "], hive_partitioning=false)");
     if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "its path is too long");
-    const tarn_file *file = &p->of->file;
-    TRY(tarn_data_reach(cx, s->base.table->engine, s->base.table, &file, 1));
-    TRY(tarn_engine_conn(cx, s->base.table->engine, TARN_DB_EXECUTE, &conn));
+    TRY(tarn_data_reach(cx, table->engine, table, &file, 1));
+    TRY(tarn_engine_conn(cx, table->engine, TARN_DB_EXECUTE, &conn));
     TRY(tarn_conn_query(cx, conn, sql.data, NULL, 0, &rows));
     for (;;) {
         tarn_auto(struct ArrowArray, tarn_array_release) batch = {0};
         TRY(tarn_rows_next(cx, rows, &batch));
         if (!batch.release) return TARN_OK;
         tarn_column all = {tarn_rows_schema(rows), &batch};
-        TRY(take_positions(cx, arena, p, tarn_column_child(all, 0), tarn_column_child(all, 1), batch.length));
+        TRY(take_positions(cx, arena, out, tarn_column_child(all, 0), tarn_column_child(all, 1), batch.length));
     }
+}
+
+static void free_positions(const tarn_map *positions) {
+    tarn_str key;
+    void *rows;
+    for (size_t at = 0; tarn_map_each(positions, &at, &key, &rows);) tarn_roaring64_free(rows);
+}
+
+tarn_code tarn_iceberg_read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file, tarn_str recorded,
+                                      tarn_roaring64 **out) {
+    tarn_map positions = {0};
+    tarn_code code = read_positions(cx, table, file, cx->arena, &positions);
+    const tarn_roaring64 *rows = code == TARN_OK ? tarn_map_get(&positions, recorded) : NULL;
+    tarn_roaring64 *copy = rows ? tarn_roaring64_copy(rows) : code == TARN_OK ? tarn_roaring64_new() : NULL;
+    free_positions(&positions);
+    TRY(tarn_prefix(cx, code, "%.*s", (int)file->path.n, file->path.p));
+    *out = copy;
+    return TARN_OK;
 }
 
 /* The rows of one position delete file, read once. The index's lock is held. */
@@ -247,10 +266,10 @@ static tarn_code need_positions(tarn_cx *cx, tarn_iceberg_snapshot *s, const tar
     position_file *p = TARN_NEW(x->arena, position_file);
     p->of = d;
     p->next = x->read;
-    tarn_code code = read_positions(cx, s, x->arena, p);
-    tarn_str key;
-    void *rows;
-    for (size_t at = 0; code != TARN_OK && tarn_map_each(&p->rows, &at, &key, &rows);) tarn_roaring64_free(rows);
+    tarn_code code = d->format == TARN_ICEBERG_PARQUET
+                         ? read_positions(cx, s->base.table, &d->file, x->arena, &p->rows)
+                         : tarn_fail(cx, TARN_UNSUPPORTED, "position deletes that are not Parquet are not supported");
+    if (code != TARN_OK) free_positions(&p->rows);
     TRY(tarn_prefix(cx, code, "%.*s", (int)d->recorded.n, d->recorded.p));
     x->read = p;
     *out = p;
@@ -272,7 +291,12 @@ static tarn_code unite(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_file *f
 tarn_code tarn_iceberg_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out) {
     tarn_iceberg_snapshot *s = tarn_iceberg_of(snapshot);
     const tarn_iceberg_deletes *deletes = file->deletes->where;
-    if (deletes->n && is_vector(deletes->files[0])) return read_vector(cx, s, deletes->files[0], out);
+    if (deletes->n && is_vector(deletes->files[0])) {
+        const tarn_iceberg_file *d = deletes->files[0];
+        tarn_iceberg_entry e;
+        tarn_iceberg_entry_of(d, &e);
+        return tarn_iceberg_read_vector(cx, snapshot->table->store, d->file.path, e.offset, e.length, e.rows, out);
+    }
     tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) all = tarn_roaring64_new();
     pthread_mutex_lock(&s->deletes->lock);
     tarn_code code = unite(cx, s, file, all);
@@ -285,11 +309,7 @@ tarn_code tarn_iceberg_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_
 
 void tarn_iceberg_deletes_free(tarn_iceberg_snapshot *s) {
     if (!s->deletes) return;
-    for (position_file *p = s->deletes->read; p; p = p->next) {
-        tarn_str key;
-        void *rows;
-        for (size_t at = 0; tarn_map_each(&p->rows, &at, &key, &rows);) tarn_roaring64_free(rows);
-    }
+    for (position_file *p = s->deletes->read; p; p = p->next) free_positions(&p->rows);
     pthread_mutex_destroy(&s->deletes->lock);
     tarn_arena_free(s->deletes->arena);
 }

@@ -325,6 +325,7 @@ const tarn_format tarn_format_iceberg = {
     .apply = tarn_iceberg_apply,
     .marks_rows = tarn_iceberg_marks_rows,
     .write_deletes = tarn_iceberg_write_deletes,
+    .marked = tarn_iceberg_marked,
     .needed = tarn_iceberg_needed,
     .retention_ms = tarn_iceberg_retention_ms,
 };

@@ -2,7 +2,7 @@
  * metadata file that names them (1.1, 1.4, 1.9). */
 #include "base/crypto.h"
 #include "codec/jsonw.h"
-#include "format/iceberg/iceberg.h"
+#include "format/iceberg/deletes.h"
 #include "format/iceberg/write/manifest.h"
 
 enum { EDITS_MAX = 40, LOG_MAX_DEFAULT = 100, JSON_MAX = 64 << 20 };
@@ -49,8 +49,8 @@ static bool stays(void *state, const tarn_iceberg_entry *e) {
 /* Deletes of one data file go with it, and when all its deleted rows are written anew (1.8). */
 static bool deletes_stay(void *state, const tarn_iceberg_entry *e) {
     composing *c = state;
-    if (e->content != TARN_ICEBERG_POSITIONS || !e->referenced.p) return true;
-    return !tarn_map_get(&c->removed, e->referenced) && !tarn_map_get(&c->marked, e->referenced);
+    tarn_str target = tarn_iceberg_delete_target(e);
+    return !target.p || (!tarn_map_get(&c->removed, target) && !tarn_map_get(&c->marked, target));
 }
 
 static void note_removed(composing *c) {

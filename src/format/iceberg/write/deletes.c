@@ -154,3 +154,12 @@ tarn_code tarn_iceberg_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, tarn_
     }
     return vectors && n ? end_vectors(&m, items, n) : TARN_OK;
 }
+
+tarn_code tarn_iceberg_marked(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_add *add, tarn_roaring64 **out) {
+    const tarn_iceberg_mark *mark = add->deletes;
+    tarn_str key = tarn_str_of(mark->key);
+    const tarn_file file = {.path = key, .size = mark->size, .rows = mark->rows};
+    if (mark->offset >= 0)
+        return tarn_iceberg_read_vector(cx, snapshot->table->store, key, mark->offset, mark->length, mark->rows, out);
+    return tarn_iceberg_read_positions(cx, snapshot->table, &file, tarn_str_of(mark->referenced), out);
+}

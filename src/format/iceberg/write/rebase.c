@@ -2,12 +2,14 @@
 #include "format/iceberg/deletes.h"
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
+#include "format/marks.h"
 
 typedef struct rebasing {
     tarn_cx *cx;
-    const tarn_change *change;
+    tarn_change *change;
     tarn_iceberg_snapshot *base, *fresh;
-    tarn_map before; /* by path: the files of the base */
+    tarn_map before, now; /* by path: the files of the base, and those there are now */
+    tarn_marks marks;
 } rebasing;
 
 static tarn_code conflict(rebasing *r, const char *what) {
@@ -56,11 +58,11 @@ static tarn_code check_application(rebasing *r) {
                      (long long)version);
 }
 
-static tarn_code index_base(rebasing *r) {
+static tarn_code index_files(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_map *out) {
     tarn_file_list list = {0};
-    TRY(tarn_iceberg_files(r->cx, &r->base->base, NULL, &list));
+    TRY(tarn_iceberg_files(cx, &s->base, NULL, &list));
     for (size_t i = 0; i < list.files.n; i++)
-        tarn_map_put(&r->before, r->cx->arena, list.files.at[i]->path, (void *)(uintptr_t)list.files.at[i]);
+        tarn_map_put(out, cx->arena, list.files.at[i]->path, (void *)(uintptr_t)list.files.at[i]);
     return TARN_OK;
 }
 
@@ -74,62 +76,125 @@ static tarn_code check_added(rebasing *r, const tarn_expr *where) {
     return TARN_OK;
 }
 
-/* Both are told by the delete files that apply: every change of a file's deleted rows writes another one. */
-static bool same_deletes(const tarn_file *was, const tarn_file *is) {
+static bool same_entry(const tarn_iceberg_file *a, const tarn_iceberg_file *b) {
+    tarn_iceberg_entry x, y;
+    tarn_iceberg_entry_of(a, &x);
+    tarn_iceberg_entry_of(b, &y);
+    return tarn_str_eq(x.path, y.path) && x.offset == y.offset;
+}
+
+/* Told by the delete files that apply: every change of a file's deleted rows writes another one. */
+static bool same_positions(const tarn_file *was, const tarn_file *is) {
     const tarn_iceberg_deletes *a = was->deletes ? was->deletes->where : NULL,
                                *b = is->deletes ? is->deletes->where : NULL;
     size_t n = a ? a->n : 0;
-    bool same = n == (b ? b->n : 0) && !was->deletes == !is->deletes;
-    for (size_t i = 0; same && i < n; i++) {
-        tarn_iceberg_entry x, y;
-        tarn_iceberg_entry_of(a->files[i], &x);
-        tarn_iceberg_entry_of(b->files[i], &y);
-        same = tarn_str_eq(x.path, y.path) && x.offset == y.offset;
-    }
+    bool same = n == (b ? b->n : 0);
+    for (size_t i = 0; same && i < n; i++) same = same_entry(a->files[i], b->files[i]);
     return same;
+}
+
+/* Rows deleted by value are not known before a scan: whether there are more is all that can be told. */
+static tarn_code same_keys(rebasing *r, const tarn_file *was, const tarn_file *is, bool *same) {
+    const tarn_iceberg_file *const *a, *const *b;
+    size_t n, m;
+    TRY(tarn_iceberg_key_deletes(r->cx, r->base, was->entry, &a, &n));
+    TRY(tarn_iceberg_key_deletes(r->cx, r->fresh, is->entry, &b, &m));
+    *same = n == m;
+    for (size_t i = 0; *same && i < n; i++) *same = same_entry(a[i], b[i]);
+    return TARN_OK;
+}
+
+static tarn_code check_same(rebasing *r, const tarn_file *was, const tarn_file *is, const char *what) {
+    bool same = false;
+    TRY(same_keys(r, was, is, &same));
+    return same && same_positions(was, is) ? TARN_OK : conflict(r, what);
+}
+
+/* Files that the change read rows of, which it may not take away itself: they are as they were. */
+static tarn_code check_read(rebasing *r, const tarn_expr *where) {
+    tarn_file_list list = {0};
+    TRY(tarn_iceberg_files(r->cx, &r->base->base, where, &list));
+    for (size_t i = 0; i < list.files.n; i++) {
+        const tarn_file *was = list.files.at[i], *is = tarn_map_get(&r->now, was->path);
+        if (!is) return conflict(r, "removed a file that this change has read");
+        TRY(check_same(r, was, is, "deleted rows of a file that this change has read"));
+    }
+    return TARN_OK;
+}
+
+/* Deleted rows of one file are united with others' where each of ours is still there. */
+static tarn_code check_marks(rebasing *r) {
+    tarn_change *c = r->change;
+    for (size_t i = 0; i < r->marks.list.n; i++) {
+        tarn_mark *m = r->marks.list.at[i];
+        const tarn_file *was = c->adds.at[m->add].from, *is = tarn_map_get(&r->now, was->path);
+        tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) theirs = NULL;
+        bool keys, apart;
+        if (!is) return conflict(r, "removed a file that this change deletes rows of");
+        TRY(same_keys(r, was, is, &keys));
+        if (keys && same_positions(was, is)) continue;
+        if (!keys || !c->by_row || !is->deletes)
+            return conflict(r, "deleted rows of a file that this change deletes rows of");
+        TRY(tarn_iceberg_deleted(r->cx, &r->fresh->base, is, &theirs));
+        TRY(tarn_mark_meet(r->cx, &r->base->base, c, m, is, theirs, &apart));
+        if (!apart) return conflict(r, "deleted rows that this change deletes or updates too");
+    }
+    return TARN_OK;
 }
 
 /* What is to be removed, or was read, has to be there as it was. */
 static tarn_code check_kept(rebasing *r) {
-    tarn_file_list list = {0};
-    tarn_map now = {0};
     const tarn_change *c = r->change;
-    TRY(tarn_iceberg_files(r->cx, &r->fresh->base, NULL, &list));
-    for (size_t i = 0; i < list.files.n; i++)
-        tarn_map_put(&now, r->cx->arena, list.files.at[i]->path, (void *)(uintptr_t)list.files.at[i]);
-    for (size_t i = 0; i < c->adds.n; i++) {
-        const tarn_file *was = c->adds.at[i].deletes ? c->adds.at[i].from : NULL;
-        const tarn_file *is = was ? tarn_map_get(&now, was->path) : NULL;
-        if (was && !is) return conflict(r, "removed a file that this change deletes rows of");
-        if (was && !same_deletes(was, is))
-            return conflict(r, "deleted rows of a file that this change deletes rows of");
-    }
     for (size_t i = 0; i < c->removes.n + c->read_files.n; i++) {
         bool removed = i < c->removes.n;
         const tarn_file *was = removed ? c->removes.at[i] : c->read_files.at[i - c->removes.n];
-        const tarn_file *is = tarn_map_get(&now, was->path);
+        const tarn_file *is = tarn_map_get(&r->now, was->path);
         if (!is)
             return conflict(r, removed ? "removed a file that this change removes too"
                                        : "removed a file that this change has read");
-        if (!same_deletes(was, is)) return conflict(r, "deleted rows of a file that this change rewrites");
+        TRY(check_same(r, was, is, "deleted rows of a file that this change rewrites"));
+    }
+    return TARN_OK;
+}
+
+/* Files of the base are let go of with it: the change now speaks of those of the fresh snapshot. */
+static void move_on(rebasing *r) {
+    tarn_change *c = r->change;
+    for (size_t i = 0; i < c->removes.n; i++) c->removes.at[i] = tarn_map_get(&r->now, c->removes.at[i]->path);
+    for (size_t i = 0; i < c->read_files.n; i++) c->read_files.at[i] = tarn_map_get(&r->now, c->read_files.at[i]->path);
+    for (size_t i = 0; i < r->marks.list.n; i++) {
+        tarn_add *add = &c->adds.at[r->marks.list.at[i]->add];
+        add->from = tarn_map_get(&r->now, add->from->path);
+    }
+}
+
+static tarn_code check_reads(rebasing *r) {
+    const tarn_change *c = r->change;
+    if (!serializable(r)) return TARN_OK;
+    if (c->read_all) TRY(check_added(r, NULL));
+    if (c->read_all && !c->by_row) return check_read(r, NULL);
+    for (size_t i = 0; i < c->reads.n; i++) {
+        TRY(check_added(r, c->reads.at[i]));
+        if (!c->by_row) TRY(check_read(r, c->reads.at[i]));
     }
     return TARN_OK;
 }
 
 static tarn_code check(rebasing *r) {
-    const tarn_change *c = r->change;
+    tarn_change *c = r->change;
     TRY(check_metadata(r));
     TRY(check_application(r));
-    if (c->blind_append && !c->removes.n) return TARN_OK;
-    TRY(index_base(r));
-    bool touches = c->removes.n || c->read_files.n;
-    for (size_t i = 0; i < c->adds.n; i++) touches = touches || c->adds.at[i].deletes;
-    if (touches) TRY(check_kept(r));
-    if (!serializable(r)) return TARN_OK;
-    if (c->read_all) return check_added(r, NULL);
-    for (size_t i = 0; i < c->reads.n; i++) TRY(check_added(r, c->reads.at[i]));
-    return TARN_OK;
+    if (c->blind_append && !c->removes.n && !r->marks.list.n) return TARN_OK;
+    TRY(index_files(r->cx, r->base, &r->before));
+    TRY(index_files(r->cx, r->fresh, &r->now));
+    TRY(check_kept(r));
+    TRY(check_marks(r));
+    TRY(check_reads(r));
+    move_on(r);
+    return tarn_marks_unite(r->cx, &r->fresh->base, &r->marks, c);
 }
+
+static void done_rebasing(rebasing *r) { tarn_marks_done(&r->marks); }
 
 tarn_code tarn_iceberg_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                               tarn_snapshot **fresh) {
@@ -138,7 +203,9 @@ tarn_code tarn_iceberg_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapsho
     if (!base || base->version < 0)
         return tarn_fail(cx, TARN_CONFLICT, "another writer has created the table; run the statement again");
     TRY(table->format->open(cx, table, &latest, base, &newest));
-    rebasing r = {.cx = cx, .change = change, .base = tarn_iceberg_of(base), .fresh = tarn_iceberg_of(newest)};
+    tarn_auto(rebasing, done_rebasing)
+        r = {.cx = cx, .change = change, .base = tarn_iceberg_of(base), .fresh = tarn_iceberg_of(newest)};
+    tarn_marks_of(cx, change, &r.marks);
     if (strcmp(r.base->key, r.fresh->key)) TRY(check(&r));
     *fresh = newest;
     newest = NULL;

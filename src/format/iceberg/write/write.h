@@ -122,5 +122,6 @@ typedef struct tarn_iceberg_mark {
 bool tarn_iceberg_marks_rows(const tarn_snapshot *snapshot, const tarn_change *change);
 TARN_MUST tarn_code tarn_iceberg_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, tarn_row_deletes *items, size_t n,
                                                tarn_change *change);
+tarn_code tarn_iceberg_marked(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_add *add, tarn_roaring64 **out);
 
 #endif

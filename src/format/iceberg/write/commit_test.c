@@ -1,0 +1,242 @@
+/* commit_test.c: commits of Iceberg tables: races over rows of one file, and answers that are lost. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "format/commit.h"
+#include "format/iceberg/iceberg.h"
+#include "format/iceberg/write/write.h"
+#include "store/fault.h"
+
+extern const tarn_format tarn_format_iceberg;
+
+/* The pointer of a catalog with one table; `lost`: the next answer to a swap. */
+typedef struct pointer {
+    const char *key;
+    enum { KEPT, LOST_AFTER, LOST_BEFORE } lost;
+    int swaps;
+} pointer;
+
+typedef struct bench {
+    tarn_conf *conf;
+    tarn_cx cx;
+    tarn_store *inner, *store;
+    tarn_fault *fault;
+    tarn_table table;
+    tarn_committer committer;
+    pointer pointer;
+    int serial;
+} bench;
+
+static tarn_code load(tarn_cx *cx, void *state, const char **key) {
+    (void)cx;
+    *key = ((pointer *)state)->key;
+    return TARN_OK;
+}
+
+static tarn_code swap(tarn_cx *cx, const tarn_step *steps, size_t n) {
+    assert_int_equal(n, 1);
+    pointer *p = steps[0].state;
+    p->swaps++;
+    bool same = p->key && steps[0].from ? !strcmp(p->key, steps[0].from) : p->key == steps[0].from;
+    int lost = p->lost;
+    p->lost = KEPT;
+    if (lost == LOST_BEFORE) return tarn_fail(cx, TARN_IO, "the catalog is gone");
+    if (!same) return tarn_fail(cx, TARN_EXISTS, "another writer was first");
+    p->key = tarn_arena_strdup(cx->arena, steps[0].to);
+    return lost == LOST_AFTER ? tarn_fail(cx, TARN_IO, "the catalog is gone") : TARN_OK;
+}
+
+static void ok(bench *b, tarn_code code) {
+    if (code != TARN_OK) fail_msg("%s: %s", tarn_code_name(code), b->cx.error.message);
+}
+
+static void bench_open(bench *b, bool catalog) {
+    static int serial;
+    char uri[64];
+    *b = (bench){0};
+    snprintf(uri, sizeof uri, "mem://iceberg-%d", serial++);
+    b->conf = tarn_conf_defaults();
+    tarn_cx_init(&b->cx, b->conf);
+    ok(b, tarn_store_open(&b->cx, uri, &b->inner));
+    tarn_store_fault(b->inner, &b->store, &b->fault);
+    b->committer = (tarn_committer){&b->pointer, load, swap};
+    b->table = (tarn_table){.format = &tarn_format_iceberg,
+                            .store = b->store,
+                            .location = "mem",
+                            .committer = catalog ? &b->committer : NULL};
+}
+
+static void bench_close(bench *b) {
+    tarn_store_close(b->store);
+    tarn_store_close(b->inner);
+    tarn_cx_done(&b->cx);
+    tarn_conf_free(b->conf);
+}
+
+static tarn_snapshot *create(bench *b, const char *version) {
+    tarn_type *schema = tarn_type_new(b->cx.arena, TARN_STRUCT);
+    tarn_snapshot *s = NULL;
+    schema->fields = TARN_NEW(b->cx.arena, tarn_field);
+    schema->n_fields = 1;
+    schema->fields[0] =
+        (tarn_field){.name = "id", .type = tarn_type_new(b->cx.arena, TARN_INT64), .nullable = true, .id = -1};
+    tarn_change c = {.operation = "CREATE TABLE", .create = true, .schema = schema};
+    tarn_change_property(b->cx.arena, &c, "format-version", version);
+    tarn_change_property(b->cx.arena, &c, "write.delete.mode", "merge-on-read");
+    ok(b, tarn_commit(&b->cx, &b->table, NULL, &c, &s));
+    return s;
+}
+
+static void add(bench *b, tarn_change *c) {
+    const char *path = tarn_printf(&b->cx, "data/%d.parquet", b->serial++);
+    ok(b, tarn_store_put(&b->cx, b->store, path, TARN_LIT("data"), TARN_PUT_ALWAYS, NULL, NULL));
+    *TARN_PUSH(b->cx.arena, &c->adds) = (tarn_add){.path = path, .size = 4, .rows = 10, .mtime_ms = 1};
+}
+
+static tarn_snapshot *append(bench *b, tarn_snapshot *base) {
+    tarn_change c = {.operation = "WRITE", .blind_append = true};
+    tarn_snapshot *s = NULL;
+    add(b, &c);
+    ok(b, tarn_commit(&b->cx, &b->table, base, &c, &s));
+    return s;
+}
+
+static tarn_snapshot *newest(bench *b) {
+    tarn_snapshot *s = NULL;
+    ok(b, tarn_table_open(&b->cx, &b->table, NULL, NULL, &s));
+    return s;
+}
+
+static const tarn_file *only_file(bench *b, tarn_snapshot *s) {
+    tarn_file_list list = {0};
+    ok(b, tarn_snapshot_files(&b->cx, s, NULL, &list));
+    assert_int_equal(list.files.n, 1);
+    return list.files.at[0];
+}
+
+/* A statement that judged rows by themselves, and marks those from `from` to `to` of the table's only file. */
+static void mark(bench *b, tarn_snapshot *base, uint64_t from, uint64_t to, tarn_change *c) {
+    const tarn_file *file = only_file(b, base);
+    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rows = tarn_roaring64_new();
+    tarn_roaring64_add_range(rows, from, to);
+    tarn_row_deletes item = {.file = file, .rows = rows};
+    *c = (tarn_change){.operation = "DELETE", .by_row = true, .read_all = true};
+    ok(b, tarn_format_iceberg.write_deletes(&b->cx, base, &item, 1, c));
+    *TARN_PUSH(b->cx.arena, &c->adds) = (tarn_add){.path = tarn_arena_strndup(b->cx.arena, file->path.p, file->path.n),
+                                                   .size = file->size,
+                                                   .rows = file->rows,
+                                                   .from = file,
+                                                   .deletes = item.descriptor};
+}
+
+static void delete_rows(bench *b, tarn_snapshot *base, uint64_t from, uint64_t to) {
+    tarn_change c;
+    mark(b, base, from, to, &c);
+    ok(b, tarn_commit(&b->cx, &b->table, base, &c, NULL));
+}
+
+static uint64_t deleted(bench *b, tarn_snapshot *s) {
+    tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) rows = NULL;
+    const tarn_file *file = only_file(b, s);
+    if (!file->deletes) return 0;
+    ok(b, tarn_format_iceberg.deleted(&b->cx, s, file, &rows));
+    return tarn_roaring64_cardinality(rows);
+}
+
+/* Each lost race rests on what the one before it left. */
+static void rows_of_one_file_are_united(void **state) {
+    (void)state;
+    bench b;
+    bench_open(&b, true);
+    tarn_snapshot *empty = create(&b, "3"), *base = append(&b, empty), *first = NULL, *second = NULL;
+    tarn_change c, again;
+    mark(&b, base, 0, 2, &c);
+    ok(&b, tarn_table_prepare(&b.cx, &b.table, base, &c));
+    delete_rows(&b, base, 2, 4);
+    ok(&b, tarn_format_iceberg.rebase(&b.cx, &b.table, base, &c, &first));
+    delete_rows(&b, base, 4, 5); /* a race itself: rows 2 and 3 are gone in what it meets */
+    ok(&b, tarn_format_iceberg.rebase(&b.cx, &b.table, first, &c, &second));
+    tarn_snapshot_release(first);
+    ok(&b, tarn_commit(&b.cx, &b.table, second, &c, NULL));
+    tarn_snapshot *s = newest(&b);
+    assert_int_equal(deleted(&b, s), 5);
+    /* The same row; and all that are left. */
+    mark(&b, base, 4, 6, &again);
+    assert_int_equal(tarn_commit(&b.cx, &b.table, base, &again, NULL), TARN_CONFLICT);
+    assert_non_null(strstr(b.cx.error.message, "deleted rows that this change deletes or updates too"));
+    delete_rows(&b, base, 5, 10);
+    tarn_file_list list = {0};
+    tarn_snapshot *last = newest(&b);
+    ok(&b, tarn_snapshot_files(&b.cx, last, NULL, &list));
+    assert_int_equal(list.files.n, 0);
+    tarn_snapshot *all[] = {empty, base, second, s, last};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) tarn_snapshot_release(all[i]);
+    bench_close(&b);
+}
+
+/* A commit whose answer is lost stands where its metadata is the newest, and is told of as failed where it is not. */
+static void lost_answers_of_a_catalog(void **state) {
+    (void)state;
+    for (int lost = LOST_AFTER; lost <= LOST_BEFORE; lost++) {
+        bench b;
+        bench_open(&b, true);
+        tarn_snapshot *base = create(&b, "2"), *after = NULL;
+        tarn_change c = {.operation = "WRITE", .blind_append = true};
+        add(&b, &c);
+        b.pointer.lost = lost;
+        int swaps = b.pointer.swaps;
+        tarn_code code = tarn_commit(&b.cx, &b.table, base, &c, &after);
+        assert_int_equal(b.pointer.swaps, swaps + 1); /* never made a second time */
+        assert_int_equal(code, lost == LOST_AFTER ? TARN_OK : TARN_IO);
+        if (code != TARN_OK) assert_false(tarn_commit_refused(code)); /* its files stay */
+        tarn_snapshot *s = newest(&b);
+        tarn_file_list list = {0};
+        ok(&b, tarn_snapshot_files(&b.cx, s, NULL, &list));
+        assert_int_equal(list.files.n, lost == LOST_AFTER ? 1 : 0);
+        tarn_snapshot_release(s);
+        tarn_snapshot_release(after);
+        tarn_snapshot_release(base);
+        bench_close(&b);
+    }
+}
+
+/* Without a catalog the name of the metadata file decides: each write of one commit in turn loses its answer. */
+static void lost_answers_of_a_store(void **state) {
+    (void)state;
+    for (int nth = 1;; nth++) {
+        bench b;
+        bench_open(&b, false);
+        tarn_snapshot *base = create(&b, "2"), *after = NULL;
+        tarn_change c = {.operation = "WRITE", .blind_append = true};
+        add(&b, &c);
+        tarn_fault_plan plan = {.kind = TARN_FAULT_AMBIGUOUS, .call = TARN_FAULT_PUT, .nth = nth, .code = TARN_IO};
+        tarn_fault_set(b.fault, &plan);
+        tarn_code code = tarn_commit(&b.cx, &b.table, base, &c, &after);
+        bool all = tarn_fault_count(b.fault, TARN_FAULT_PUT) < nth;
+        tarn_fault_set(b.fault, NULL);
+        tarn_snapshot *s = newest(&b);
+        tarn_file_list list = {0};
+        ok(&b, tarn_snapshot_files(&b.cx, s, NULL, &list));
+        assert_int_equal(list.files.n, code == TARN_OK ? 1 : 0);
+        if (code != TARN_OK) assert_false(tarn_commit_refused(code));
+        tarn_snapshot_release(s);
+        tarn_snapshot_release(after);
+        tarn_snapshot_release(base);
+        bench_close(&b);
+        if (!all) continue;
+        assert_true(nth > 4); /* manifest, manifest list, metadata, hint */
+        return;
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_of_one_file_are_united),
+        cmocka_unit_test(lost_answers_of_a_catalog),
+        cmocka_unit_test(lost_answers_of_a_store),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
