@@ -91,7 +91,8 @@ static const char *split_version(tarn_cx *cx, const char *path, tarn_at *at) {
 }
 
 static tarn_code take_snapshot(tarn_cx *cx, tarn_session *s, const tarn_at *at, tarn_opened *out) {
-    if (at->kind == TARN_AT_LATEST && s->txn) return tarn_txn_snapshot(cx, s, out->table, &out->snapshot);
+    if (at->kind == TARN_AT_LATEST && s->txn) return tarn_txn_snapshot(cx, s, out->table, NULL, &out->snapshot);
+    if (at->kind == TARN_AT_REF && s->txn) return tarn_txn_snapshot(cx, s, out->table, at->ref, &out->snapshot);
     return tarn_tables_snapshot(cx, s->lake->tables, out->table, at, &out->snapshot);
 }
 
@@ -130,11 +131,46 @@ tarn_code tarn_session_find_table(tarn_cx *cx, tarn_session *s, const tarn_name 
     return TARN_OK;
 }
 
+/* format.`path`.files: the part before the last is a path. */
+static bool names_path_metadata(const tarn_name *name) {
+    int at = name->n_parts - 2;
+    return !name->path && at >= 0 && name->quoted[at] && strpbrk(name->part[at], "/:");
+}
+
+/* t.branch_x, t.tag_x: what stands after the prefix; NULL: neither. */
+static const char *ref_of(const char *part) {
+    static const char *const prefixes[] = {"branch_", "tag_"};
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(prefixes[i]);
+        if (strlen(part) > n && tarn_str_ieq((tarn_str){part, n}, tarn_str_of(prefixes[i]))) return part + n;
+    }
+    return NULL;
+}
+
+/* The name without its last part: a table's, or a path. */
+static tarn_name owner_of(const tarn_name *name) {
+    tarn_name table = *name;
+    table.n_parts--;
+    if (names_path_metadata(name)) table.path = table.part[--table.n_parts];
+    return table;
+}
+
 tarn_code tarn_session_open_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at,
                                   tarn_opened *out) {
     tarn_opened opened = {0};
     tarn_at when = *at;
-    TRY(find_table(cx, s, name, &when, &opened));
+    const char *ref = name->n_parts > 1 && !name->path ? ref_of(name->part[name->n_parts - 1]) : NULL;
+    bool whole = !ref || (name->n_parts < 4 && !names_path_metadata(name));
+    tarn_code code = whole ? find_table(cx, s, name, &when, &opened) : TARN_NOTFOUND;
+    if (ref && code == TARN_NOTFOUND) { /* no table of that name: a branch or tag of one */
+        tarn_name table = owner_of(name);
+        tarn_clear_error(cx);
+        if (at->kind != TARN_AT_LATEST)
+            return tarn_fail(cx, TARN_INVALID, "%s is a point in time already", name->part[name->n_parts - 1]);
+        if (strcmp(ref, "main") != 0) when = (tarn_at){.kind = TARN_AT_REF, .ref = ref};
+        code = find_table(cx, s, &table, &when, &opened);
+    }
+    TRY(code);
     TRY(take_snapshot(cx, s, &when, &opened));
     *out = opened;
     return TARN_OK;
@@ -258,22 +294,6 @@ static tarn_code resolve_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_
     return TARN_OK;
 }
 
-/* format.`path`.files: the part before the last is a path. */
-static bool names_path_metadata(const tarn_name *name) {
-    int at = name->n_parts - 2;
-    return !name->path && at >= 0 && name->quoted[at] && strpbrk(name->part[at], "/:");
-}
-
-/* t.branch_x, t.tag_x: what stands after the prefix; NULL: neither. */
-static const char *ref_of(const char *part) {
-    static const char *const prefixes[] = {"branch_", "tag_"};
-    for (int i = 0; i < 2; i++) {
-        size_t n = strlen(prefixes[i]);
-        if (strlen(part) > n && tarn_str_ieq((tarn_str){part, n}, tarn_str_of(prefixes[i]))) return part + n;
-    }
-    return NULL;
-}
-
 static tarn_code metadata_rows(tarn_cx *cx, const tarn_opened *opened, const char *name, tarn_rowset **out) {
     TRY(tarn_snapshot_metadata_table(cx, opened->snapshot, name, out));
     const tarn_metadata_table *metadata = *out ? NULL : tarn_metadata_find(name);
@@ -286,15 +306,11 @@ static tarn_code metadata_rows(tarn_cx *cx, const tarn_opened *opened, const cha
 /* "t.files": the metadata of table t. "t.tag_x": the table as it is there. */
 static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at,
                                   tarn_relation *out) {
-    const char *last = name->part[name->n_parts - 1], *ref = ref_of(last);
-    tarn_name table = *name;
-    tarn_at when = *at;
+    const char *last = name->part[name->n_parts - 1];
+    tarn_name table = owner_of(name);
     tarn_opened opened;
-    table.n_parts--;
-    if (names_path_metadata(name)) table.path = table.part[--table.n_parts];
-    if (ref && at->kind != TARN_AT_LATEST) return tarn_fail(cx, TARN_INVALID, "%s is a point in time already", last);
-    if (ref) when = (tarn_at){.kind = TARN_AT_REF, .ref = ref};
-    TRY(tarn_session_open_table(cx, s, &table, &when, &opened));
+    bool ref = ref_of(last) != NULL;
+    TRY(tarn_session_open_table(cx, s, ref ? name : &table, at, &opened));
     if (ref) return give_table(&opened, out);
     tarn_rowset *rows = NULL;
     tarn_code code = metadata_rows(cx, &opened, last, &rows);

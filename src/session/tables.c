@@ -146,6 +146,7 @@ static void evict(tarn_table_cache *cache, const open_table *keep, int64_t limit
 }
 
 static void remember(tarn_table_cache *cache, open_table *t, tarn_snapshot *snapshot) {
+    if (snapshot->branch) return; /* the table itself is another one */
     pthread_mutex_lock(&cache->lock);
     /* Versions in a catalog are names, not numbers in an order. */
     if (!t->newest || t->table.committer || t->newest->version < snapshot->version) {

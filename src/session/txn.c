@@ -9,6 +9,7 @@
 /* A table the transaction has read or written. */
 typedef struct txn_table {
     const tarn_table *table;
+    const char *ref;        /* the branch or tag; NULL: the table itself */
     tarn_snapshot *base;    /* as it was at its first use */
     tarn_snapshot *current; /* base with the pending change: what is read */
     tarn_change change;
@@ -48,25 +49,29 @@ void tarn_txn_free(tarn_session *s) {
     tarn_arena_free(arena);
 }
 
-static tarn_code use_table(tarn_cx *cx, tarn_session *s, const tarn_table *table, txn_table **out) {
+static bool same_ref(const char *a, const char *b) { return a && b ? !strcmp(a, b) : a == b; }
+
+static tarn_code use_table(tarn_cx *cx, tarn_session *s, const tarn_table *table, const char *ref, txn_table **out) {
     for (txn_table *t = s->txn->tables; t; t = t->next)
-        if (t->table == table) {
+        if (t->table == table && same_ref(t->ref, ref)) {
             *out = t;
             return TARN_OK;
         }
     tarn_snapshot *base;
-    tarn_at latest = {.kind = TARN_AT_LATEST};
-    TRY(tarn_tables_snapshot(cx, s->lake->tables, table, &latest, &base));
+    tarn_at at = {.kind = ref ? TARN_AT_REF : TARN_AT_LATEST, .ref = ref};
+    TRY(tarn_tables_snapshot(cx, s->lake->tables, table, &at, &base));
     txn_table *t = TARN_NEW(s->txn->arena, txn_table);
     *t = (txn_table){.table = table, .base = base, .current = tarn_snapshot_retain(base), .next = s->txn->tables};
+    t->ref = ref ? tarn_arena_strdup(s->txn->arena, ref) : NULL;
     s->txn->tables = t;
     *out = t;
     return TARN_OK;
 }
 
-tarn_code tarn_txn_snapshot(tarn_cx *cx, tarn_session *s, const tarn_table *table, tarn_snapshot **out) {
+tarn_code tarn_txn_snapshot(tarn_cx *cx, tarn_session *s, const tarn_table *table, const char *ref,
+                            tarn_snapshot **out) {
     txn_table *t;
-    TRY(use_table(cx, s, table, &t));
+    TRY(use_table(cx, s, table, ref, &t));
     *out = tarn_snapshot_retain(t->current);
     return TARN_OK;
 }
@@ -130,7 +135,13 @@ static const char *name_of(const txn_table *t) { return t->table->name ? t->tabl
 /* Refused at once, not after all the work: tables whose versions lie side by side in their stores cannot be changed at
  * one instant. */
 static tarn_code check_together(tarn_cx *cx, const struct tarn_txn *txn, const txn_table *t) {
-    for (const txn_table *other = txn->tables; other; other = other->next)
+    for (const txn_table *other = txn->tables; other; other = other->next) {
+        if (other != t && other->statements && other->table == t->table)
+            return tarn_hint(cx,
+                             tarn_fail(cx, TARN_UNSUPPORTED,
+                                       "this transaction has changed another branch of %s: one commit moves one branch",
+                                       name_of(t)),
+                             "COMMIT before another branch is changed");
         if (other != t && other->statements && !(other->table->committer && t->table->committer))
             return tarn_hint(
                 cx,
@@ -140,6 +151,7 @@ static tarn_code check_together(tarn_cx *cx, const struct tarn_txn *txn, const t
                           name_of(other), name_of(t),
                           other->table->committer ? t->table->format->name : other->table->format->name),
                 "COMMIT before another table is changed");
+    }
     return TARN_OK;
 }
 
@@ -156,7 +168,7 @@ tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, 
     struct tarn_txn *txn = s->txn;
     tarn_snapshot *next;
     txn_table *t;
-    TRY(use_table(cx, s, opened->table, &t));
+    TRY(use_table(cx, s, opened->table, opened->snapshot->branch, &t));
     TRY(check_together(cx, txn, t));
     TRY(check_application(cx, t, change));
     TRY(tarn_snapshot_apply(cx, t->current, change, t->current->version, &next));

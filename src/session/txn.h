@@ -4,8 +4,10 @@
 
 #include "session/session.h"
 
-/* The snapshot the transaction reads of a table: pinned at its first use, with the pending change on it. Retained. */
-TARN_MUST tarn_code tarn_txn_snapshot(tarn_cx *cx, tarn_session *s, const tarn_table *table, tarn_snapshot **out);
+/* The snapshot the transaction reads of a table, or of a branch or tag of it (ref NULL: the table itself): pinned at
+ * its first use, with the pending change on it. Retained. */
+TARN_MUST tarn_code tarn_txn_snapshot(tarn_cx *cx, tarn_session *s, const tarn_table *table, const char *ref,
+                                      tarn_snapshot **out);
 /* Adds a statement's change to the pending one. UNSUPPORTED for a second table where the two cannot
  * be committed at one instant. The memory of `change` must
  * then live until the transaction ends: tarn_session_run sees to it. */

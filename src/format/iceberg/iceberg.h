@@ -88,9 +88,10 @@ static inline tarn_iceberg_snapshot *tarn_iceberg_of(const tarn_snapshot *s) {
 }
 
 /* snapshot.c */
-/* The newest version, from the text of its metadata file, which is or would be at `key`. */
+/* The newest version of the table or a branch of it, from the text of its metadata file, which is or would be at `key`.
+ */
 TARN_MUST tarn_code tarn_iceberg_open_text(tarn_cx *cx, const tarn_table *table, const char *key, tarn_str text,
-                                           tarn_snapshot **out);
+                                           const char *branch, tarn_snapshot **out);
 /* A field by id, of the snapshot's schema or of the newest other one that has it; NULL: none. */
 const tarn_field *tarn_iceberg_any_field(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t id);
 

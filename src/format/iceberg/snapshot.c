@@ -176,7 +176,8 @@ static tarn_code take_metadata(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_snaps
 static tarn_code at_version(tarn_cx *cx, tarn_iceberg_snapshot *s, int64_t version) {
     const tarn_iceberg_metadata *m = &s->meta;
     s->version = tarn_iceberg_version_at(m, version);
-    if (s->version || (version == 0 && m->format_version > 1)) return TARN_OK; /* 0: as it was created */
+    bool created = version == 0 && (m->format_version > 1 || !m->versions.n); /* 0: as it was created */
+    if (s->version || created) return TARN_OK;
     if (!m->versions.n)
         return tarn_fail(cx, TARN_NOTFOUND, "version %lld does not exist: it has no snapshots", (long long)version);
     const tarn_iceberg_version *first = &m->versions.at[0], *last = &m->versions.at[m->versions.n - 1];
@@ -210,13 +211,15 @@ static tarn_code at_timestamp(tarn_cx *cx, tarn_iceberg_snapshot *s, int64_t us)
     return tarn_fail(cx, TARN_NOTFOUND, "nothing is as old as that; the first version there is is of %s", text);
 }
 
-/* A branch reads with the table's schema, a tag with the snapshot's. */
+/* A branch reads with the table's schema and can be written, a tag reads with the snapshot's. */
 static tarn_code at_ref(tarn_cx *cx, tarn_iceberg_snapshot *s, const char *name, bool *branch) {
     const tarn_iceberg_metadata *m = &s->meta;
     const tarn_iceberg_ref *ref = tarn_iceberg_ref_find(m, name);
     int64_t version;
     *branch = ref && ref->branch;
     if (!ref && tarn_parse_i64(tarn_str_of(name), &version)) return at_version(cx, s, version);
+    if (*branch && strcmp(name, "main") != 0) s->base.branch = tarn_arena_strdup(s->base.arena, name);
+    if (ref && !*branch) s->base.read_only = tarn_arena_printf(s->base.arena, "%s is a tag", name);
     if (ref) {
         s->version = tarn_iceberg_version_find(m, ref->snapshot_id);
         if (s->version) return TARN_OK;
@@ -246,16 +249,18 @@ static tarn_code choose(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_at *at
 }
 
 tarn_code tarn_iceberg_open_text(tarn_cx *cx, const tarn_table *table, const char *key, tarn_str text,
-                                 tarn_snapshot **out) {
+                                 const char *branch, tarn_snapshot **out) {
+    tarn_at at = {.kind = branch ? TARN_AT_REF : TARN_AT_LATEST, .ref = branch};
     tarn_iceberg_snapshot *s = new_snapshot(table);
+    int32_t schema_id;
     tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) held = &s->base;
     tarn_arena *arena = s->base.arena;
     s->key = tarn_arena_strdup(arena, key);
     s->base.pointer = s->key;
     text.p = tarn_arena_strndup(arena, text.p, text.n);
     TRY(tarn_prefix(cx, tarn_iceberg_metadata_parse(cx, arena, text, &s->meta), "%s", key));
-    s->version = tarn_iceberg_version_find(&s->meta, s->meta.snapshot_id);
-    TRY(fill(cx, s, s->meta.schema_id));
+    TRY(choose(cx, s, &at, &schema_id));
+    TRY(fill(cx, s, schema_id));
     *out = held;
     held = NULL;
     return TARN_OK;

@@ -10,11 +10,26 @@ static tarn_iceberg_snapshot *real_base(tarn_snapshot *base) {
     return base && base->version >= 0 ? tarn_iceberg_of(base) : NULL;
 }
 
+/* What is not of rows is the table's, and the same on all its branches. */
+static tarn_code check_branch(tarn_cx *cx, const tarn_snapshot *base, const tarn_change *change) {
+    bool more = change->schema || change->properties.n || change->checks.n || change->comment || change->replace ||
+                change->partition_by || change->refs.n || change->expire;
+    if (more)
+        return tarn_fail(cx, TARN_UNSUPPORTED,
+                         "branch %s shares columns, properties and names with the table: change those of the table",
+                         base->branch);
+    if (change->app_id)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "application transactions are the table's, branch %s has none",
+                         base->branch);
+    return TARN_OK;
+}
+
 tarn_code tarn_iceberg_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change) {
     (void)table;
     tarn_iceberg_plan plan;
     tarn_iceberg_snapshot *b = real_base(base);
     if (b) TRY(tarn_snapshot_writable(cx, base));
+    if (b && base->branch) TRY(check_branch(cx, base, change));
     TRY(tarn_iceberg_plan_change(cx, b, change, &plan));
     if (change->schema) change->schema = plan.schema;
     for (size_t i = 0; i < change->refs.n; i++) {
@@ -105,9 +120,9 @@ tarn_code tarn_iceberg_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change
     const tarn_iceberg_made *made = change->format_state;
     tarn_iceberg_composed composed;
     (void)version;
-    if (made && made->key) return tarn_iceberg_open_text(cx, base->table, made->key, made->text, out);
+    if (made && made->key) return tarn_iceberg_open_text(cx, base->table, made->key, made->text, base->branch, out);
     TRY(tarn_iceberg_compose(cx, base->table, real_base(base), change, &composed));
-    return tarn_iceberg_open_text(cx, base->table, composed.key, composed.text, out);
+    return tarn_iceberg_open_text(cx, base->table, composed.key, composed.text, base->branch, out);
 }
 
 tarn_code tarn_iceberg_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version) {

@@ -354,19 +354,21 @@ static void edit_properties(composing *c) {
 }
 
 static tarn_code edit_snapshot(composing *c) {
+    const char *branch = c->base ? c->base->base.branch : NULL;
     tarn_iceberg_manifests list = {0};
     const char *path;
     TRY(write_manifests(c, &list));
     assign_rows(c, &list);
     TRY(tarn_iceberg_list_write(c->cx, &c->w, c->parent, list.at, list.n, &path));
     append_to(c, "snapshots", snapshot_json(c, path));
+    if (c->plan.format_version >= 2) edit_int(c, "last-sequence-number", c->w.sequence);
+    if (c->plan.format_version >= 3) edit_int(c, "next-row-id", c->next_row_id);
+    edit(c, "refs", tarn_iceberg_refs_print(c->cx, &c->plan, branch, c->w.snapshot_id));
+    if (branch) return TARN_OK;
     append_to(c, "snapshot-log",
               tarn_printf(c->cx, "{\"timestamp-ms\": %lld, \"snapshot-id\": %lld}", (long long)c->now_ms,
                           (long long)c->w.snapshot_id));
     edit_int(c, "current-snapshot-id", c->w.snapshot_id);
-    if (c->plan.format_version >= 2) edit_int(c, "last-sequence-number", c->w.sequence);
-    if (c->plan.format_version >= 3) edit_int(c, "next-row-id", c->next_row_id);
-    edit(c, "refs", tarn_iceberg_refs_print(c->cx, &c->plan, c->w.snapshot_id));
     return TARN_OK;
 }
 

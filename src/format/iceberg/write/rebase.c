@@ -198,10 +198,10 @@ static void done_rebasing(rebasing *r) { tarn_marks_done(&r->marks); }
 
 tarn_code tarn_iceberg_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                               tarn_snapshot **fresh) {
-    tarn_at latest = {.kind = TARN_AT_LATEST};
     tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) newest = NULL;
     if (!base || base->version < 0)
         return tarn_fail(cx, TARN_CONFLICT, "another writer has created the table; run the statement again");
+    tarn_at latest = {.kind = base->branch ? TARN_AT_REF : TARN_AT_LATEST, .ref = base->branch};
     TRY(table->format->open(cx, table, &latest, base, &newest));
     tarn_auto(rebasing, done_rebasing)
         r = {.cx = cx, .change = change, .base = tarn_iceberg_of(base), .fresh = tarn_iceberg_of(newest)};

@@ -242,17 +242,19 @@ static void put_ref(tarn_jsonw *w, const tarn_iceberg_ref *r, int64_t id) {
     tarn_jsonw_end_object(w);
 }
 
-const char *tarn_iceberg_refs_print(tarn_cx *cx, const tarn_iceberg_plan *plan, int64_t head) {
+const char *tarn_iceberg_refs_print(tarn_cx *cx, const tarn_iceberg_plan *plan, const char *branch, int64_t id) {
     static const tarn_iceberg_ref first = {
         .name = "main", .branch = true, .snapshots_min = -1, .snapshot_age_ms_max = -1, .ref_age_ms_max = -1};
     tarn_auto_buf out = TARN_BUF(REFS_TEXT_MAX);
     tarn_jsonw w = TARN_JSONW(&out);
     const tarn_iceberg_ref *was = find(plan, "main");
     tarn_jsonw_begin_object(&w);
+    int64_t head = branch ? plan->head : id;
     if (head >= 0) put_ref(&w, was ? was : &first, head);
     for (size_t i = 0; i < plan->refs.n; i++) {
         const tarn_iceberg_ref *r = &plan->refs.at[i];
-        if (strcmp(r->name, "main")) put_ref(&w, r, r->snapshot_id);
+        bool moves = branch && !strcmp(r->name, branch);
+        if (strcmp(r->name, "main")) put_ref(&w, r, moves ? id : r->snapshot_id);
     }
     tarn_jsonw_end_object(&w);
     return tarn_buf_take(&out, cx->arena);
@@ -325,7 +327,7 @@ tarn_code tarn_iceberg_ref_edits(tarn_cx *cx, const tarn_iceberg_snapshot *base,
                                  int64_t now_ms, tarn_iceberg_edit *edits, size_t *n) {
     const tarn_iceberg_metadata *m = &base->meta;
     if (!plan->refs_changed && !plan->kept) return TARN_OK;
-    edits[(*n)++] = (tarn_iceberg_edit){"refs", tarn_iceberg_refs_print(cx, plan, plan->head)};
+    edits[(*n)++] = (tarn_iceberg_edit){"refs", tarn_iceberg_refs_print(cx, plan, NULL, plan->head)};
     edits[(*n)++] = (tarn_iceberg_edit){"snapshot-log", print_log(cx, m, plan, now_ms)};
     if (plan->head != m->snapshot_id)
         edits[(*n)++] = (tarn_iceberg_edit){"current-snapshot-id", tarn_printf(cx, "%lld", (long long)plan->head)};

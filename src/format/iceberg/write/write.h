@@ -72,8 +72,8 @@ enum { TARN_ICEBERG_REF_EDITS = 6 };
 TARN_MUST tarn_code tarn_iceberg_ref_edits(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
                                            const tarn_iceberg_plan *plan, int64_t now_ms, tarn_iceberg_edit *edits,
                                            size_t *n);
-/* The "refs" member with main at `head`. */
-const char *tarn_iceberg_refs_print(tarn_cx *cx, const tarn_iceberg_plan *plan, int64_t head);
+/* The "refs" member with this branch (NULL: main) at snapshot `id`. */
+const char *tarn_iceberg_refs_print(tarn_cx *cx, const tarn_iceberg_plan *plan, const char *branch, int64_t id);
 
 /* What prepare leaves in tarn_change.format_state, and commit fills in. */
 typedef struct tarn_iceberg_made {
