@@ -43,6 +43,14 @@ typedef struct tarn_row_deletes {
     const void *descriptor; /* out: for tarn_add.deletes, in cx->arena */
 } tarn_row_deletes;
 
+/* A view as metadata files of a format keep it. */
+typedef struct tarn_view {
+    const tarn_schema *columns;
+    const char *sql, *dialect;                     /* the nearest to ours of those there are */
+    const char *default_catalog, *default_schema; /* where its names are looked up; NULL: where the view is */
+    const char *comment;                          /* NULL: none */
+} tarn_view;
+
 /* features bits: what a format can do at all; answered once, by tarn_format_require. */
 enum {
     TARN_CAN_WRITE = 1 << 0,
@@ -99,6 +107,9 @@ struct tarn_format {
      * the schema of `end`. On failure too, rows of what was given are the caller's. NULL callback: no change feed. */
     tarn_code (*changes)(tarn_cx *cx, tarn_snapshot *end, const tarn_at *from, tarn_arena *arena,
                          tarn_changed_files *out);
+
+    /* A view of others, from its metadata file. NULL callback: the format knows no views. */
+    tarn_code (*view)(tarn_cx *cx, tarn_store *store, const char *key, tarn_arena *arena, tarn_view *out);
 
     /* WRITING. Required with TARN_CAN_WRITE. */
 

@@ -80,11 +80,13 @@ static tarn_code run_undrop(tarn_cx *cx, tarn_run *run) {
     return tarn_fail(cx, TARN_NOTFOUND, "no dropped table %s.%s.%s is remembered", catalog, schema, table);
 }
 
-static tarn_code refuse_params(tarn_cx *cx, const tarn_cursor *from) {
-    for (size_t i = from->i; i < from->tokens->tokens.n; i++)
-        if (from->tokens->tokens.at[i].kind == TARN_T_PARAM)
-            return tarn_fail_at(cx, TARN_INVALID, (tarn_str){from->tokens->text, from->tokens->n_text},
-                                from->tokens->tokens.at[i].at, "a view keeps no parameters: write the value");
+static tarn_code refuse_params(tarn_cx *cx, tarn_str query) {
+    tarn_tokens tokens = {0};
+    TRY(tarn_lex(cx, query, &tokens));
+    for (size_t i = 0; i < tokens.tokens.n; i++)
+        if (tokens.tokens.at[i].kind == TARN_T_PARAM)
+            return tarn_fail_at(cx, TARN_INVALID, query, tokens.tokens.at[i].at,
+                                "a view keeps no parameters: write the value");
     return TARN_OK;
 }
 
@@ -109,15 +111,50 @@ static tarn_code name_columns(tarn_cx *cx, tarn_catalog_entry *view, tarn_names 
     return TARN_OK;
 }
 
+/* The columns of the view's query, which is planned as the view will read it: from its own place. A view that cannot be
+ * read is refused now, not later. */
+static tarn_code read_view(tarn_cx *cx, tarn_run *run, const tarn_catalog_entry *view, tarn_str query,
+                           tarn_schema **columns) {
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    tarn_session *session = run->session;
+    const char *catalog = session->catalog, *schema = session->schema;
+    tarn_planned planned = {0};
+    TRY(tarn_session_conn(cx, session, &conn));
+    uint64_t opened = tarn_sources_opened(session);
+    session->catalog = view->default_catalog;
+    session->schema = view->default_schema;
+    tarn_code code = tarn_stmt_source(cx, run, conn, query, &planned, columns);
+    session->catalog = catalog;
+    session->schema = schema;
+    TRY(code);
+    tarn_planned_done(&planned);
+    for (size_t i = 0; i < planned.views.n; i++) {
+        const char *const *part = planned.views.at[i]->part;
+        if (tarn_name_eq(part[0], view->catalog) && tarn_name_eq(part[1], view->schema) &&
+            tarn_name_eq(part[2], view->name))
+            return tarn_fail(cx, TARN_INVALID, "view %s would read itself", view->name);
+    }
+    if (tarn_sources_opened(session) != opened)
+        return tarn_fail(cx, TARN_INVALID, "view %s reads rows passed in, which nobody else has: make a table of them",
+                         view->name);
+    return TARN_OK;
+}
+
+tarn_code tarn_stmt_plan_view(tarn_cx *cx, tarn_run *run, tarn_catalog_entry *view, tarn_names names, tarn_str query) {
+    tarn_schema *columns;
+    view->kind = TARN_ENTRY_VIEW;
+    view->sql = tarn_arena_strndup(cx->arena, query.p, query.n);
+    TRY(tarn_stmt_show_error(cx, run, refuse_params(cx, query), query));
+    TRY(read_view(cx, run, view, query, &columns));
+    return name_columns(cx, view, names, columns);
+}
+
 static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
     tarn_cursor c = {run->cursor.tokens, 0};
     tarn_name name;
     tarn_str query;
     tarn_names names = {0};
-    tarn_catalog_entry entry = {.kind = TARN_ENTRY_VIEW};
-    tarn_planned planned = {0};
-    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
-    tarn_schema *columns;
+    tarn_catalog_entry entry = {.default_catalog = run->session->catalog, .default_schema = run->session->schema};
     TRY(tarn_expect(cx, &c, "CREATE"));
     bool replace = tarn_accept(&c, "OR REPLACE");
     TRY(tarn_expect(cx, &c, "VIEW"));
@@ -126,28 +163,11 @@ static tarn_code run_create_view(tarn_cx *cx, tarn_run *run) {
     if (tarn_peek(&c, "(")) TRY(tarn_parse_names(cx, &c, &names));
     if (tarn_accept(&c, "COMMENT")) TRY(tarn_parse_string(cx, &c, &entry.comment));
     TRY(tarn_expect(cx, &c, "AS"));
-    TRY(refuse_params(cx, &c));
     TRY(tarn_parse_extent(cx, &c, ";", "a query", &query));
     TRY(tarn_expect_end(cx, &c));
     TRY(tarn_stmt_alone(cx, run));
     TRY(tarn_session_name(cx, run->session, &name, &entry.catalog, &entry.schema, &entry.name));
-    entry.sql = tarn_arena_strndup(cx->arena, query.p, query.n);
-    entry.default_catalog = run->session->catalog;
-    entry.default_schema = run->session->schema;
-    TRY(tarn_session_conn(cx, run->session, &conn)); /* a view that cannot be read is refused now, not later */
-    uint64_t opened = tarn_sources_opened(run->session);
-    TRY(tarn_stmt_source(cx, run, conn, query, &planned, &columns));
-    tarn_planned_done(&planned);
-    TRY(name_columns(cx, &entry, names, columns));
-    for (size_t i = 0; i < planned.views.n; i++) {
-        const char *const *part = planned.views.at[i]->part;
-        if (tarn_name_eq(part[0], entry.catalog) && tarn_name_eq(part[1], entry.schema) &&
-            tarn_name_eq(part[2], entry.name))
-            return tarn_fail(cx, TARN_INVALID, "view %s would read itself", entry.name);
-    }
-    if (tarn_sources_opened(run->session) != opened)
-        return tarn_fail(cx, TARN_INVALID, "view %s reads rows passed in, which nobody else has: make a table of them",
-                         entry.name);
+    TRY(tarn_stmt_plan_view(cx, run, &entry, names, query));
     tarn_code code = tarn_catalog_create(cx, catalog_of(run), &entry, replace);
     if (code == TARN_EXISTS && if_not_exists) {
         tarn_clear_error(cx);

@@ -50,6 +50,10 @@ TARN_MUST tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_o
 TARN_MUST tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_run *run, const tarn_opened *opened, tarn_conn *conn,
                                     const char *into, const tarn_plan_ref *target_ref, tarn_change *change,
                                     tarn_dml_result *result);
+/* Makes `query` that of a view whose names and defaults the caller has filled in, if it can be read from there. names
+ * (none: the query's) are those of its columns. */
+TARN_MUST tarn_code tarn_stmt_plan_view(tarn_cx *cx, tarn_run *run, tarn_catalog_entry *view, tarn_names names,
+                                        tarn_str query);
 /* Plans `select` for writing: *sql is for conn, and *source its columns. The rows of the statement's own session
  * tables. */
 TARN_MUST tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select,

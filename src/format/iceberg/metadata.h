@@ -4,7 +4,7 @@
 #define TARN_FORMAT_ICEBERG_METADATA_H
 
 #include "codec/json_tree.h"
-#include "format/snapshot.h"
+#include "format/format.h"
 
 /* Names of our own properties begin so; then the name of a constraint, the id of a column, of an application. */
 #define TARN_ICEBERG_CHECK "tarn.check."
@@ -102,6 +102,11 @@ TARN_MUST tarn_code tarn_iceberg_schema_by_id(tarn_cx *cx, tarn_arena *arena, co
                                               int32_t id, tarn_schema **out);
 /* A field anywhere in the type by its id; NULL: not there. *column (may be NULL): the place of its top-level column. */
 const tarn_field *tarn_iceberg_field(const tarn_type *type, int32_t id, int *column);
+
+/* view.c: the text of a view's metadata file (1.12), and the file. */
+TARN_MUST tarn_code tarn_iceberg_view_parse(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_view *out);
+TARN_MUST tarn_code tarn_iceberg_view(tarn_cx *cx, tarn_store *store, const char *key, tarn_arena *arena,
+                                      tarn_view *out);
 
 /* locate.c: which metadata file is the table's (1.14). */
 /* Whether a location names a metadata file; then *root is how much of it is the table's folder. */

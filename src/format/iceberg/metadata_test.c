@@ -201,6 +201,57 @@ static void test_gzip(void **state) {
     assert_true(tarn_str_is(text, "{\"a\":1}"));
 }
 
+#define VIEW(versions)                                                                                                 \
+    "{\"view-uuid\":\"u\",\"format-version\":1,\"location\":\"s3://b/v\",\"properties\":{\"comment\":\"c\"},"          \
+    "\"current-version-id\":2,\"schemas\":[" SCHEMA "],\"versions\":[" versions "]}"
+#define VERSION(id, schema, queries)                                                                                  \
+    "{\"version-id\":" id ",\"timestamp-ms\":1,\"schema-id\":" schema ",\"summary\":{},\"default-catalog\":\"c\","       \
+    "\"default-namespace\":[\"a\",\"b\"],\"representations\":[" queries "]}"
+#define QUERY(dialect, sql) "{\"type\":\"sql\",\"dialect\":\"" dialect "\",\"sql\":\"" sql "\"}"
+
+static tarn_code parse_view(tarn_cx *cx, const char *text, tarn_view *view) {
+    return tarn_iceberg_view_parse(cx, cx->arena, tarn_str_of(text), view);
+}
+
+static void test_view(void **state) {
+    tarn_cx *cx = *state;
+    tarn_view view;
+    const char *text = VIEW(VERSION("1", "3", QUERY("duckdb", "old")) "," VERSION(
+        "2", "3", QUERY("hive", "h") "," QUERY("trino", "t") "," QUERY("Spark", "s") ",{\"type\":\"plan\"}"));
+    assert_int_equal(parse_view(cx, text, &view), TARN_OK);
+    assert_string_equal(view.sql, "s"); /* of the current version, the dialect nearest to ours */
+    assert_string_equal(view.dialect, "Spark");
+    assert_string_equal(view.default_catalog, "c");
+    assert_string_equal(view.default_schema, "a.b");
+    assert_string_equal(view.comment, "c");
+    assert_int_equal(view.columns->n_fields, 1);
+    assert_int_equal(parse_view(cx, VIEW(VERSION("2", "3", QUERY("impala", "i"))), &view), TARN_OK);
+    assert_string_equal(view.dialect, "impala"); /* better than none */
+}
+
+static void test_bad_views(void **state) {
+    tarn_cx *cx = *state;
+    tarn_view view;
+    const struct {
+        const char *text, *message;
+    } bad[] = {
+        {VIEW(VERSION("1", "3", QUERY("spark", "s"))), "its current-version-id 2 is not there"},
+        {VIEW(VERSION("2", "4", QUERY("spark", "s"))), "its version's schema-id 4 is not there"},
+        {VIEW(VERSION("2", "3", QUERY("spark", "s") "," QUERY("SPARK", "t"))), "two queries in the dialect SPARK"},
+        {VIEW(VERSION("2", "3", "")), "it has no query in SQL"},
+        {VIEW(VERSION("2", "3", "{\"type\":\"sql\",\"sql\":\"s\"}")), "representation 1 has no sql or dialect"},
+        {"{\"format-version\":1}", "it has no view-uuid"},
+        {"{\"format-version\":1,\"view-uuid\":\"u\",\"location\":\"l\"}", "its current-version-id is not there"},
+        {"[]", "it has no format-version"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(parse_view(cx, bad[i].text, &view), TARN_CORRUPT);
+        assert_string_equal(cx->error.message, bad[i].message);
+        tarn_clear_error(cx);
+    }
+    assert_int_equal(parse_view(cx, "{\"format-version\":2}", &view), TARN_UNSUPPORTED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole, cx_setup, cx_teardown),
@@ -211,6 +262,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_paths, cx_setup, cx_teardown),
         cmocka_unit_test_setup_teardown(test_locate, cx_setup, cx_teardown),
         cmocka_unit_test_setup_teardown(test_gzip, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_view, cx_setup, cx_teardown),
+        cmocka_unit_test_setup_teardown(test_bad_views, cx_setup, cx_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -312,6 +312,7 @@ const tarn_format tarn_format_iceberg = {
     .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_BRANCH | TARN_CAN_APP_TRANSACTIONS |
                 TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS,
     .names_file = tarn_iceberg_names_file,
+    .view = tarn_iceberg_view,
     .detect = detect,
     .open = open_at,
     .free = free_snapshot,

@@ -1,7 +1,8 @@
 /* call.c: CALL [catalog.]system.procedure(…): the list of procedures, and their arguments, by position or by name. */
 #include "stmt/call/call.h"
 
-#define PROCEDURES(X) X(rollback_to_snapshot) X(rollback_to_timestamp) X(set_current_snapshot) X(fast_forward)
+#define PROCEDURES(X) \
+    X(rollback_to_snapshot) X(rollback_to_timestamp) X(set_current_snapshot) X(fast_forward) X(register_view)
 
 #define DECLARE(name) extern const tarn_procedure tarn_procedure_##name;
 PROCEDURES(DECLARE)
