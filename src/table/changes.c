@@ -82,6 +82,9 @@ static void extend_group(tarn_cx *cx, const changes *c, const tarn_map *items, b
     tarn_column_map *columns = TARN_NEW_ARRAY(cx->arena, tarn_column_map, c->base.schema->n_fields);
     const tarn_file **files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, group->n_files);
     memcpy(columns, group->columns, group->n_columns * sizeof *columns);
+    for (size_t i = 0; i < group->n_columns; i++)
+        if (columns[i].partition >= (int)c->n_own_partition)
+            columns[i].partition += (int)(c->base.n_partition - c->n_own_partition);
     for (size_t i = c->n_own; i < c->base.schema->n_fields; i++)
         columns[i] = (tarn_column_map){.field = &c->base.schema->fields[i],
                                        .partition = (int)(c->n_own_partition + i - c->n_own)};
@@ -187,12 +190,16 @@ static tarn_code add_columns(tarn_cx *cx, changes *c, bool raw) {
     return TARN_OK;
 }
 
+/* The table's own, the feed's, and those that the format keeps for itself: null where an older snapshot has fewer. */
 static const tarn_value *partition_values(changes *c, const tarn_changed_file *change) {
     static const char *const types[] = {"insert", "delete", NULL};
     const char *type = types[change->kind];
-    tarn_value *values = TARN_NEW_ARRAY(c->base.arena, tarn_value, c->base.n_partition);
-    tarn_value *own = values + c->n_own_partition;
+    size_t n_more = c->end->n_more, known = change->of->n_more < n_more ? change->of->n_more : n_more;
+    tarn_value *values = TARN_NEW_ARRAY(c->base.arena, tarn_value, c->base.n_partition + n_more);
+    tarn_value *own = values + c->n_own_partition, *more = values + c->base.n_partition;
     if (c->n_own_partition) memcpy(values, change->file->partition, c->n_own_partition * sizeof *values);
+    for (size_t i = 0; i < n_more; i++)
+        more[i] = i < known ? change->file->partition[c->n_own_partition + i] : (tarn_value){.null = true};
     own[CHANGE_TYPE] = (tarn_value){.kind = TARN_STRING, .null = !type, .s = tarn_str_of(type)};
     own[CHANGE_VERSION] = (tarn_value){.kind = TARN_INT64, .i = change->version};
     own[CHANGE_TIME] = (tarn_value){.kind = TARN_TIMESTAMP, .i = change->timestamp_us};

@@ -37,18 +37,25 @@ static void show_partition(tarn_iceberg_snapshot *s) {
     b->partition = fields;
 }
 
-/* Top-level columns that some spec has partitions of by their own values: files may lack them (1.2). */
+static bool is_constant(const tarn_iceberg_snapshot *s, int32_t id) {
+    bool found = false;
+    for (size_t i = 0; i < s->n_constants && !found; i++) found = s->constants[i] == id;
+    return found;
+}
+
+/* Columns that some spec has partitions of by their own values: files may lack them (1.2). In the order of the specs,
+ * so that snapshots of one table agree about the places whatever became of its columns. */
 static void find_constants(tarn_iceberg_snapshot *s) {
-    const tarn_schema *schema = s->base.schema;
-    s->constants = TARN_NEW_ARRAY(s->base.arena, int32_t, schema->n_fields);
-    for (size_t c = 0; c < schema->n_fields; c++) {
-        bool found = false;
-        for (size_t i = 0; i < s->meta.specs.n && !found; i++)
-            for (size_t k = 0; k < s->meta.specs.at[i].n_fields && !found; k++)
-                found = s->meta.specs.at[i].fields[k].transform == TARN_IDENTITY &&
-                        s->meta.specs.at[i].fields[k].source_id == schema->fields[c].id;
-        if (found) s->constants[s->n_constants++] = schema->fields[c].id;
+    size_t most = 0;
+    for (size_t i = 0; i < s->meta.specs.n; i++) most += s->meta.specs.at[i].n_fields;
+    s->constants = TARN_NEW_ARRAY(s->base.arena, int32_t, most);
+    for (size_t i = 0; i < s->meta.specs.n; i++) {
+        const tarn_iceberg_spec *spec = &s->meta.specs.at[i];
+        for (size_t k = 0; k < spec->n_fields; k++)
+            if (spec->fields[k].transform == TARN_IDENTITY && !is_constant(s, spec->fields[k].source_id))
+                s->constants[s->n_constants++] = spec->fields[k].source_id;
     }
+    s->base.n_more = s->n_constants;
 }
 
 static const tarn_type *result_type(tarn_arena *arena, const tarn_iceberg_spec_field *f, const tarn_type *source) {
