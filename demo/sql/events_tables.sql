@@ -17,7 +17,7 @@ CREATE SCHEMA IF NOT EXISTS gold;
     _source STRING NOT NULL,
     _batch_id STRING NOT NULL,
     _corrupt_record STRING
-) USING delta PARTITIONED BY (_ingestion_date) COMMENT 'Clickstream lines as received';
+) USING {{format}} PARTITIONED BY (_ingestion_date) COMMENT 'Clickstream lines as received';
 
 {{create}} bronze.users (
     user_id STRING NOT NULL,
@@ -25,7 +25,7 @@ CREATE SCHEMA IF NOT EXISTS gold;
     plan STRING,
     signup_date DATE,
     _source STRING NOT NULL
-) USING delta;
+) USING {{format}};
 
 {{create}} silver.events (
     event_id STRING NOT NULL,
@@ -43,7 +43,7 @@ CREATE SCHEMA IF NOT EXISTS gold;
     _ingested_at TIMESTAMP NOT NULL,
     _ingestion_date DATE NOT NULL,
     _batch_id STRING NOT NULL
-) USING delta PARTITIONED BY (event_date) COMMENT 'One valid row per event, the newest word on it';
+) USING {{format}} PARTITIONED BY (event_date) COMMENT 'One valid row per event, the newest word on it';
 
 {{create}} silver.events_quarantine (
     reason STRING NOT NULL,
@@ -53,7 +53,7 @@ CREATE SCHEMA IF NOT EXISTS gold;
     _ingested_at TIMESTAMP NOT NULL,
     _ingestion_date DATE NOT NULL,
     _batch_id STRING NOT NULL
-) USING delta COMMENT 'Lines that silver.events did not take, and why';
+) USING {{format}} COMMENT 'Lines that silver.events did not take, and why';
 
 {{create}} gold.daily_revenue (
     event_date DATE NOT NULL,
@@ -63,7 +63,7 @@ CREATE SCHEMA IF NOT EXISTS gold;
     buyers BIGINT,
     revenue_usd DECIMAL(18,2),
     average_order_usd DOUBLE
-) USING delta;
+) USING {{format}};
 
 {{create}} gold.user_features (
     feature_date DATE NOT NULL,
@@ -75,7 +75,7 @@ CREATE SCHEMA IF NOT EXISTS gold;
     active_days_90d BIGINT,
     weekend_ratio_90d DOUBLE,
     days_since_last BIGINT
-) USING delta COMMENT 'What was known of a user at the end of feature_date';
+) USING {{format}} COMMENT 'What was known of a user at the end of feature_date';
 
 -- Bronze, typed, with the first rule that a line breaks as its reason; NULL: it is valid.
 CREATE OR REPLACE VIEW silver.events_checked AS

@@ -7,23 +7,23 @@ CREATE TABLE IF NOT EXISTS bronze.flights (
     year STRING, month STRING, day STRING, dep_time STRING, sched_dep_time STRING, dep_delay STRING, arr_time STRING, sched_arr_time STRING,
     arr_delay STRING, carrier STRING, flight STRING, tailnum STRING, origin STRING, dest STRING, air_time STRING, distance STRING,
     hour STRING, minute STRING, time_hour STRING, _ingested_at TIMESTAMP, _ingestion_date DATE, _source STRING, _batch_id STRING
-) USING delta;
+) USING {{format}};
 CREATE TABLE IF NOT EXISTS bronze.weather (
     origin STRING, year STRING, month STRING, day STRING, hour STRING, temp STRING, dewp STRING, humid STRING, wind_dir STRING,
     wind_speed STRING, wind_gust STRING, precip STRING, pressure STRING, visib STRING, time_hour STRING,
     _ingested_at TIMESTAMP, _ingestion_date DATE, _source STRING, _batch_id STRING
-) USING delta;
+) USING {{format}};
 CREATE TABLE IF NOT EXISTS bronze.airlines (
     carrier STRING, name STRING, _ingested_at TIMESTAMP, _ingestion_date DATE, _source STRING, _batch_id STRING
-) USING delta;
+) USING {{format}};
 CREATE TABLE IF NOT EXISTS bronze.airports (
     faa STRING, name STRING, lat STRING, lon STRING, alt STRING, tz STRING, dst STRING, tzone STRING,
     _ingested_at TIMESTAMP, _ingestion_date DATE, _source STRING, _batch_id STRING
-) USING delta;
+) USING {{format}};
 CREATE TABLE IF NOT EXISTS bronze.planes (
     tailnum STRING, year STRING, type STRING, manufacturer STRING, model STRING, engines STRING, seats STRING, speed STRING, engine STRING,
     _ingested_at TIMESTAMP, _ingestion_date DATE, _source STRING, _batch_id STRING
-) USING delta;
+) USING {{format}};
 
 CREATE TABLE IF NOT EXISTS silver.flights (
     flight_date DATE NOT NULL,
@@ -40,15 +40,15 @@ CREATE TABLE IF NOT EXISTS silver.flights (
     distance INT,
     cancelled BOOLEAN,
     _quality_score DOUBLE
-) USING delta PARTITIONED BY (flight_month) COMMENT 'One row per scheduled flight';
+) USING {{format}} PARTITIONED BY (flight_month) COMMENT 'One row per scheduled flight';
 CREATE TABLE IF NOT EXISTS silver.flights_quarantine (
     reason STRING NOT NULL, flight_date STRING, carrier STRING, flight STRING, origin STRING, dest STRING, time_hour STRING, _source STRING
-) USING delta;
+) USING {{format}};
 CREATE TABLE IF NOT EXISTS silver.weather (
     origin STRING NOT NULL,
     observed_at TIMESTAMP NOT NULL,
     temp DOUBLE, dewp DOUBLE, humid DOUBLE, wind_dir INT, wind_speed DOUBLE, wind_gust DOUBLE, precip DOUBLE, pressure DOUBLE, visib DOUBLE
-) USING delta;
+) USING {{format}};
 
 CREATE TABLE IF NOT EXISTS gold.flight_features (
     flight_date DATE NOT NULL,
@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS gold.flight_features (
     dep_delay INT,
     arr_delay INT,
     cancelled BOOLEAN
-) USING delta COMMENT 'Flights with the weather known at their scheduled departure; the delays are the labels';
+) USING {{format}} COMMENT 'Flights with the weather known at their scheduled departure; the delays are the labels';
 
 -- Bronze, typed, with the first rule that a row breaks as its reason. The hour of the file is the instant the scheduled hour began.
 CREATE OR REPLACE VIEW silver.flights_checked AS

@@ -1,2 +1,2 @@
--- history.sql: how many versions a table has.
-SELECT count(*) FROM {{table}}.history;
+-- history.sql: what was done to a table, newest first.
+DESCRIBE HISTORY {{table}};

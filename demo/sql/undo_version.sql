@@ -1,2 +1,2 @@
 -- undo_version.sql: the version before the mistake.
-SELECT max(version) FROM {{table}}.history;
+DESCRIBE HISTORY {{table}} LIMIT 1;

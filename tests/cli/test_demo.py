@@ -11,6 +11,7 @@ import subprocess
 import deltalake
 import pyarrow
 import pytest
+from pyiceberg.table import StaticTable
 
 TARN = os.path.join(os.environ.get("TARN_BUILD_DIR", "build"), "tarn")
 ROWS = 21000
@@ -33,6 +34,10 @@ def rows_of(table):
 
 
 def read(lake, name):
+    """The table's rows as another engine sees them."""
+    metadata = lake / "lake" / name.replace(".", "/") / "metadata"
+    if metadata.exists():
+        return StaticTable.from_metadata(str(max(metadata.glob("*.metadata.json")))).scan().to_arrow()
     return rows_of(delta(lake, name))
 
 
@@ -191,6 +196,21 @@ def test_a_second_run_changes_nothing_but_history(lake):
     assert version_of(lake, "bronze.events") > version
 
 
+def test_in_iceberg_the_rows_and_the_report_are_the_same(lake, tmp_path):
+    words = ["--rows", str(ROWS), "--only", "events", "--format", "iceberg"]
+    run = demo(tmp_path, *words)
+    assert run.returncode == 0, run.stderr
+    assert "0 rows differ from version" in run.stdout
+    assert re.search(r"RESTORE$.*UPDATE$", run.stdout, re.M | re.S)
+    assert re.search(r"read before +14 of 14 files", run.stdout) and not re.search(r"read after +14 of", run.stdout)
+    assert contents(tmp_path, EVENT_TABLES) == contents(lake, EVENT_TABLES)
+    run = demo(tmp_path, *words)
+    assert run.returncode == 0, run.stderr
+    assert contents(tmp_path, EVENT_TABLES) == contents(lake, EVENT_TABLES)
+    run = demo(tmp_path, *words[:-1], "delta")
+    assert run.returncode == 1 and "INVALID: demo: the tables of this warehouse are iceberg, not delta: choose another one with -w" in run.stderr
+
+
 def test_a_damaged_file_is_made_again_and_another_seed_replaces_all(lake):
     path = lake / "landing" / "events" / "day=2026-04-01.jsonl"
     whole, before = path.read_bytes(), contents(lake, EVENT_TABLES)
@@ -284,7 +304,7 @@ def test_missing_files(tmp_path, files):
     assert "no planes.csv" in run.stderr
 
 
-@pytest.mark.parametrize("words", [["--rows", "many"], ["--rows", "1"], ["--seed", "-1"], ["--only", "trains"], ["--only", "events", "--input", "."], ["more"], ["--rows"]])
+@pytest.mark.parametrize("words", [["--rows", "many"], ["--rows", "1"], ["--seed", "-1"], ["--only", "trains"], ["--format", "parquet"], ["--only", "events", "--input", "."], ["more"], ["--rows"]])
 def test_wrong_usage(tmp_path, words):
     run = demo(tmp_path / "lake", *words)
     assert run.returncode == 2 and run.stderr.startswith("tarn: ")

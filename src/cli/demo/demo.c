@@ -9,14 +9,15 @@
 enum { EVENTS_STAGES = 4, FLIGHTS_STAGES = 3, END_STAGES = 2 };
 
 const char cmd_demo_usage[] =
-    "tarn demo [--rows N] [--seed N] [--only events|flights] [--input DIR]\n"
+    "tarn demo [--rows N] [--seed N] [--only events|flights] [--input DIR] [--format delta|iceberg]\n"
     "Runs the main job on the warehouse: events and flights through bronze, silver and gold, with gates\n"
     "between them; then OPTIMIZE, a bad UPDATE undone, time travel, and a report.\n"
     "Running it again changes nothing but history.\n"
     "  --rows N      lines of events to make (default 1050000)\n"
     "  --seed N      other events (default 42)\n"
     "  --only WHAT   events or flights\n"
-    "  --input DIR   the flights' files: flights.csv, weather.csv, airlines.csv, airports.csv, planes.csv\n";
+    "  --input DIR   the flights' files: flights.csv, weather.csv, airlines.csv, airports.csv, planes.csv\n"
+    "  --format F    the format of the tables: delta (default) or iceberg\n";
 
 /* False: not a number between the limits. */
 static bool read_number(const char *text, int64_t min, int64_t max, int64_t *out) {
@@ -32,11 +33,12 @@ static bool read_number(const char *text, int64_t min, int64_t max, int64_t *out
 static int parse(demo *d, int argc, char **argv) {
     int64_t seed = 42;
     for (int i = 1; i < argc; i++) {
-        const char *rows = NULL, *seed_text = NULL, *only = NULL;
+        const char *rows = NULL, *seed_text = NULL, *only = NULL, *format = NULL;
         int found = cli_option(argc, argv, &i, NULL, "--rows", &rows);
         if (!found) found = cli_option(argc, argv, &i, NULL, "--seed", &seed_text);
         if (!found) found = cli_option(argc, argv, &i, NULL, "--only", &only);
         if (!found) found = cli_option(argc, argv, &i, NULL, "--input", &d->input);
+        if (!found) found = cli_option(argc, argv, &i, NULL, "--format", &format);
         if (found < 0) return CLI_USAGE;
         if (!found) return cli_unknown("demo", argv[i]);
         if (rows && !read_number(rows, 10000, 100000000, &d->rows))
@@ -45,6 +47,9 @@ static int parse(demo *d, int argc, char **argv) {
             return cli_usage("demo", "--seed takes a number from 0 on, not %s", seed_text);
         if (only && strcmp(only, "events") != 0 && strcmp(only, "flights") != 0)
             return cli_usage("demo", "--only takes events or flights, not %s", only);
+        if (format && strcmp(format, "delta") != 0 && strcmp(format, "iceberg") != 0)
+            return cli_usage("demo", "--format takes delta or iceberg, not %s", format);
+        if (format) d->format = format;
         if (only) {
             d->events = only[0] == 'e';
             d->flights = !d->events;
@@ -66,6 +71,7 @@ static tarn_code run_stages(demo *d) {
     bool flights = false;
     if (code == TARN_OK && d->flights) code = demo_flights_find(d, &flights);
     if (code != TARN_OK) return code;
+    demo_set(d, "format", "%s", d->format);
     d->progress =
         demo_progress_open(d->g->quiet, (d->events ? EVENTS_STAGES : 0) + (flights ? FLIGHTS_STAGES : 0) + END_STAGES);
     cli_watch(d->session);
@@ -86,7 +92,7 @@ static void clean_up(demo *d) {
 }
 
 int cmd_demo(const cli_globals *g, int argc, char **argv) {
-    demo d = {.g = g, .rows = 1050000, .events = true, .flights = true, .error = {.size = sizeof d.error}};
+    demo d = {.g = g, .rows = 1050000, .format = "delta", .events = true, .flights = true, .error = {.size = sizeof d.error}};
     double begin = demo_now();
     int exit_code = parse(&d, argc, argv);
     if (exit_code != CLI_DONE) return exit_code;

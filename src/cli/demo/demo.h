@@ -26,7 +26,8 @@ typedef struct demo {
     const cli_globals *g;
     uint64_t seed;
     int64_t rows;
-    const char *input; /* the folder of the flights' CSV files; NULL: the one that set-up fills */
+    const char *format; /* of the tables */
+    const char *input;  /* the folder of the flights' CSV files; NULL: the one that set-up fills */
     bool events, flights;
     tarn_lake *lake;
     tarn_session *session;
@@ -51,6 +52,8 @@ tarn_code demo_script(demo *d, const char *name);
 const char *demo_cell(const demo *d, size_t row, size_t column);
 int64_t demo_int(const demo *d, size_t row, size_t column);
 void demo_rows_free(demo_rows *rows);
+/* INVALID when a job before this one made the table in another format. */
+tarn_code demo_check_format(demo *d, const char *table);
 /* Runs a script of gates: rows of gate, found, wanted, passed. INVALID naming the first that is not passed. */
 tarn_code demo_gates(demo *d, const char *script);
 

@@ -38,6 +38,7 @@ static tarn_code make_landing(demo *d, demo_landing *landing, bool *known) {
 static tarn_code make_tables(demo *d, const demo_landing *landing, bool known) {
     demo_set(d, "create", known ? "CREATE TABLE IF NOT EXISTS" : "CREATE OR REPLACE TABLE");
     tarn_code code = demo_script(d, "events_tables");
+    if (code == TARN_OK) code = demo_check_format(d, "bronze.events");
     /* Only now: a job that is stopped before makes its tables anew. */
     return code == TARN_OK ? demo_landing_remember(landing, &d->error) : code;
 }

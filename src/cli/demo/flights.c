@@ -60,6 +60,7 @@ static tarn_code bronze(demo *d) {
     demo_stage(d->progress, "flights: bronze", N_TABLES + 2, d->session);
     demo_set(d, "no_delimiter", "\001");
     tarn_code code = demo_script(d, "flights_tables");
+    if (code == TARN_OK) code = demo_check_format(d, "bronze.flights");
     for (size_t i = 0; i < N_TABLES && code == TARN_OK; i++) {
         demo_step(d->progress);
         code = load(d, tables[i], &n_loaded);

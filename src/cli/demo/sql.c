@@ -139,6 +139,18 @@ tarn_code demo_script(demo *d, const char *name) {
     return cli_error(&d->error, TARN_INTERNAL, "demo: there is no script %s", name);
 }
 
+tarn_code demo_check_format(demo *d, const char *table) {
+    cli_auto_buf sql = {0};
+    cli_printf(&sql, "DESCRIBE DETAIL %s", table);
+    tarn_code code = demo_sql(d, cli_text(&sql));
+    const char *found = demo_cell(d, 0, 0);
+    if (code == TARN_OK && strcmp(found, d->format) != 0)
+        return cli_error(&d->error, TARN_INVALID,
+                         "demo: the tables of this warehouse are %s, not %s: choose another one with -w", found,
+                         d->format);
+    return code;
+}
+
 tarn_code demo_gates(demo *d, const char *script) {
     tarn_code code = demo_script(d, script);
     if (code != TARN_OK) return code;

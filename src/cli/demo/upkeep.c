@@ -105,15 +105,15 @@ static tarn_code undo(demo *d, const plan *p) {
 }
 
 static tarn_code history(demo *d, const char *table) {
+    enum { NEWEST = 6, VERSION = 0, TIME = 1, OPERATION = 3 };
     cli_auto_buf title = {0};
     demo_set(d, "table", "%s", table);
     tarn_code code = demo_script(d, "history");
     if (code != TARN_OK) return code;
-    cli_printf(&title, "History of %s, the newest of %s versions", table, demo_cell(d, 0, 0));
-    code = demo_script(d, "history_newest");
-    if (code != TARN_OK) return code;
+    cli_printf(&title, "History of %s, the newest of %zu versions", table, d->rows_of_last.n);
     demo_heading(d, cli_text(&title));
-    demo_table(d);
+    for (size_t i = 0; i < d->rows_of_last.n && i < NEWEST; i++)
+        demo_fact(d, demo_cell(d, i, VERSION), "%.19s  %s", demo_cell(d, i, TIME), demo_cell(d, i, OPERATION));
     return TARN_OK;
 }
 
