@@ -29,7 +29,7 @@ typedef struct tarn_changed_file {
     enum { TARN_ROWS_INSERTED, TARN_ROWS_DELETED, TARN_ROWS_RECORDED } kind; /* RECORDED: column _change_type says it */
     int64_t version, timestamp_us;                                           /* of the commit */
     bool rewritten;    /* rows that stayed are among them too, as deleted and inserted again */
-    tarn_snapshot *of; /* where the file's deleted rows are known; held by whom it was given to */
+    tarn_snapshot *of; /* of which it is a file; retained for whom it is given to */
     const tarn_file *file;
     tarn_roaring64 *rows; /* only these; owned; NULL: all that are not deleted */
 } tarn_changed_file;
@@ -104,9 +104,12 @@ struct tarn_format {
     tarn_code (*app_version)(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version);
 
     /* What the commits from `from` up to that of `end` did to rows, oldest first, the files in `arena`, readable with
-     * the schema of `end`. On failure too, rows of what was given are the caller's. NULL callback: no change feed. */
+     * the schema of `end`. On failure too, rows and snapshots of what was given are the caller's. NULL callback: no
+     * change feed. */
     tarn_code (*changes)(tarn_cx *cx, tarn_snapshot *end, const tarn_at *from, tarn_arena *arena,
                          tarn_changed_files *out);
+    /* The same version, opened so that its files are read with the schema of `like`. NULL callback: they are anyway. */
+    tarn_code (*like)(tarn_cx *cx, tarn_snapshot *snapshot, tarn_snapshot *like, tarn_snapshot **out);
 
     /* A view of others, from its metadata file. NULL callback: the format knows no views. */
     tarn_code (*view)(tarn_cx *cx, tarn_store *store, const char *key, tarn_arena *arena, tarn_view *out);

@@ -26,7 +26,10 @@ typedef struct changes {
 
 static void free_changes(tarn_snapshot *snapshot) {
     changes *c = (changes *)snapshot;
-    for (size_t i = 0; i < c->list.n; i++) tarn_roaring64_free(c->list.at[i].rows);
+    for (size_t i = 0; i < c->list.n; i++) {
+        tarn_roaring64_free(c->list.at[i].rows);
+        tarn_snapshot_release(c->list.at[i].of);
+    }
     tarn_snapshot_release(c->end);
     tarn_snapshot_release(c->start);
     tarn_arena_free(snapshot->arena);
@@ -263,7 +266,8 @@ static tarn_code same_rows(tarn_cx *cx, tarn_snapshot *a, const tarn_file *x, ta
     tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) p = NULL;
     tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) q = NULL;
     *same = !x->deletes && !y->deletes;
-    if (!x->deletes || !y->deletes || x->deletes->rows != y->deletes->rows) return TARN_OK;
+    bool unlike = !x->deletes || !y->deletes || x->deletes->rows != y->deletes->rows;
+    if (unlike || x->deletes->rows < 0) return TARN_OK; /* rows deleted by value are in no bitmap */
     TRY(a->format->deleted(cx, a, x, &p));
     TRY(b->format->deleted(cx, b, y, &q));
     *same = tarn_roaring64_equals(p, q);
@@ -275,7 +279,7 @@ static void add_change(changes *c, tarn_snapshot *of, const tarn_file *file, boo
                                                               .version = c->end->version,
                                                               .timestamp_us = c->end->timestamp_ms * 1000,
                                                               .rewritten = true,
-                                                              .of = of,
+                                                              .of = tarn_snapshot_retain(of),
                                                               .file = file};
 }
 
@@ -316,8 +320,10 @@ static tarn_code fill_difference(tarn_cx *cx, changes *c) {
 
 tarn_code tarn_changes_between(tarn_cx *cx, tarn_snapshot *from, tarn_snapshot *to, tarn_snapshot **out) {
     changes *c = begin(to);
-    c->start = tarn_snapshot_retain(from);
-    tarn_code code = fill_difference(cx, c);
+    bool as_is = !to->format->like || from->format != to->format;
+    tarn_code code = as_is ? TARN_OK : to->format->like(cx, from, to, &c->start);
+    if (as_is) c->start = tarn_snapshot_retain(from);
+    if (code == TARN_OK) code = fill_difference(cx, c);
     if (code == TARN_OK)
         *out = &c->base;
     else

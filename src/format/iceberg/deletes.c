@@ -24,6 +24,7 @@ struct tarn_iceberg_delete_index {
     tarn_map by_tuple;      /* position deletes of a whole partition */
     tarn_map keys_by_tuple; /* equality deletes of a partition */
     file_list keys_global;  /* equality deletes of the table */
+    tarn_map keys;          /* by tuple and sequence: tarn_iceberg_keys */
     pthread_mutex_t lock;
     tarn_arena *arena; /* of what follows, under its lock */
     position_file *read;
@@ -97,13 +98,40 @@ static tarn_code need_index(tarn_cx *cx, tarn_iceberg_snapshot *s) {
 
 static bool is_vector(const tarn_iceberg_file *d) { return d->format == TARN_ICEBERG_PUFFIN; }
 
-static bool has_keys(const tarn_iceberg_snapshot *s, const tarn_iceberg_file *f) {
-    const file_list *lists[] = {&s->deletes->keys_global,
-                                tarn_map_get(&s->deletes->keys_by_tuple, tuple_key(&f->tuple))};
-    for (int i = 0; i < 2; i++)
-        for (size_t k = 0; lists[i] && k < lists[i]->files.n; k++)
-            if (lists[i]->files.at[k]->sequence > f->sequence) return true;
-    return false;
+static int by_ordinal(const void *a, const void *b) {
+    const tarn_iceberg_file *x = *(const tarn_iceberg_file *const *)a, *y = *(const tarn_iceberg_file *const *)b;
+    int order = (x->manifest > y->manifest) - (x->manifest < y->manifest);
+    return order ? order : (x->file.ordinal > y->file.ordinal) - (x->file.ordinal < y->file.ordinal);
+}
+
+static void add_newer(const file_list *from, int64_t sequence, tarn_iceberg_keys *out) {
+    for (size_t i = 0; from && i < from->files.n; i++)
+        if (from->files.at[i]->sequence > sequence) out->files[out->n++] = from->files.at[i];
+}
+
+/* Files of one partition and one commit share the list. */
+static const tarn_iceberg_keys *find_keys(tarn_iceberg_snapshot *s, const tarn_iceberg_file *f) {
+    tarn_arena *arena = s->base.arena;
+    const file_list *global = &s->deletes->keys_global,
+                    *own = tarn_map_get(&s->deletes->keys_by_tuple, tuple_key(&f->tuple));
+    size_t max = global->files.n + (own ? own->files.n : 0);
+    const struct {
+        const tarn_iceberg_tuple *tuple;
+        int64_t sequence;
+    } key = {f->tuple, f->sequence};
+    tarn_str name = {(const char *)&key, sizeof key};
+    if (!max) return NULL;
+    tarn_iceberg_keys *keys = tarn_map_get(&s->deletes->keys, name);
+    if (!keys) {
+        keys = TARN_NEW(arena, tarn_iceberg_keys);
+        keys->files = TARN_NEW_ARRAY(arena, const tarn_iceberg_file *, max);
+        add_newer(global, f->sequence, keys);
+        add_newer(own, f->sequence, keys);
+        if (keys->n) qsort(keys->files, keys->n, sizeof *keys->files, by_ordinal);
+        name.p = tarn_arena_strndup(arena, name.p, name.n);
+        tarn_map_put(&s->deletes->keys, arena, name, keys);
+    }
+    return keys->n ? keys : NULL;
 }
 
 /* The position deletes of a data file; a vector stands for all of them. Those by value are found by groups.c; that they
@@ -112,7 +140,7 @@ static void find_deletes(tarn_iceberg_snapshot *s, tarn_iceberg_file *f) {
     const file_list *own = tarn_map_get(&s->deletes->by_path, f->recorded),
                     *shared = tarn_map_get(&s->deletes->by_tuple, tuple_key(&f->tuple));
     size_t n = 0, max = (own ? own->files.n : 0) + (shared ? shared->files.n : 0);
-    bool keys = has_keys(s, f);
+    const tarn_iceberg_keys *keys = f->keys = find_keys(s, f);
     if (!max && !keys) return;
     const tarn_iceberg_file **files = TARN_NEW_ARRAY(s->base.arena, const tarn_iceberg_file *, max);
     int64_t rows = 0;
@@ -151,31 +179,28 @@ tarn_code tarn_iceberg_find_deletes(tarn_cx *cx, tarn_iceberg_snapshot *s, const
     return TARN_OK;
 }
 
-static int by_ordinal(const void *a, const void *b) {
-    const tarn_iceberg_file *x = *(const tarn_iceberg_file *const *)a, *y = *(const tarn_iceberg_file *const *)b;
-    int order = (x->manifest > y->manifest) - (x->manifest < y->manifest);
-    return order ? order : (x->file.ordinal > y->file.ordinal) - (x->file.ordinal < y->file.ordinal);
+static bool same_entry(const tarn_iceberg_file *a, const tarn_iceberg_file *b) {
+    tarn_iceberg_entry x, y;
+    tarn_iceberg_entry_of(a, &x);
+    tarn_iceberg_entry_of(b, &y);
+    return tarn_str_eq(x.path, y.path) && x.offset == y.offset;
 }
 
-tarn_code tarn_iceberg_key_deletes(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *f,
-                                   const tarn_iceberg_file *const **out, size_t *n) {
-    *out = NULL;
-    *n = 0;
-    TRY(need_index(cx, s));
-    if (!s->deletes) return TARN_OK;
-    const file_list *global = &s->deletes->keys_global,
-                    *own = tarn_map_get(&s->deletes->keys_by_tuple, tuple_key(&f->tuple));
-    size_t max = global->files.n + (own ? own->files.n : 0), at = 0;
-    if (!max) return TARN_OK;
-    const tarn_iceberg_file **files = TARN_NEW_ARRAY(cx->arena, const tarn_iceberg_file *, max);
-    for (size_t i = 0; i < global->files.n; i++)
-        if (global->files.at[i]->sequence > f->sequence) files[at++] = global->files.at[i];
-    for (size_t i = 0; own && i < own->files.n; i++)
-        if (own->files.at[i]->sequence > f->sequence) files[at++] = own->files.at[i];
-    if (at) qsort(files, at, sizeof *files, by_ordinal);
-    *out = files;
-    *n = at;
-    return TARN_OK;
+bool tarn_iceberg_same_positions(const tarn_file *a, const tarn_file *b) {
+    const tarn_iceberg_deletes *x = a->deletes ? a->deletes->where : NULL, *y = b->deletes ? b->deletes->where : NULL;
+    size_t n = x ? x->n : 0;
+    bool same = n == (y ? y->n : 0);
+    for (size_t i = 0; same && i < n; i++) same = same_entry(x->files[i], y->files[i]);
+    return same;
+}
+
+bool tarn_iceberg_same_keys(const tarn_file *a, const tarn_file *b) {
+    const tarn_iceberg_keys *x = ((const tarn_iceberg_file *)a->entry)->keys,
+                            *y = ((const tarn_iceberg_file *)b->entry)->keys;
+    size_t n = x ? x->n : 0;
+    bool same = n == (y ? y->n : 0);
+    for (size_t i = 0; same && i < n; i++) same = same_entry(x->files[i], y->files[i]);
+    return same;
 }
 
 tarn_code tarn_iceberg_read_vector(tarn_cx *cx, tarn_store *store, tarn_str path, int64_t offset, int64_t length,

@@ -10,12 +10,13 @@ typedef struct tarn_iceberg_deletes {
     size_t n;
 } tarn_iceberg_deletes;
 
-/* Fills in `deletes` of data files where there are any. */
+/* Fills in `deletes` and `keys` of data files where there are any. */
 TARN_MUST tarn_code tarn_iceberg_find_deletes(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_file *const *files,
                                               size_t n);
-/* The equality delete files that apply to a data file, ascending by place; *out NULL and *n 0: none. In cx->arena. */
-TARN_MUST tarn_code tarn_iceberg_key_deletes(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *f,
-                                             const tarn_iceberg_file *const **out, size_t *n);
+/* Whether the same delete files apply to a data file in two snapshots: every change of its deleted rows writes another
+ * one. Rows deleted by value are not known before a scan: whether the files are the same is all that can be told. */
+bool tarn_iceberg_same_positions(const tarn_file *a, const tarn_file *b);
+bool tarn_iceberg_same_keys(const tarn_file *a, const tarn_file *b);
 tarn_code tarn_iceberg_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out);
 /* The data file that the delete file is for alone, as recorded; .p NULL: it may be for several. */
 tarn_str tarn_iceberg_delete_target(const tarn_iceberg_entry *e);

@@ -171,7 +171,9 @@ static tarn_code keep_footer(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_f
         else if (!b.ids)
             map_places(root, s->base.schema);
         *f = (footer){root, !b.ids};
-        tarn_map_put(&s->footers, s->base.arena, ((const tarn_iceberg_file *)file->entry)->recorded, f);
+        tarn_str key = ((const tarn_iceberg_file *)file->entry)->recorded; /* the file may be another snapshot's */
+        key.p = tarn_arena_strndup(s->base.arena, key.p, key.n);
+        tarn_map_put(&s->footers, s->base.arena, key, f);
     }
     pthread_mutex_unlock(&s->lock);
     return code;

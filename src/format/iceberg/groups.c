@@ -129,13 +129,10 @@ static tarn_code sort_files(job *j, const tarn_file *const *files, size_t n, con
     tarn_auto_buf key = TARN_BUF(SIGNATURE_MAX);
     for (size_t i = 0; i < n; i++) {
         const tarn_iceberg_file *f = files[i]->entry;
-        const tarn_iceberg_file *const *deletes;
-        size_t n_deletes;
         TRY(check_format(j->cx, f));
-        TRY(tarn_iceberg_key_deletes(j->cx, j->s, f, &deletes, &n_deletes));
         tarn_buf_clear(&key);
         /* Partitions have deletes of their own, so each of those is read apart. */
-        const tarn_iceberg_tuple *tuple = n_deletes ? f->tuple : NULL;
+        const tarn_iceberg_tuple *tuple = f->keys ? f->tuple : NULL;
         tarn_buf_add(&key, &tuple, sizeof tuple);
         if (roots) tarn_buf_putc(&key, by_name[i] ? 'n' : 'i');
         if (roots) put_signature(&key, roots[i]);
@@ -143,7 +140,7 @@ static tarn_code sort_files(job *j, const tarn_file *const *files, size_t n, con
         bucket *b = find_bucket(j, (tarn_str){key.data, key.n});
         if (roots) b->root = roots[i], b->by_name = by_name[i];
         *TARN_PUSH(j->cx->arena, &b->files) = files[i];
-        add_deletes(j, b, deletes, n_deletes);
+        if (f->keys) add_deletes(j, b, f->keys->files, f->keys->n);
         if (i % 1024 == 0) TRY(tarn_check(j->cx));
     }
     return TARN_OK;

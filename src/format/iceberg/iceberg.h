@@ -29,7 +29,8 @@ typedef struct tarn_iceberg_file {
     tarn_str record;   /* the whole entry, encoded */
     int64_t sequence, first_row_id;
     uint8_t content, format; /* tarn_iceberg_content, tarn_iceberg_file_format */
-    bool checked;            /* file.deletes says what there is; under the snapshot's lock */
+    bool checked;            /* file.deletes and keys say what there is; under the snapshot's lock */
+    const struct tarn_iceberg_keys *keys; /* equality deletes that apply; NULL: none */
 } tarn_iceberg_file;
 
 typedef enum tarn_iceberg_file_format {
@@ -39,6 +40,12 @@ typedef enum tarn_iceberg_file_format {
     TARN_ICEBERG_PUFFIN,
     TARN_ICEBERG_OTHER_FORMAT
 } tarn_iceberg_file_format;
+
+/* Equality delete files, ascending by place. */
+typedef struct tarn_iceberg_keys {
+    const tarn_iceberg_file **files;
+    size_t n;
+} tarn_iceberg_keys;
 
 /* A manifest of the snapshot and what is in memory of it. */
 typedef struct tarn_iceberg_slot {
@@ -65,6 +72,7 @@ typedef struct tarn_iceberg_snapshot {
     const char *key;      /* of the metadata file */
     char etag[TARN_ETAG_TEXT];
     const tarn_iceberg_version *version; /* NULL: no commit has brought rows yet */
+    int32_t schema_id;                   /* of base.schema */
     int32_t *constants; /* ids of columns that some spec partitions by their values, in the order of the schema */
     size_t n_constants;
     const char *name_mapping;    /* JSON; NULL: none */
@@ -92,6 +100,10 @@ static inline tarn_iceberg_snapshot *tarn_iceberg_of(const tarn_snapshot *s) {
  */
 TARN_MUST tarn_code tarn_iceberg_open_text(tarn_cx *cx, const tarn_table *table, const char *key, tarn_str text,
                                            const char *branch, tarn_snapshot **out);
+/* Another version of the table, or (NULL) the table before the first one, with the columns and partition fields of
+ * `like`. */
+TARN_MUST tarn_code tarn_iceberg_open_like(tarn_cx *cx, tarn_iceberg_snapshot *like, const tarn_iceberg_version *version,
+                                           tarn_snapshot **out);
 /* A field by id, of the snapshot's schema or of the newest other one that has it; NULL: none. */
 const tarn_field *tarn_iceberg_any_field(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t id);
 
@@ -137,6 +149,11 @@ tarn_code tarn_iceberg_groups(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_f
 tarn_code tarn_iceberg_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out,
                                size_t *n);
 tarn_code tarn_iceberg_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
+
+/* changes.c */
+tarn_code tarn_iceberg_changes(tarn_cx *cx, tarn_snapshot *end, const tarn_at *from, tarn_arena *arena,
+                               tarn_changed_files *out);
+tarn_code tarn_iceberg_like(tarn_cx *cx, tarn_snapshot *snapshot, tarn_snapshot *like, tarn_snapshot **out);
 
 /* tables.c */
 tarn_code tarn_iceberg_metadata_table(tarn_cx *cx, tarn_snapshot *snapshot, const char *name, tarn_rowset **out);

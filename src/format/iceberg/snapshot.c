@@ -130,6 +130,7 @@ static tarn_code fill(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t schema_id) 
     tarn_schema *schema = NULL;
     TRY(tarn_iceberg_schema_by_id(cx, b->arena, m, schema_id, &schema));
     b->schema = schema;
+    s->schema_id = schema_id;
     b->version = !s->version ? 0 : s->version->sequence > 0 ? s->version->sequence : s->version->id;
     b->timestamp_ms = s->version ? s->version->timestamp_ms : m->last_updated_ms;
     b->id = m->uuid;
@@ -290,6 +291,21 @@ static tarn_code open_at(tarn_cx *cx, const tarn_table *table, const tarn_at *at
     return TARN_OK;
 }
 
+tarn_code tarn_iceberg_open_like(tarn_cx *cx, tarn_iceberg_snapshot *like, const tarn_iceberg_version *version,
+                                 tarn_snapshot **out) {
+    tarn_iceberg_snapshot *s = new_snapshot(like->base.table);
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) held = &s->base;
+    s->meta = like->meta;
+    s->holds = tarn_snapshot_retain(like->holds ? like->holds : &like->base);
+    s->key = like->key;
+    s->base.pointer = like->key;
+    s->version = version;
+    TRY(fill(cx, s, like->schema_id));
+    *out = held;
+    held = NULL;
+    return TARN_OK;
+}
+
 static void free_snapshot(tarn_snapshot *snapshot) {
     tarn_iceberg_snapshot *s = tarn_iceberg_of(snapshot);
     tarn_iceberg_deletes_free(s);
@@ -332,6 +348,8 @@ const tarn_format tarn_format_iceberg = {
     .detail = tarn_iceberg_detail,
     .metadata_table = tarn_iceberg_metadata_table,
     .app_version = tarn_iceberg_app_version,
+    .changes = tarn_iceberg_changes,
+    .like = tarn_iceberg_like,
     .prepare = tarn_iceberg_prepare,
     .commit = tarn_iceberg_commit,
     .rebase = tarn_iceberg_rebase,

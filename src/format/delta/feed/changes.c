@@ -82,7 +82,7 @@ static tarn_code give(tarn_cx *cx, feed *f, int kind, const acted *a, const tarn
                                 .version = f->version,
                                 .timestamp_us = f->timestamp_us,
                                 .rewritten = f->rewritten,
-                                .of = f->end,
+                                .of = tarn_snapshot_retain(f->end),
                                 .rows = rows};
     return to_file(cx, f, a, dv, &item->file);
 }

@@ -76,38 +76,9 @@ static tarn_code check_added(rebasing *r, const tarn_expr *where) {
     return TARN_OK;
 }
 
-static bool same_entry(const tarn_iceberg_file *a, const tarn_iceberg_file *b) {
-    tarn_iceberg_entry x, y;
-    tarn_iceberg_entry_of(a, &x);
-    tarn_iceberg_entry_of(b, &y);
-    return tarn_str_eq(x.path, y.path) && x.offset == y.offset;
-}
-
-/* Told by the delete files that apply: every change of a file's deleted rows writes another one. */
-static bool same_positions(const tarn_file *was, const tarn_file *is) {
-    const tarn_iceberg_deletes *a = was->deletes ? was->deletes->where : NULL,
-                               *b = is->deletes ? is->deletes->where : NULL;
-    size_t n = a ? a->n : 0;
-    bool same = n == (b ? b->n : 0);
-    for (size_t i = 0; same && i < n; i++) same = same_entry(a->files[i], b->files[i]);
-    return same;
-}
-
-/* Rows deleted by value are not known before a scan: whether there are more is all that can be told. */
-static tarn_code same_keys(rebasing *r, const tarn_file *was, const tarn_file *is, bool *same) {
-    const tarn_iceberg_file *const *a, *const *b;
-    size_t n, m;
-    TRY(tarn_iceberg_key_deletes(r->cx, r->base, was->entry, &a, &n));
-    TRY(tarn_iceberg_key_deletes(r->cx, r->fresh, is->entry, &b, &m));
-    *same = n == m;
-    for (size_t i = 0; *same && i < n; i++) *same = same_entry(a[i], b[i]);
-    return TARN_OK;
-}
-
 static tarn_code check_same(rebasing *r, const tarn_file *was, const tarn_file *is, const char *what) {
-    bool same = false;
-    TRY(same_keys(r, was, is, &same));
-    return same && same_positions(was, is) ? TARN_OK : conflict(r, what);
+    bool same = tarn_iceberg_same_keys(was, is) && tarn_iceberg_same_positions(was, is);
+    return same ? TARN_OK : conflict(r, what);
 }
 
 /* Files that the change read rows of, which it may not take away itself: they are as they were. */
@@ -129,10 +100,10 @@ static tarn_code check_marks(rebasing *r) {
         tarn_mark *m = r->marks.list.at[i];
         const tarn_file *was = c->adds.at[m->add].from, *is = tarn_map_get(&r->now, was->path);
         tarn_auto(tarn_roaring64 *, tarn_roaring64_freep) theirs = NULL;
-        bool keys, apart;
+        bool apart;
         if (!is) return conflict(r, "removed a file that this change deletes rows of");
-        TRY(same_keys(r, was, is, &keys));
-        if (keys && same_positions(was, is)) continue;
+        bool keys = tarn_iceberg_same_keys(was, is);
+        if (keys && tarn_iceberg_same_positions(was, is)) continue;
         if (!keys || !c->by_row || !is->deletes)
             return conflict(r, "deleted rows of a file that this change deletes rows of");
         TRY(tarn_iceberg_deleted(r->cx, &r->fresh->base, is, &theirs));
