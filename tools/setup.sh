@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh: fetches what building, testing and the demo need and is not there: Debian packages, DuckDB, a Python environment, the flights.
-# Usage: tools/setup.sh [--dev] [--bench]      --dev: clang, to fuzz and format; --bench: the engines to measure beside.
+# Usage: tools/setup.sh [--dev] [--bench] [--interop]   --dev: clang, to fuzz and format; --bench: the engines to measure beside;
+#        --interop: Spark and DuckDB's extensions, which judge what Tarn writes.
 # Says nothing when all is there. Writes only what apt installs and ~/.cache/tarn; can be stopped and run again at any time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,12 +13,13 @@ duckdb=$cache/duckdb-$DUCKDB_VERSION
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-dev=0 bench=0
+dev=0 bench=0 interop=0
 for arg in "$@"; do
     case $arg in
         --dev) dev=1 ;;
         --bench) bench=1 ;;
-        *) die "unknown argument $arg; use --dev or --bench" ;;
+        --interop) interop=1 ;;
+        *) die "unknown argument $arg; use --dev, --bench or --interop" ;;
     esac
 done
 
@@ -40,6 +42,7 @@ retry() {
 
 wanted=$APT_BUILD
 [ $dev = 0 ] || wanted="$wanted $APT_DEV"
+[ $interop = 0 ] || wanted="$wanted $APT_INTEROP"
 
 # The wanted Debian packages that are not installed; none where there is no dpkg.
 missing_packages() {
@@ -141,8 +144,23 @@ bench_packages() {
     printf '%s\n' "$PY_BENCH_DAFT" >"$cache/bench-daft/tarn-packages"
 }
 
+# Spark's Python half, DuckDB's extensions, and the jars that teach Spark the formats.
+interop_engines() {
+    local artifact jars=$cache/engines-jars
+    python_env "$cache/engines" "other engines" --no-deps $PY_INTEROP
+    [ "$(cat "$jars/tarn-packages" 2>/dev/null)" = "$JARS_INTEROP" ] && return
+    say "fetching Spark's jars of Delta and Iceberg (56 MB)"
+    rm -rf "$jars"
+    for artifact in $JARS_INTEROP; do
+        retry mvn -q -B "$MAVEN_COPY" -Dartifact="$artifact" -DoutputDirectory="$work/jars" ||
+            die "mvn failed (above) for $artifact; check that Maven reaches its repository, then run again"
+    done
+    printf '%s\n' "$JARS_INTEROP" >"$work/jars/tarn-packages"
+    keep jars "$jars"
+}
+
 # The stamp says that these pins were fetched; the things themselves are looked for all the same.
-stamp=$cache/setup-$dev-$bench
+stamp=$cache/setup-$dev-$bench-$interop
 pins=$(cksum <"$here/versions.env") script=$(cat "$here/setup.sh" "$here/fetch_flights.sh" | cksum)
 complete() {
     local file
@@ -151,6 +169,7 @@ complete() {
         [ -s "$file" ] || return 1
     done
     [ $bench = 0 ] || [ -x "$cache/bench-venv/bin/python" ] || return 1
+    [ $interop = 0 ] || [ -s "$cache/engines-jars/tarn-packages" ] || return 1
     [ -z "$(missing_packages)" ]
 }
 complete && exit 0
@@ -171,5 +190,6 @@ python_env "$cache/s3-venv" "an S3 server" $PY_S3
 duckdb_files
 "$here/fetch_flights.sh" "$cache/venv/bin/pip"
 [ $bench = 0 ] || bench_packages
+[ $interop = 0 ] || interop_engines
 printf '%s\n' "$pins $script" >"$stamp"
 say "all is there"

@@ -1,0 +1,15 @@
+"""Fixtures of the interop tests: one Spark for all of them, for it starts slowly and needs much memory; it starts when a test first asks."""
+import pathlib
+import sys
+
+import pytest
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "support"), str(pathlib.Path(__file__).resolve().parent)]
+import engines  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory):
+    session = engines.Spark(tmp_path_factory.mktemp("spark"))
+    yield session
+    session.close()
