@@ -1,4 +1,5 @@
 """Fixtures of the interop tests: one Spark for all of them, for it starts slowly and needs much memory; it starts when a test first asks."""
+import os
 import pathlib
 import sys
 
@@ -10,6 +11,8 @@ import engines  # noqa: E402
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory):
+    if not os.environ.get("TARN_FULL"):
+        pytest.skip("Spark takes minutes: make interop asks it")
     session = engines.Spark(tmp_path_factory.mktemp("spark"))
     yield session
     session.close()
