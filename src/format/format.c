@@ -108,3 +108,10 @@ tarn_code tarn_snapshot_changes(tarn_cx *cx, tarn_snapshot *end, const tarn_at *
         return tarn_fail(cx, TARN_UNSUPPORTED, "%s tables have no change feed", end->format->name);
     return named(cx, end->table, end->format->changes(cx, end, from, arena, out));
 }
+
+tarn_code tarn_snapshot_unneeded(tarn_cx *cx, tarn_snapshot *before, tarn_snapshot *after, tarn_unneeded_fn *each,
+                                 void *state) {
+    if (!before->format->unneeded)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "%s tables do not forget versions one by one", before->format->name);
+    return named(cx, before->table, before->format->unneeded(cx, before, after, each, state));
+}

@@ -148,6 +148,10 @@ struct tarn_format {
     tarn_code (*needed)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms,
                         void (*keep)(void *state, tarn_str key), void *state);
     int64_t (*retention_ms)(tarn_snapshot *snapshot);
+    /* Calls each(state, kind, key) for every file that a version known to `before` needs and none known to `after`, the
+     * table as it is later. NULL callback: versions are not forgotten one by one. */
+    tarn_code (*unneeded)(tarn_cx *cx, tarn_snapshot *before, tarn_snapshot *after, tarn_unneeded_fn *each,
+                          void *state);
 };
 
 /* formats.c: the list. By name; UNSUPPORTED with the names there are. */
@@ -183,6 +187,9 @@ TARN_MUST tarn_code tarn_snapshot_app_version(tarn_cx *cx, tarn_snapshot *snapsh
                                               int64_t *version);
 TARN_MUST tarn_code tarn_snapshot_changes(tarn_cx *cx, tarn_snapshot *end, const tarn_at *from, tarn_arena *arena,
                                           tarn_changed_files *out);
+/* UNSUPPORTED for a format that does not forget versions one by one. */
+TARN_MUST tarn_code tarn_snapshot_unneeded(tarn_cx *cx, tarn_snapshot *before, tarn_snapshot *after,
+                                           tarn_unneeded_fn *each, void *state);
 /* UNSUPPORTED with the reason when the table is read-only. */
 TARN_MUST tarn_code tarn_snapshot_writable(tarn_cx *cx, const tarn_snapshot *snapshot);
 /* Refs 1, an arena of its own; `size` is that of the format's own struct, which begins with a tarn_snapshot. */

@@ -68,4 +68,18 @@ typedef struct tarn_file_list {
     int64_t bytes;                                /* of `files` */
 } tarn_file_list;
 
+/* What a file is for. */
+typedef enum tarn_file_kind {
+    TARN_FILE_DATA,
+    TARN_FILE_ROW_DELETES,
+    TARN_FILE_KEY_DELETES,
+    TARN_FILE_MANIFEST,
+    TARN_FILE_MANIFEST_LIST,
+    TARN_FILE_STATISTICS,
+    TARN_FILE_KINDS
+} tarn_file_kind;
+
+/* `key` is below the table's root, or absolute. */
+typedef void tarn_unneeded_fn(void *state, tarn_file_kind kind, tarn_str key);
+
 #endif

@@ -47,6 +47,8 @@ typedef struct tarn_ref_change {
 /* Versions that are forgotten. */
 typedef struct tarn_expiry {
     int64_t older_than_ms, retain; /* -1: as the table has it */
+    const int64_t *ids;            /* these go too, as VERSION AS OF says them */
+    size_t n_ids;
     int64_t versions, refs;        /* out, of prepare: how many go */
 } tarn_expiry;
 

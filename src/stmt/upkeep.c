@@ -124,8 +124,9 @@ static tarn_code run_vacuum(tarn_cx *cx, tarn_run *run) {
     TRY(tarn_session_open_table(cx, run->session, &name, &latest, &opened));
     vacuum_rows v = {tarn_rowset_new(columns, 2)};
     tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
+    tarn_vacuum_spec spec = {.retention_ms = hours < 0 ? -1 : hours * 3600000, .retention_ms_min = -1, .dry = dry};
     if (code == TARN_OK)
-        code = tarn_vacuum(cx, opened.table, opened.snapshot, hours < 0 ? -1 : hours * 3600000, dry, add_key, &v);
+        code = tarn_prefix(cx, tarn_vacuum(cx, opened.table, opened.snapshot, &spec, add_key, &v), "VACUUM");
     tarn_opened_done(&opened);
     if (code != TARN_OK) {
         tarn_rowset_free(v.rows);

@@ -21,11 +21,31 @@ typedef struct tarn_optimize_result {
 TARN_MUST tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base,
                                   const tarn_optimize_spec *spec, tarn_optimize_result *out);
 
-/* Gives each key that is (or, dry, would be) removed to `each`. retention_ms -1: the table's own. INVALID when it is
- * less than the table's retention and vacuum.retention_check is on. Files younger than the retention are never touched,
- * nor those whose names begin with _ or . (but _change_data). */
-TARN_MUST tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot, int64_t retention_ms,
-                                bool dry, void (*each)(void *state, const char *key, int64_t size), void *state);
+/* What becomes of files that are needed by a path which differs from theirs in its scheme or bucket alone. */
+typedef enum tarn_mismatch { TARN_MISMATCH_ERROR, TARN_MISMATCH_IGNORE, TARN_MISMATCH_DELETE } tarn_mismatch;
+
+typedef struct tarn_vacuum_spec {
+    int64_t retention_ms;     /* -1: the table's own */
+    int64_t retention_ms_min; /* less is INVALID while vacuum.retention_check is on; -1: the table's own */
+    const char *below;        /* a folder below the root: only what is in it; NULL: all */
+    tarn_mismatch mismatch;
+    bool dry;
+} tarn_vacuum_spec;
+
+/* Gives each key that is (or, dry, would be) removed to `each`. Files younger than the retention are never touched, nor
+ * those whose names begin with _ or . (but _change_data). */
+TARN_MUST tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot,
+                                const tarn_vacuum_spec *spec,
+                                void (*each)(void *state, const char *key, int64_t size), void *state);
+
+typedef struct tarn_expire_result {
+    int64_t files[TARN_FILE_KINDS]; /* removed, or, dry, that would be */
+} tarn_expire_result;
+
+/* Removes the files that only versions needed which `before` knows and `after`, the table as it is later, does not.
+ * Files outside of the table's folder stay: they may be others' too. */
+TARN_MUST tarn_code tarn_expire_files(tarn_cx *cx, const tarn_table *table, tarn_snapshot *before,
+                                      tarn_snapshot *after, bool dry, tarn_expire_result *out);
 
 /* Puts the table back to what `past` was, as a new version. NOTFOUND when data files of `past` are gone (names one). */
 TARN_MUST tarn_code tarn_restore(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_snapshot *past,

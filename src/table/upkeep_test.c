@@ -136,13 +136,16 @@ static void vacuum_removes_what_nobody_needs(void **state) {
                                         "_p=1/old.parquet"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) age(f, names[i], 8);
     age(f, "young.parquet", 6);
-    ok(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, -1, true, note_key, &seen));
+    const tarn_vacuum_spec own = {.retention_ms = -1, .retention_ms_min = -1, .dry = true},
+                           hour = {.retention_ms = 3600000, .retention_ms_min = -1},
+                           days = {.retention_ms = 5 * 86400000LL, .retention_ms_min = -1};
+    ok(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, &own, note_key, &seen));
     assert_string_equal(seen.data, "_change_data/old.parquet:1 _p=1/old.parquet:1 old.parquet:1 sub/old.parquet:1 ");
     tarn_buf_clear(&seen);
-    fails(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, 3600000, false, note_key, &seen), TARN_INVALID,
+    fails(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, &hour, note_key, &seen), TARN_INVALID,
           "less than the table's retention, 168 hours");
     ok(f, tarn_conf_set(&f->cx, f->conf, TARN_LIT("vacuum.retention_check"), TARN_LIT("false"), TARN_FROM_SET));
-    ok(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, 5 * 86400000LL, false, note_key, &seen));
+    ok(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, &days, note_key, &seen));
     assert_string_equal(
         seen.data, "_change_data/old.parquet:1 _p=1/old.parquet:1 old.parquet:1 sub/old.parquet:1 young.parquet:1 ");
     bool there;

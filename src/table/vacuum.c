@@ -8,12 +8,41 @@ enum { DAY_MS = 86400000, BATCH = 1000 };
 typedef struct keep_set {
     tarn_cx *cx;
     tarn_map keys;
+    tarn_map elsewhere; /* paths outside of the table's folder, without scheme and bucket; to them as they are */
 } keep_set;
+
+/* s3://bucket/a/b and file:///a/b are /a/b. */
+static tarn_str bare_path(tarn_str path) {
+    const char *scheme = memmem(path.p, path.n, "://", 3);
+    if (!scheme) return path;
+    tarn_str rest = {scheme + 3, path.n - (size_t)(scheme + 3 - path.p)};
+    const char *slash = memchr(rest.p, '/', rest.n);
+    return slash ? (tarn_str){slash, rest.n - (size_t)(slash - rest.p)} : (tarn_str){"/", 1};
+}
 
 static void keep_key(void *state, tarn_str key) {
     keep_set *set = state;
+    if (tarn_map_get(&set->keys, key)) return;
     tarn_str copy = {tarn_arena_strndup(set->cx->arena, key.p, key.n), key.n};
-    if (!tarn_map_get(&set->keys, key)) tarn_map_put(&set->keys, set->cx->arena, copy, set);
+    tarn_map_put(&set->keys, set->cx->arena, copy, set);
+    if (copy.p[0] == '/' || memmem(copy.p, copy.n, "://", 3))
+        tarn_map_put(&set->elsewhere, set->cx->arena, bare_path(copy), (void *)(uintptr_t)copy.p);
+}
+
+/* The same path in another scheme or bucket may be the same file by another name: that is not ours to guess. */
+static tarn_code check_elsewhere(tarn_cx *cx, const tarn_table *table, const keep_set *set, const char *key,
+                                 tarn_mismatch mismatch, bool *keep) {
+    *keep = false;
+    if (!set->elsewhere.n || mismatch == TARN_MISMATCH_DELETE) return TARN_OK;
+    const char *path = tarn_printf(cx, "%s/%s", tarn_store_uri(table->store), key);
+    const char *other = tarn_map_get(&set->elsewhere, bare_path(tarn_str_of(path)));
+    *keep = other != NULL;
+    if (!other || mismatch == TARN_MISMATCH_IGNORE) return TARN_OK;
+    return tarn_hint(cx,
+                     tarn_fail(cx, TARN_INVALID, "%s is not needed by this path, but %s is, which may be the same file",
+                               path, other),
+                     "CALL system.remove_orphan_files(…, prefix_mismatch_mode => 'ignore') keeps such files, 'delete' "
+                     "removes them");
 }
 
 /* A folder of a partition column whose name begins with _ is none of the hidden ones. */
@@ -46,16 +75,19 @@ static bool is_garbage(const tarn_snapshot *snapshot, const keep_set *set, const
     return !is_hidden(snapshot, e->key) && !tarn_map_get(&set->keys, tarn_str_of(e->key));
 }
 
-static tarn_code check_retention(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *retention_ms) {
-    int64_t own = snapshot->format->retention_ms(snapshot);
-    if (*retention_ms < 0) *retention_ms = own;
-    if (*retention_ms >= own || !tarn_conf_int(cx->conf, TARN_VACUUM_RETENTION_CHECK)) return TARN_OK;
-    return tarn_hint(cx,
-                     tarn_fail(cx, TARN_INVALID,
-                               "VACUUM: %lld hours are less than the table's retention, %lld hours: readers and "
-                               "writers at work may need the files",
-                               (long long)(*retention_ms / 3600000), (long long)(own / 3600000)),
-                     "set vacuum.retention_check to false if nobody reads an older version or writes now");
+static tarn_code check_retention(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_vacuum_spec *spec,
+                                 int64_t *retention_ms) {
+    int64_t own = snapshot->format->retention_ms(snapshot), least = own;
+    if (spec->retention_ms_min >= 0) least = spec->retention_ms_min;
+    *retention_ms = spec->retention_ms < 0 ? own : spec->retention_ms;
+    if (*retention_ms >= least || !tarn_conf_int(cx->conf, TARN_VACUUM_RETENTION_CHECK)) return TARN_OK;
+    return tarn_hint(
+        cx,
+        tarn_fail(cx, TARN_INVALID,
+                  "%lld hours are less than %s, %lld hours: readers and writers at work may need the files",
+                  (long long)(*retention_ms / 3600000), least == own ? "the table's retention" : "what is safe",
+                  (long long)(least / 3600000)),
+        "set vacuum.retention_check to false if nobody reads an older version or writes now");
 }
 
 static tarn_code remove_batch(tarn_cx *cx, const tarn_table *table, const tarn_entry *const *garbage, size_t n,
@@ -68,28 +100,32 @@ static tarn_code remove_batch(tarn_cx *cx, const tarn_table *table, const tarn_e
     return TARN_OK;
 }
 
-tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot, int64_t retention_ms, bool dry,
+tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot, const tarn_vacuum_spec *spec,
                       void (*each)(void *state, const char *key, int64_t size), void *state) {
     const tarn_format *format = snapshot->format;
     keep_set set = {.cx = cx};
     tarn_entry_list list = {0};
-    tarn_list_spec spec = {.recursive = true,
+    tarn_list_spec what = {.prefix = spec->below ? tarn_printf(cx, "%s/", spec->below) : NULL,
+                           .recursive = true,
                            .with_stat = true,
                            .with_temps = true,
                            .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES)};
-    const tarn_entry *batch[BATCH];
-    size_t n = 0;
+    TARN_VEC(const tarn_entry *) garbage = {0};
+    int64_t retention_ms;
     TRY(tarn_format_require(cx, format, TARN_CAN_WRITE, "VACUUM"));
-    TRY(check_retention(cx, snapshot, &retention_ms));
+    TRY(check_retention(cx, snapshot, spec, &retention_ms));
     int64_t now = tarn_now_ms(cx);
-    TRY(tarn_store_list(cx, table->store, &spec, cx->arena, &list));
+    TRY(tarn_store_list(cx, table->store, &what, cx->arena, &list));
     TRY(format->needed(cx, snapshot, retention_ms, keep_key, &set));
     for (size_t i = 0; i < list.n; i++) {
+        bool keep;
         if (!is_garbage(snapshot, &set, &list.at[i], now, retention_ms)) continue;
-        batch[n++] = &list.at[i];
-        if (n < BATCH) continue;
-        TRY(remove_batch(cx, table, batch, n, dry, each, state));
-        n = 0;
+        TRY(check_elsewhere(cx, table, &set, list.at[i].key, spec->mismatch, &keep));
+        if (!keep) *TARN_PUSH(cx->arena, &garbage) = &list.at[i];
     }
-    return remove_batch(cx, table, batch, n, dry, each, state);
+    for (size_t i = 0; i < garbage.n; i += BATCH) {
+        size_t n = garbage.n - i < BATCH ? garbage.n - i : BATCH;
+        TRY(remove_batch(cx, table, garbage.at + i, n, spec->dry, each, state));
+    }
+    return TARN_OK;
 }

@@ -1,7 +1,7 @@
 /* manifest.c: decodes manifest lists and the entries of manifests, by field id (1.4, 1.5). */
 #include "format/iceberg/manifest.h"
 
-enum { LIST_MAX = 1 << 30, MANIFESTS_MAX = 1 << 24, RANGES_MAX = 1000 };
+enum { LIST_MAX = 1 << 30, MANIFEST_MAX = 1 << 30, MANIFESTS_MAX = 1 << 24, RANGES_MAX = 1000 };
 
 /* Names that old writers gave the counts; ids are the rule, and these the fallback (1.4). */
 static const struct {
@@ -297,6 +297,38 @@ void tarn_iceberg_entry_read(tarn_avro_cursor *c, const tarn_iceberg_layout *lay
     e.status = (tarn_iceberg_status)status;
     inherit(manifest, &e);
     *out = e;
+}
+
+static tarn_code each_of(tarn_cx *cx, tarn_arena *arena, const tarn_iceberg_manifest *manifest, tarn_str bytes,
+                         tarn_iceberg_each_fn *fn, void *state) {
+    tarn_auto(tarn_avro_reader, tarn_avro_reader_done) reader = {0};
+    tarn_iceberg_layout layout;
+    TRY(tarn_avro_open(cx, arena, bytes, &reader));
+    TRY(tarn_iceberg_layout_of(cx, reader.header, &layout));
+    for (;;) {
+        tarn_avro_cursor c;
+        int64_t rows;
+        TRY(tarn_avro_next_block(cx, &reader, &c, &rows));
+        if (rows == 0) return TARN_OK;
+        for (int64_t i = 0; i < rows && !c.wrong; i++) {
+            tarn_iceberg_entry e;
+            tarn_iceberg_entry_read(&c, &layout, manifest, &e);
+            if (!c.wrong) TRY(fn(cx, state, &layout, &e));
+        }
+        TRY(tarn_avro_check(cx, &c));
+    }
+}
+
+tarn_code tarn_iceberg_each_entry(tarn_cx *cx, tarn_store *store, const char *location,
+                                  const tarn_iceberg_manifest *manifest, tarn_iceberg_each_fn *fn, void *state) {
+    tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
+    tarn_auto_buf bytes = TARN_BUF(MANIFEST_MAX);
+    tarn_str key;
+    TRY(tarn_check(cx));
+    TRY(tarn_iceberg_path(cx, location, manifest->path, &key));
+    TRY(tarn_iceberg_get(cx, store, key, NULL, &bytes));
+    return tarn_prefix(cx, each_of(cx, arena, manifest, (tarn_str){bytes.data, bytes.n}, fn, state), "manifest %.*s",
+                       (int)key.n, key.p);
 }
 
 /* The value of a key in a map that Avro holds as an array of pairs; the cursor is left at the value. */

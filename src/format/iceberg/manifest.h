@@ -85,6 +85,12 @@ TARN_MUST tarn_code tarn_iceberg_layout_of(tarn_cx *cx, const tarn_avro_header *
  * Errors are the cursor's. */
 void tarn_iceberg_entry_read(tarn_avro_cursor *c, const tarn_iceberg_layout *layout,
                              const tarn_iceberg_manifest *manifest, tarn_iceberg_entry *out);
+/* Reads a manifest and calls fn for each entry, of any status. Paths are taken as tarn_iceberg_path says. */
+typedef tarn_code tarn_iceberg_each_fn(tarn_cx *cx, void *state, const tarn_iceberg_layout *layout,
+                                       const tarn_iceberg_entry *entry);
+TARN_MUST tarn_code tarn_iceberg_each_entry(tarn_cx *cx, tarn_store *store, const char *location,
+                                            const tarn_iceberg_manifest *manifest, tarn_iceberg_each_fn *fn,
+                                            void *state);
 /* One column's place in a map of counts or bounds. */
 bool tarn_iceberg_stat_count(const tarn_iceberg_entry *e, tarn_iceberg_stats which, int32_t id, int64_t *out);
 bool tarn_iceberg_stat_bound(const tarn_iceberg_entry *e, tarn_iceberg_stats which, int32_t id, tarn_str *out);

@@ -359,4 +359,5 @@ const tarn_format tarn_format_iceberg = {
     .marked = tarn_iceberg_marked,
     .needed = tarn_iceberg_needed,
     .retention_ms = tarn_iceberg_retention_ms,
+    .unneeded = tarn_iceberg_unneeded,
 };

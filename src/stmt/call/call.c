@@ -1,8 +1,16 @@
 /* call.c: CALL [catalog.]system.procedure(…): the list of procedures, and their arguments, by position or by name. */
 #include "stmt/call/call.h"
 
+/* clang-format off: one a line */
 #define PROCEDURES(X) \
-    X(rollback_to_snapshot) X(rollback_to_timestamp) X(set_current_snapshot) X(fast_forward) X(register_view)
+    X(rollback_to_snapshot) \
+    X(rollback_to_timestamp) \
+    X(set_current_snapshot) \
+    X(fast_forward) \
+    X(register_view) \
+    X(expire_snapshots) \
+    X(remove_orphan_files)
+/* clang-format on */
 
 #define DECLARE(name) extern const tarn_procedure tarn_procedure_##name;
 PROCEDURES(DECLARE)

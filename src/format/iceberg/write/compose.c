@@ -174,7 +174,8 @@ static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
             TRY(tarn_iceberg_manifest_rewrite(c->cx, &c->w, c->base->meta.location, m, deletes_stay, c, &now,
                                               &changed));
         if (m->deletes && changed) c->unmarked += now.deleted_files, c->unmarked_rows += now.deleted_rows;
-        bool empty = now.added_files == 0 && now.existing_files == 0 && now.deleted_files == 0;
+        /* What went is told by the snapshot that took it away, and no longer (1.5). */
+        bool empty = now.added_files == 0 && now.existing_files == 0 && (now.deleted_files == 0 || !changed);
         if (!empty) *TARN_PUSH(c->cx->arena, out) = changed ? now : *m;
     }
     return TARN_OK;

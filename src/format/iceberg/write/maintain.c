@@ -3,7 +3,6 @@
 #include "format/iceberg/write/write.h"
 
 /* Files of a commit under way belong to nobody yet: three days are the reference implementation's default. */
-enum { MANIFEST_MAX = 1 << 30 };
 static const int64_t retention_ms = 3 * 86400000LL;
 
 typedef struct keeping {
@@ -21,35 +20,17 @@ static tarn_code keep_path(keeping *k, tarn_str path) {
     return TARN_OK;
 }
 
-static tarn_code keep_entries(keeping *k, const tarn_iceberg_manifest *manifest, tarn_str bytes) {
-    tarn_auto(tarn_avro_reader, tarn_avro_reader_done) reader = {0};
-    tarn_iceberg_layout layout;
-    TRY(tarn_avro_open(k->cx, k->cx->arena, bytes, &reader));
-    TRY(tarn_iceberg_layout_of(k->cx, reader.header, &layout));
-    for (;;) {
-        tarn_avro_cursor c;
-        int64_t rows;
-        TRY(tarn_avro_next_block(k->cx, &reader, &c, &rows));
-        if (rows == 0) return TARN_OK;
-        for (int64_t i = 0; i < rows && !c.wrong; i++) {
-            tarn_iceberg_entry e;
-            tarn_iceberg_entry_read(&c, &layout, manifest, &e);
-            if (!c.wrong && e.status != TARN_ICEBERG_DELETED) TRY(keep_path(k, e.path));
-        }
-        TRY(tarn_avro_check(k->cx, &c));
-    }
+static tarn_code keep_entry(tarn_cx *cx, void *state, const tarn_iceberg_layout *layout, const tarn_iceberg_entry *e) {
+    (void)cx;
+    (void)layout;
+    return e->status == TARN_ICEBERG_DELETED ? TARN_OK : keep_path(state, e->path);
 }
 
 /* Snapshots share most of their manifests: each is read once. */
 static tarn_code keep_manifest(keeping *k, const tarn_iceberg_manifest *manifest) {
-    tarn_auto_buf bytes = TARN_BUF(MANIFEST_MAX);
-    tarn_str key;
     if (tarn_map_put(&k->seen, k->cx->arena, manifest->path, k)) return TARN_OK;
     TRY(keep_path(k, manifest->path));
-    TRY(tarn_iceberg_path(k->cx, k->s->meta.location, manifest->path, &key));
-    TRY(tarn_iceberg_get(k->cx, k->s->base.table->store, key, NULL, &bytes));
-    return tarn_prefix(k->cx, keep_entries(k, manifest, (tarn_str){bytes.data, bytes.n}), "manifest %.*s", (int)key.n,
-                       key.p);
+    return tarn_iceberg_each_entry(k->cx, k->s->base.table->store, k->s->meta.location, manifest, keep_entry, k);
 }
 
 static tarn_code keep_version(keeping *k, const tarn_iceberg_version *v) {
@@ -60,10 +41,7 @@ static tarn_code keep_version(keeping *k, const tarn_iceberg_version *v) {
         TRY(keep_path(k, tarn_json_as_str(text)));
     }
     TRY(tarn_iceberg_manifests_read(k->cx, k->cx->arena, k->s->base.table->store, &k->s->meta, v, &list));
-    for (size_t i = 0; i < list.n; i++) {
-        TRY(tarn_check(k->cx));
-        TRY(keep_manifest(k, &list.at[i]));
-    }
+    for (size_t i = 0; i < list.n; i++) TRY(keep_manifest(k, &list.at[i]));
     return TARN_OK;
 }
 
@@ -82,6 +60,10 @@ tarn_code tarn_iceberg_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t rete
                               void (*keep)(void *state, tarn_str key), void *state) {
     (void)retention; /* versions are forgotten by expiring them; what is left here no version names */
     keeping k = {.cx = cx, .s = tarn_iceberg_of(snapshot), .keep = keep, .state = state};
+    const char *gc = tarn_snapshot_property(snapshot, "gc.enabled");
+    if (gc && tarn_str_ieq(tarn_str_of(gc), TARN_LIT("false")))
+        return tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "its files may not be removed: gc.enabled is false"),
+                         "other tables may need them; set the property gc.enabled to true if none does");
     keep(state, tarn_str_of(k.s->key));
     keep(state, TARN_LIT("metadata/version-hint.text"));
     for (size_t i = 0; i < k.s->meta.metadata_log.n; i++)

@@ -41,6 +41,9 @@ static tarn_code check_metadata(rebasing *r) {
     if (c->replace) return conflict(r, "changed the table that is to be replaced");
     if (was->format_version != is->format_version) return conflict(r, "changed the table's format version");
     if (spec) return conflict(r, "changed how the table is partitioned");
+    const tarn_iceberg_snapshot *restored = c->restored ? tarn_iceberg_of(c->restored) : NULL;
+    if (restored && restored->version && !tarn_iceberg_version_find(is, restored->version->id))
+        return conflict(r, "expired the version that is to be restored");
     if (c->refs.n || c->expire) return conflict(r, "came before this change of branches, tags or snapshots");
     if (schema && (c->schema || c->reads.n || c->read_all || c->adds.n))
         return conflict(r, "changed the table's schema");

@@ -179,6 +179,20 @@ static tarn_code keep_refs(planning *p, const tarn_expiry *e, int64_t oldest_ms)
     return TARN_OK;
 }
 
+/* Those that are named go whatever their age, but what a branch or tag points to. */
+static tarn_code expire_named(planning *p, const tarn_expiry *e) {
+    for (size_t i = 0; i < e->n_ids; i++) {
+        const tarn_iceberg_version *v = tarn_iceberg_version_at(p->m, e->ids[i]);
+        if (!v) return tarn_fail(p->cx, TARN_NOTFOUND, "there is no snapshot %lld to expire", (long long)e->ids[i]);
+        for (size_t k = 0; k < p->plan->refs.n; k++)
+            if (p->plan->refs.at[k].snapshot_id == v->id)
+                return tarn_fail(p->cx, TARN_INVALID, "snapshot %lld cannot be expired: %s points to it",
+                                 (long long)e->ids[i], p->plan->refs.at[k].name);
+        p->kept[v - p->m->versions.at] = false;
+    }
+    return TARN_OK;
+}
+
 static tarn_code plan_expiry(planning *p, tarn_expiry *e) {
     const char *gc = tarn_iceberg_plan_property(p->plan, "gc.enabled");
     size_t n = p->m->versions.n;
@@ -192,13 +206,14 @@ static tarn_code plan_expiry(planning *p, tarn_expiry *e) {
     p->referenced = TARN_NEW_ARRAY(p->cx->arena, bool, n);
     expire_refs(p, e);
     TRY(keep_refs(p, e, oldest_ms));
-    e->versions = 0;
     for (size_t i = 0; i < n; i++) {
         const tarn_iceberg_version *v = &p->m->versions.at[i];
         if (!p->referenced[i] && v->timestamp_ms >= oldest_ms) p->kept[i] = true;
         if (v->id == p->m->snapshot_id) p->kept[i] = true;
-        e->versions += !p->kept[i];
     }
+    TRY(expire_named(p, e));
+    e->versions = 0;
+    for (size_t i = 0; i < n; i++) e->versions += !p->kept[i];
     p->plan->kept = p->kept;
     return TARN_OK;
 }
