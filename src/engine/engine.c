@@ -91,6 +91,7 @@ static tarn_code prepare_database(tarn_cx *cx, tarn_engine *engine, tarn_engine_
     if (code == TARN_OK && db == TARN_DB_EXECUTE) code = tarn_requests_count(cx, database, &conn);
     if (code == TARN_OK) code = tarn_live_register(cx, engine, conn.handle);
     if (code == TARN_OK) code = tarn_zorder_register(cx, conn.api, conn.handle);
+    if (code == TARN_OK) code = tarn_partition_register(cx, conn.api, conn.handle);
     if (code == TARN_OK) code = tarn_feeds_register(cx, engine, conn.handle);
     conn.api->disconnect(&conn.handle);
     return code;

@@ -104,7 +104,9 @@ TARN_MUST tarn_code tarn_engine_add_deletes(tarn_cx *cx, tarn_engine *engine, co
                                             uint64_t *scan);
 void tarn_engine_drop_deletes(tarn_engine *engine, uint64_t scan);
 /* Null arguments give false. Also there on every connection: tarn_z(a, b, …), a BLOB that sorts along the Z-curve
- * through 1 to 64 UBIGINTs (cast BIGINT columns; the high bits lead, so spread ranks over all 64; null counts as 0). */
+ * through 1 to 64 UBIGINTs (cast BIGINT columns; the high bits lead, so spread ranks over all 64; null counts as 0),
+ * and tarn_partition('bucket[16]', value), the text of what a partition transform makes of the value
+ * (tarn_transform_text). */
 
 /* WRITING Parquet. */
 typedef struct tarn_write_spec {

@@ -73,10 +73,11 @@ TARN_MUST tarn_code tarn_rows_copy_schema(tarn_cx *cx, tarn_rows *rows, struct A
 TARN_MUST tarn_code tarn_bind_all(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement,
                                   const tarn_bind *binds, size_t n);
 
-/* live.c, zorder.c, ingest.c: their SQL functions, registered with the database of `handle`. */
+/* live.c, partition.c, zorder.c, ingest.c: their SQL functions, registered with the database of `handle`. */
 tarn_live *tarn_live_new(void);
 void tarn_live_free(tarn_live *live);
 TARN_MUST tarn_code tarn_live_register(tarn_cx *cx, tarn_engine *engine, duckdb_connection handle);
+TARN_MUST tarn_code tarn_partition_register(tarn_cx *cx, const tarn_duckdb *api, duckdb_connection handle);
 TARN_MUST tarn_code tarn_zorder_register(tarn_cx *cx, const tarn_duckdb *api, duckdb_connection handle);
 tarn_feeds *tarn_feeds_new(void);
 void tarn_feeds_free(tarn_feeds *feeds);

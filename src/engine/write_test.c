@@ -152,6 +152,66 @@ static void test_ingest_error(void **state) {
     check(f, "SELECT 1", "1");
 }
 
+static void test_partition(void **state) {
+    fixture *f = *state;
+    static const struct {
+        const char *transform, *value, *text; /* text NULL: null */
+    } cases[] = {
+        /* The known answers of the Iceberg spec (appendix B), by a modulus that leaves hashes whole. */
+        {"bucket[2147483647]", "34::INTEGER", "2017239379"},
+        {"bucket[2147483647]", "34::BIGINT", "2017239379"},
+        {"bucket[2147483647]", "14.20::DECIMAL(9,2)", "1646729059"},
+        {"bucket[2147483647]", "14.20::DECIMAL(38,2)", "1646729059"},
+        {"bucket[2147483647]", "14.20::DECIMAL(4,2)", "1646729059"},
+        {"bucket[2147483647]", "DATE '2017-11-16'", "1494153226"},
+        {"bucket[2147483647]", "TIME '22:31:08'", "1484720659"},
+        {"bucket[2147483647]", "TIMESTAMP '2017-11-16 22:31:08'", "99539207"},
+        {"bucket[2147483647]", "TIMESTAMPTZ '2017-11-16 14:31:08.000001-08'", "940286838"},
+        {"bucket[2147483647]", "TIMESTAMP_NS '2017-11-16 22:31:08.000001999'", "940286838"},
+        {"bucket[2147483647]", "'iceberg'", "1210000089"},
+        {"bucket[2147483647]", "'f79c3e09-677c-4bbd-a479-3f349cb785e7'::UUID", "1488055340"},
+        {"bucket[2147483647]", "'\\x00\\x01\\x02\\x03'::BLOB", "1958800441"},
+        {"bucket[16]", "NULL::BIGINT", NULL},
+        {"truncate[10]", "1::INTEGER", "0"},
+        {"truncate[10]", "-1::BIGINT", "-10"},
+        {"truncate[50]", "10.65::DECIMAL(9,2)", "10.50"},
+        {"truncate[50]", "-0.01::DECIMAL(38,2)", "-0.50"},
+        {"truncate[3]", "'iceberg'", "ice"},
+        {"truncate[2]", "'\U0001F40Fé!'", "\U0001F40Fé"},
+        {"truncate[5]", "'abc'", "abc"},
+        {"truncate[4]", "'\\x01abcdef'::BLOB", "\\x01abc"},
+        {"truncate[3]", "NULL::VARCHAR", NULL},
+        {"year", "DATE '2017-11-16'", "2017"},
+        {"year", "TIMESTAMP '1969-12-31 23:59:59.999999'", "1969"},
+        {"month", "TIMESTAMP '2017-11-16 22:31:08'", "2017-11"},
+        {"month", "DATE '1969-12-31'", "1969-12"},
+        {"day", "TIMESTAMP '1969-12-31 23:59:59.999999'", "1969-12-31"},
+        {"day", "TIMESTAMPTZ '2017-11-16 20:00:00-08'", "2017-11-17"},
+        {"day", "TIMESTAMP_NS '1969-12-31 23:59:59.999999999'", "1969-12-31"},
+        {"hour", "TIMESTAMP '2017-11-16 22:31:08'", "2017-11-16-22"},
+        {"hour", "TIMESTAMP '1969-12-31 23:59:59'", "1969-12-31-23"},
+        {"hour", "NULL::TIMESTAMP", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *sql = tarn_printf(&f->cx, "SELECT tarn_partition('%s', %s)", cases[i].transform, cases[i].value);
+        if (cases[i].text)
+            check(f, sql, cases[i].text);
+        else
+            assert_null(text(f, sql));
+    }
+    /* Rows of one partition after another, nulls between them. */
+    check(f,
+          "SELECT string_agg(p || ':' || n, ' ' ORDER BY p) FROM (SELECT coalesce(tarn_partition('month', d), '-') p, "
+          "count(*) n FROM (SELECT CASE WHEN i % 5 < 4 THEN DATE '1970-01-15' - (i::INT % 40) END d FROM range(5000) "
+          "t(i)) GROUP BY p)",
+          "-:1000 1969-12:2500 1970-01:1500");
+    char *out;
+    assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT tarn_partition('bucket[2]', true)", &out), TARN_INVALID);
+    assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT tarn_partition('day', DATE 'infinity')", &out),
+                     TARN_INVALID);
+    assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT tarn_partition('week', 1)", &out), TARN_INVALID);
+}
+
 static void test_zorder(void **state) {
     fixture *f = *state;
     check(f, "SELECT hex(tarn_z(1::UBIGINT << 63))", "8000000000000000");
@@ -410,8 +470,9 @@ static void test_write_fails(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        T(test_ingest),       T(test_ingest_nested),     T(test_ingest_error), T(test_zorder),     T(test_live),
-        T(test_write_nested), T(test_write_partitioned), T(test_write_cut),    T(test_write_none), T(test_write_fails),
+        T(test_ingest),    T(test_ingest_nested), T(test_ingest_error), T(test_zorder),
+        T(test_partition), T(test_live),          T(test_write_nested), T(test_write_partitioned),
+        T(test_write_cut), T(test_write_none),    T(test_write_fails),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

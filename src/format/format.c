@@ -59,6 +59,17 @@ tarn_code tarn_snapshot_count(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *fil
     return TARN_OK;
 }
 
+const tarn_partition_by *tarn_snapshot_partition_by(tarn_arena *arena, const tarn_snapshot *snapshot,
+                                                    const tarn_schema *schema) {
+    tarn_partition_by *by = TARN_NEW_ARRAY(arena, tarn_partition_by, snapshot->n_partition);
+    for (size_t i = 0; i < snapshot->n_partition; i++) {
+        const tarn_partition_field *f = &snapshot->partition[i];
+        by[i] =
+            (tarn_partition_by){f->name, f->path ? f->path : schema->fields[f->column].name, f->transform, f->param};
+    }
+    return by;
+}
+
 const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name) {
     for (size_t i = 0; i < snapshot->n_properties; i++)
         if (!strcmp(snapshot->properties[i].name, name)) return snapshot->properties[i].value;
@@ -72,8 +83,22 @@ tarn_code tarn_snapshot_writable(tarn_cx *cx, const tarn_snapshot *snapshot) {
                      table->name ? table->name : table->location, snapshot->read_only);
 }
 
+static tarn_code check_transforms(tarn_cx *cx, const tarn_format *format, const tarn_change *change) {
+    bool able = format->features & TARN_CAN_TRANSFORM;
+    for (size_t i = 0; !able && i < change->n_partition_by; i++)
+        if (change->partition_by[i].transform != TARN_IDENTITY)
+            return tarn_hint(cx, tarn_format_require(cx, format, TARN_CAN_TRANSFORM, "hidden partitioning"),
+                             "partition by a generated column: day DATE GENERATED ALWAYS AS (CAST(ts AS DATE))");
+    if (change->repartition && !able)
+        return tarn_fail(cx, TARN_UNSUPPORTED,
+                         "%s tables cannot change their partitioning: CREATE OR REPLACE TABLE … AS SELECT does",
+                         format->name);
+    return TARN_OK;
+}
+
 tarn_code tarn_table_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change) {
     TRY(tarn_format_require(cx, table->format, TARN_CAN_WRITE, "writing"));
+    TRY(check_transforms(cx, table->format, change));
     return named(cx, table, table->format->prepare(cx, table, base, change));
 }
 

@@ -32,7 +32,8 @@ typedef struct tarn_at {
 
 typedef struct tarn_partition_field {
     const char *name;
-    int column; /* ordinal in the schema */
+    int column;       /* ordinal in the schema */
+    const char *path; /* "s.a": a member of that column; NULL: the column */
     tarn_transform transform;
     int param;
 } tarn_partition_field;

@@ -4,6 +4,7 @@
 #define TARN_MODEL_CHANGE_H
 
 #include "model/file.h"
+#include "model/transform.h"
 
 /* A data file written for this change; durable before the change is committed. */
 typedef struct tarn_add {
@@ -61,10 +62,11 @@ typedef struct tarn_change {
     TARN_VEC(const char *) written;      /* keys of what was written besides the adds' files: row deletes */
     bool no_data_change;                 /* the rows are the same before and after (OPTIMIZE) */
 
-    bool create, replace;            /* the table does not exist yet; is replaced as a whole, history kept */
-    const tarn_schema *schema;       /* NULL: as it is */
-    const char *const *partition_by; /* with create/replace/schema: columns; NULL: as it is */
+    bool create, replace;                  /* the table does not exist yet; is replaced as a whole, history kept */
+    const tarn_schema *schema;             /* NULL: as it is */
+    const tarn_partition_by *partition_by; /* with create/replace/schema/repartition; NULL: as it is */
     size_t n_partition_by;
+    bool repartition;               /* files to come are partitioned so; those that are there stay as they are */
     TARN_VEC(tarn_pair) properties; /* set, or unset */
     TARN_VEC(tarn_pair) checks;     /* CHECK constraints: name and SQL; value NULL drops one */
     const char *comment;            /* the table's; NULL: as it is */

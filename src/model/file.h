@@ -15,6 +15,7 @@ typedef struct tarn_file {
     int64_t size, mtime_ms;
     int64_t rows;                /* physical rows; -1: unknown */
     const tarn_value *partition; /* one per partition field of the snapshot; a format's own may follow */
+    bool other_layout;           /* it was partitioned otherwise: null is what is not known of it */
     const tarn_deletes *deletes; /* NULL: none */
     int64_t sequence;            /* deletes by key count where theirs is higher */
     uint32_t ordinal;            /* place in its snapshot */

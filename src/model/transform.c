@@ -51,6 +51,24 @@ tarn_kind tarn_transform_kind(tarn_transform transform, tarn_kind source) {
     }
 }
 
+bool tarn_transform_fits(tarn_transform transform, const tarn_type *source) {
+    tarn_kind k = source->kind;
+    bool nested = tarn_type_nested(source) || k == TARN_VARIANT || k == TARN_VOID;
+    bool time = k == TARN_TIMESTAMP || k == TARN_TIMESTAMP_NTZ || k == TARN_TIMESTAMP_NS || k == TARN_TIMESTAMP_NTZ_NS;
+    bool whole = k >= TARN_INT8 && k <= TARN_INT64;
+    switch (transform) {
+    case TARN_IDENTITY: return !nested;
+    case TARN_VOID_TRANSFORM: return true;
+    case TARN_BUCKET: return !nested && k != TARN_BOOL && k != TARN_FLOAT32 && k != TARN_FLOAT64;
+    case TARN_TRUNCATE: return whole || k == TARN_DECIMAL || k == TARN_STRING || k == TARN_BINARY;
+    case TARN_YEARS:
+    case TARN_MONTHS:
+    case TARN_DAYS: return time || k == TARN_DATE;
+    case TARN_HOURS: return time;
+    default: return false;
+    }
+}
+
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 static uint32_t rotate(uint32_t x, int r) { return x << r | x >> (32 - r); }

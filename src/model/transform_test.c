@@ -178,12 +178,48 @@ static void test_equalities(void **state) {
     assert_true(tarn_may_match(e, answer, &other) && tarn_may_match(e, answer, &same));
 }
 
+static void test_texts(void **state) {
+    static const struct {
+        tarn_transform transform;
+        tarn_kind source, kind;
+        int64_t value;
+        const char *text;
+    } cases[] = {{TARN_YEARS, TARN_DATE, TARN_INT32, -1, "1969"},
+                 {TARN_YEARS, TARN_DATE, TARN_INT32, -2000, "-030"},
+                 {TARN_MONTHS, TARN_TIMESTAMP, TARN_INT32, -1, "1969-12"},
+                 {TARN_MONTHS, TARN_TIMESTAMP, TARN_INT32, 0, "1970-01"},
+                 {TARN_MONTHS, TARN_DATE, TARN_INT32, -24001, "-031-12"},
+                 {TARN_DAYS, TARN_TIMESTAMP_NTZ, TARN_DATE, -1, "1969-12-31"},
+                 {TARN_HOURS, TARN_TIMESTAMP, TARN_INT32, -1, "1969-12-31-23"},
+                 {TARN_HOURS, TARN_TIMESTAMP, TARN_INT32, 24, "1970-01-02-00"},
+                 {TARN_BUCKET, TARN_STRING, TARN_INT32, 15, "15"},
+                 {TARN_TRUNCATE, TARN_INT64, TARN_INT64, -10, "-10"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tarn_auto_buf text = TARN_BUF(100);
+        tarn_value v = num(cases[i].kind, cases[i].value), back;
+        tarn_transform_text(&text, cases[i].transform, &v);
+        assert_string_equal(text.data, cases[i].text);
+        tarn_type source = {.kind = cases[i].source};
+        assert_true(tarn_transform_parse_text(tarn_str_of(text.data), cases[i].transform, &source, *state, &back));
+        assert_int_equal(back.i, cases[i].value);
+        assert_int_equal(back.kind, cases[i].kind);
+    }
+    static const char *const wrong[] = {"", "-", "1970-13", "1970-00", "x-01", "1970", "99999999999999999999-01"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tarn_type source = {.kind = TARN_TIMESTAMP};
+        tarn_value v;
+        assert_false(tarn_transform_parse_text(tarn_str_of(wrong[i]), TARN_MONTHS, &source, *state, &v));
+        assert_false(tarn_transform_parse_text(tarn_str_of(wrong[i]), TARN_HOURS, &source, *state, &v));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_hashes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truncate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ranges, setup, teardown),
         cmocka_unit_test_setup_teardown(test_equalities, setup, teardown),
     };

@@ -18,7 +18,8 @@ typedef struct value_table {
 bool *tarn_constant_columns(tarn_cx *cx, const tarn_snapshot *s) {
     bool *constant = TARN_NEW_ARRAY(cx->arena, bool, s->schema->n_fields + 1);
     for (size_t i = 0; i < s->n_partition; i++)
-        if (s->partition[i].transform == TARN_IDENTITY) constant[s->partition[i].column] = true;
+        if (s->partition[i].transform == TARN_IDENTITY && !s->partition[i].path)
+            constant[s->partition[i].column] = true;
     return constant;
 }
 
@@ -31,7 +32,7 @@ static bool may_lack(tarn_snapshot *s, const tarn_file *file, size_t k) {
 }
 
 static bool is_used(const tarn_snapshot *s, const bool *used, size_t k) {
-    return s->partition[k].transform == TARN_IDENTITY && used[s->partition[k].column];
+    return s->partition[k].transform == TARN_IDENTITY && !s->partition[k].path && used[s->partition[k].column];
 }
 
 /* The values of the used columns as they stand after VALUES; false: not all are known. */

@@ -19,7 +19,7 @@ static void put_partition(tarn_buf *out, const tarn_snapshot *s, const tarn_valu
         if (values[i].null)
             tarn_buf_puts(out, "null");
         else
-            tarn_value_text(out, &values[i]);
+            tarn_transform_text(out, s->partition[i].transform, &values[i]);
     }
 }
 

@@ -111,9 +111,10 @@ static void merge_change(tarn_arena *arena, tarn_change *into, const tarn_change
         memset(&into->checks, 0, sizeof into->checks);
     }
     if (from->schema) into->schema = from->schema;
-    if (from->partition_by || from->replace) {
+    if (from->partition_by || from->replace || from->repartition) {
         into->partition_by = from->partition_by;
         into->n_partition_by = from->n_partition_by;
+        into->repartition = from->repartition;
     }
     if (from->comment) into->comment = from->comment;
     if (from->app_id) {
@@ -164,6 +165,13 @@ static tarn_code check_application(tarn_cx *cx, const txn_table *t, const tarn_c
                      name_of(t), was, change->app_id);
 }
 
+/* Files are all of one partitioning in a commit, and those written before know nothing of the new one. */
+static tarn_code check_layout(tarn_cx *cx, const txn_table *t, const tarn_change *change) {
+    if (!change->repartition || !t->statements || !t->change.adds.n) return TARN_OK;
+    return tarn_fail(cx, TARN_UNSUPPORTED,
+                     "this transaction has written rows to %s: COMMIT before its partitioning is changed", name_of(t));
+}
+
 tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, tarn_change *change) {
     struct tarn_txn *txn = s->txn;
     tarn_snapshot *next;
@@ -171,6 +179,7 @@ tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, 
     TRY(use_table(cx, s, opened->table, opened->snapshot->branch, &t));
     TRY(check_together(cx, txn, t));
     TRY(check_application(cx, t, change));
+    TRY(check_layout(cx, t, change));
     TRY(tarn_snapshot_apply(cx, t->current, change, t->current->version, &next));
     if (!t->statements)
         t->change = *change;

@@ -257,7 +257,6 @@ static const struct transform_name {
     {"TRUNCATE|TRUNC", "truncate"},
     {"DATE_TRUNC|TIMESTAMP_TRUNC|DATETIME_TRUNC", "unit"},
     {"IDENTITY", "identity"},
-    {"VOID", "void"},
 };
 
 static const char *find_transform(tarn_str word) {
@@ -298,7 +297,7 @@ static tarn_code parse_transform(tarn_cx *cx, tarn_cursor *c, const char *name, 
     if (strcmp(name, "unit") == 0) {
         TRY(parse_unit_transform(cx, c, item));
     } else if (strcmp(name, "bucket") == 0 || strcmp(name, "truncate") == 0) {
-        bool number_first = kind_at(c) == TARN_T_NUMBER;
+        bool number_first = kind_at(c) == TARN_T_NUMBER || tarn_peek(c, "-|+");
         if (number_first) {
             TRY(tarn_parse_int(cx, c, &item->param));
             TRY(tarn_expect(cx, c, ","));
@@ -324,8 +323,7 @@ tarn_code tarn_parse_partition_item(tarn_cx *cx, tarn_cursor *c, tarn_partition_
     if (tarn_accept(c, "(")) {
         const char *transform = find_transform(tarn_str_of(item.column));
         if (!transform)
-            return tarn_unexpected(cx, &at,
-                                   "a transform: years, months, days, hours, bucket, truncate, identity or void");
+            return tarn_unexpected(cx, &at, "a transform: years, months, days, hours, bucket, truncate or identity");
         TRY(parse_transform(cx, c, transform, &item));
     } else if (kind_at(c) == TARN_T_WORD && !tarn_peek(c, "AS")) {
         /* A type, or the next clause when the items stand without parens. */

@@ -1,7 +1,7 @@
 /* alter.c: ALTER TABLE: columns, constraints, properties, names. */
 #include "model/evolve.h"
+#include "stmt/alter_layout.h"
 #include "stmt/dml/assign.h"
-#include "stmt/stmts.h"
 #include "table/rules.h"
 
 typedef struct alter_stmt alter_stmt;
@@ -23,6 +23,7 @@ struct alter_stmt {
     bool nullable;
     tarn_ref_change ref;
     tarn_option_pairs properties;
+    tarn_layout layout;
 };
 
 #define PATH(n) (const char *const *)(n).part, (size_t)(n).n_parts
@@ -74,6 +75,16 @@ static tarn_code add_columns(tarn_cx *cx, alter_stmt *a, const tarn_opened *open
     return TARN_OK;
 }
 
+/* Whether a partition is made of the column that goes, or of what is inside it. */
+static bool drops(tarn_cx *cx, const alter_stmt *a, const tarn_snapshot *base, const tarn_partition_field *f) {
+    if (!tarn_name_eq(base->schema->fields[f->column].name, a->column.part[0])) return false;
+    if (a->column.n_parts == 1 || !f->path) return a->column.n_parts == 1;
+    const char *path = a->column.part[0];
+    for (int i = 1; i < a->column.n_parts; i++) path = tarn_printf(cx, "%s.%s", path, a->column.part[i]);
+    size_t n = strlen(path);
+    return strncasecmp(f->path, path, n) == 0 && (f->path[n] == 0 || f->path[n] == '.');
+}
+
 static tarn_code drop_column(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change) {
     tarn_schema *schema;
     tarn_code code = tarn_evolve_drop(cx, opened->snapshot->schema, PATH(a->column), &schema);
@@ -83,7 +94,7 @@ static tarn_code drop_column(tarn_cx *cx, alter_stmt *a, const tarn_opened *open
     }
     TRY(code);
     for (size_t i = 0; i < opened->snapshot->n_partition; i++)
-        if (a->column.n_parts == 1 && tarn_name_eq(opened->snapshot->partition[i].name, a->column.part[0]))
+        if (drops(cx, a, opened->snapshot, &opened->snapshot->partition[i]))
             return tarn_fail(cx, TARN_INVALID, "column %s is a partition column and cannot be dropped",
                              a->column.part[0]);
     change->operation = "DROP COLUMNS";
@@ -95,11 +106,9 @@ static tarn_code rename_column(tarn_cx *cx, alter_stmt *a, const tarn_opened *op
     tarn_schema *schema;
     const tarn_snapshot *base = opened->snapshot;
     TRY(tarn_evolve_rename(cx, base->schema, PATH(a->column), a->name, &schema));
-    const char **columns = TARN_NEW_ARRAY(cx->arena, const char *, base->n_partition);
-    for (size_t i = 0; i < base->n_partition; i++) columns[i] = schema->fields[base->partition[i].column].name;
     change->operation = "RENAME COLUMN";
     change->schema = schema;
-    change->partition_by = columns;
+    change->partition_by = tarn_snapshot_partition_by(cx->arena, base, schema);
     change->n_partition_by = base->n_partition;
     return TARN_OK;
 }
@@ -226,6 +235,10 @@ static tarn_code unset_properties(tarn_cx *cx, alter_stmt *a, const tarn_opened 
     return TARN_OK;
 }
 
+static tarn_code change_layout(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change) {
+    return tarn_layout_apply(cx, &a->layout, opened->snapshot, change);
+}
+
 /* Rules must still hold good of the columns there will be. Edits that touch neither go by: the table may have rules
  * that only other engines can run. */
 static tarn_code check_rules(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, const tarn_change *change) {
@@ -280,9 +293,6 @@ static tarn_code parse_add(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
         TRY(tarn_expect(cx, c, "CHECK"));
         return tarn_parse_parens(cx, c, "a condition", &a->expr);
     }
-    if (tarn_accept(c, "PARTITION FIELD"))
-        return tarn_fail(cx, TARN_UNSUPPORTED,
-                         "this table cannot change its partitioning: CREATE OR REPLACE TABLE … AS SELECT does");
     a->apply = add_columns;
     (void)(tarn_accept(c, "COLUMNS") || tarn_accept(c, "COLUMN"));
     a->if_exists = tarn_accept(c, "IF NOT EXISTS");
@@ -351,11 +361,12 @@ static tarn_code parse_rename(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
 }
 
 static tarn_code parse(tarn_cx *cx, tarn_cursor *c, alter_stmt *a) {
-    bool ref;
+    bool ref, layout;
     TRY(tarn_parse_name(cx, c, &a->table));
     TRY(tarn_stmt_parse_ref(cx, c, &a->ref, &ref));
-    if (ref) {
-        a->apply = change_ref;
+    TRY(tarn_layout_parse(cx, c, &a->layout, &layout));
+    if (ref || layout) {
+        a->apply = ref ? change_ref : change_layout;
         return TARN_OK;
     }
     if (tarn_accept(c, "ADD")) return parse_add(cx, c, a);
@@ -421,5 +432,7 @@ const tarn_stmt tarn_stmt_alter = {
             "MINUTES]\n"
             "      [WITH SNAPSHOT RETENTION [n SNAPSHOTS] [n DAYS | HOURS | MINUTES]]\n"
             "  | REPLACE BRANCH | TAG name … | DROP BRANCH | TAG [IF EXISTS] name\n"
+            "  | ADD PARTITION FIELD f [AS name] | DROP PARTITION FIELD f | REPLACE PARTITION FIELD f WITH f [AS name]\n"
+            "  | SET PARTITION SPEC (f, …)\n"
             "Changes the table's metadata; data files are not rewritten.",
 };

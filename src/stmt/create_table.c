@@ -18,10 +18,11 @@ typedef struct create_stmt {
 } create_stmt;
 
 /* The columns as declared (Hive's typed partition columns come last), or those of AS SELECT. */
-static tarn_code make_schema(tarn_cx *cx, create_stmt *s, const tarn_schema *source, tarn_schema **out) {
+static tarn_code make_schema(tarn_cx *cx, create_stmt *s, const tarn_format *format, const tarn_schema *source,
+                             tarn_schema **out) {
     tarn_table_def *def = &s->def;
     tarn_schema *schema = tarn_type_new(cx->arena, TARN_STRUCT);
-    size_t n = def->fields.n + def->partition_by.n + (source ? source->n_fields : 0);
+    size_t plain = 0, n = def->fields.n + def->partition_by.n + (source ? source->n_fields : 0);
     schema->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, n);
     if (source && def->fields.n)
         return tarn_fail(cx, TARN_INVALID,
@@ -32,19 +33,20 @@ static tarn_code make_schema(tarn_cx *cx, create_stmt *s, const tarn_schema *sou
     for (size_t i = 0; i < def->fields.n; i++) schema->fields[schema->n_fields++] = def->fields.at[i];
     for (size_t i = 0; i < def->partition_by.n; i++) {
         const tarn_partition_item *item = &def->partition_by.at[i];
+        plain += !item->transform;
         if (item->type)
             schema->fields[schema->n_fields++] =
                 (tarn_field){.name = item->column, .type = item->type, .nullable = true, .id = -1};
-        int at = tarn_schema_find(schema, tarn_str_of(item->column));
-        if (at < 0) return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: there is no column %s", item->column);
-        if (tarn_type_nested(schema->fields[at].type))
+        const tarn_field *field = tarn_schema_path(schema, tarn_str_of(item->column));
+        if (!field) return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: there is no column %s", item->column);
+        if (tarn_type_nested(field->type))
             return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: column %s is nested, a partition is one value",
                              item->column);
     }
     if (!schema->n_fields && def->location)
         return tarn_fail(cx, TARN_NOTFOUND, "there is no table in %s; name its columns to make one", def->location);
     if (!schema->n_fields) return tarn_fail(cx, TARN_INVALID, "a table needs at least one column");
-    if (def->partition_by.n >= schema->n_fields)
+    if (plain >= schema->n_fields && !(format->features & TARN_HOLDS_PARTITIONS))
         return tarn_fail(cx, TARN_INVALID, "a table needs a column that is no partition column");
     *out = schema;
     return tarn_schema_check(cx, schema);
@@ -53,20 +55,17 @@ static tarn_code make_schema(tarn_cx *cx, create_stmt *s, const tarn_schema *sou
 static tarn_code describe_change(tarn_cx *cx, create_stmt *s, const tarn_format *format, const tarn_schema *schema,
                                  tarn_change *change) {
     tarn_table_def *def = &s->def;
-    const char **columns = TARN_NEW_ARRAY(cx->arena, const char *, def->partition_by.n);
-    for (size_t i = 0; i < def->partition_by.n; i++) {
-        if (def->partition_by.at[i].transform)
-            TRY(tarn_format_require(cx, format, TARN_CAN_TRANSFORM, "hidden partitioning"));
-        columns[i] = schema->fields[tarn_schema_find(schema, tarn_str_of(def->partition_by.at[i].column))].name;
-    }
+    tarn_partition_by *by = TARN_NEW_ARRAY(cx->arena, tarn_partition_by, def->partition_by.n);
+    for (size_t i = 0; i < def->partition_by.n; i++)
+        by[i] = tarn_stmt_partition_by(cx, schema, &def->partition_by.at[i]);
     for (size_t i = 0; i < schema->n_fields; i++) {
         if (schema->fields[i].identity) TRY(tarn_format_require(cx, format, TARN_CAN_COUNT, "IDENTITY columns"));
         for (size_t k = 0; schema->fields[i].identity && k < def->partition_by.n; k++)
-            if (columns[k] == schema->fields[i].name)
-                return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: column %s is an IDENTITY column", columns[k]);
+            if (by[k].column == schema->fields[i].name)
+                return tarn_fail(cx, TARN_INVALID, "PARTITIONED BY: column %s is an IDENTITY column", by[k].column);
     }
     change->schema = schema;
-    change->partition_by = columns;
+    change->partition_by = by;
     change->n_partition_by = def->partition_by.n;
     change->comment = def->comment;
     for (size_t i = 0; i < def->properties.n; i++)
@@ -99,7 +98,7 @@ static tarn_code write_rows(tarn_cx *cx, create_stmt *s, tarn_conn *conn, const 
 static tarn_code plan_table(tarn_cx *cx, create_stmt *s, const tarn_table *table, tarn_snapshot *base,
                             const tarn_schema *source, tarn_conn **conn, tarn_change *change, tarn_target *target) {
     tarn_schema *schema;
-    TRY(make_schema(cx, s, source, &schema));
+    TRY(make_schema(cx, s, table->format, source, &schema));
     TRY(describe_change(cx, s, table->format, schema, change));
     TRY(tarn_table_prepare(cx, table, base, change));
     tarn_target_of(cx, table, base, change, target);

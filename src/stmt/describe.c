@@ -39,8 +39,13 @@ static void columns_of(tarn_cx *cx, const tarn_snapshot *s, tarn_rowset *rows) {
     }
     if (!s->n_partition) return;
     line(rows, "# Partition Information", "", NULL);
-    for (size_t i = 0; i < s->n_partition; i++)
-        line(rows, s->partition[i].name, type_text(cx, &s->schema->fields[s->partition[i].column]), NULL);
+    const tarn_partition_by *by = tarn_snapshot_partition_by(cx->arena, s, s->schema);
+    for (size_t i = 0; i < s->n_partition; i++) {
+        tarn_auto_buf made = TARN_BUF(1 << 16);
+        tarn_partition_sql(cx->arena, &made, s->schema, &by[i]);
+        bool plain = by[i].transform == TARN_IDENTITY && !s->partition[i].path;
+        line(rows, by[i].name, plain ? type_text(cx, &s->schema->fields[s->partition[i].column]) : made.data, NULL);
+    }
 }
 
 static tarn_code describe_table(tarn_cx *cx, tarn_run *run, const tarn_name *name, bool more) {
@@ -121,7 +126,12 @@ static tarn_code detail_rows(tarn_cx *cx, tarn_run *run, const tarn_opened *o) {
     TARN_VEC(tarn_rowset_column) columns = {0};
     TRY(tarn_snapshot_detail(cx, o->snapshot, &d));
     const char **partition = TARN_NEW_ARRAY(cx->arena, const char *, s->n_partition);
-    for (size_t i = 0; i < s->n_partition; i++) partition[i] = s->partition[i].name;
+    const tarn_partition_by *by = tarn_snapshot_partition_by(cx->arena, s, s->schema);
+    for (size_t i = 0; i < s->n_partition; i++) {
+        tarn_auto_buf made = TARN_BUF(1 << 16);
+        tarn_partition_sql(cx->arena, &made, s->schema, &by[i]);
+        partition[i] = by[i].transform == TARN_IDENTITY ? by[i].column : tarn_arena_strdup(cx->arena, made.data);
+    }
     static const tarn_rowset_column fixed[] = {{"format", "u"},
                                                {"id", "u"},
                                                {"name", "u"},

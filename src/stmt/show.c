@@ -177,8 +177,11 @@ static tarn_code create_text(tarn_cx *cx, tarn_run *run, const tarn_opened *o) {
         tarn_buf_printf(&out, ",\n  CONSTRAINT %s CHECK (%s)", tarn_sql_name(cx->arena, s->checks[i].name),
                         s->checks[i].value);
     tarn_buf_printf(&out, ")\nUSING %s", s->format->name);
-    for (size_t i = 0; i < s->n_partition; i++)
-        tarn_buf_printf(&out, "%s%s", i ? ", " : "\nPARTITIONED BY (", tarn_sql_name(cx->arena, s->partition[i].name));
+    const tarn_partition_by *by = tarn_snapshot_partition_by(cx->arena, s, s->schema);
+    for (size_t i = 0; i < s->n_partition; i++) {
+        tarn_buf_puts(&out, i ? ", " : "\nPARTITIONED BY (");
+        tarn_partition_sql(cx->arena, &out, s->schema, &by[i]);
+    }
     tarn_buf_puts(&out, s->n_partition ? ")" : "");
     if (o->entry.id && !o->entry.managed)
         tarn_buf_printf(&out, "\nLOCATION %s", tarn_sql_string(cx->arena, o->table->location));

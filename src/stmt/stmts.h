@@ -29,6 +29,8 @@ TARN_MUST tarn_code tarn_stmt_alone(tarn_cx *cx, const tarn_run *run);
 /* CREATE [OR REPLACE]|REPLACE|DROP BRANCH|TAG … of ALTER TABLE (refs.c); *found false, and nothing consumed: it is
  * something else. */
 TARN_MUST tarn_code tarn_stmt_parse_ref(tarn_cx *cx, tarn_cursor *cursor, tarn_ref_change *out, bool *found);
+/* An item of PARTITIONED BY as a change says it (alter_layout.c); its column is there. */
+tarn_partition_by tarn_stmt_partition_by(tarn_cx *cx, const tarn_schema *schema, const tarn_partition_item *item);
 
 /* An error in SQL that is part of the statement, or was made of it, is shown in the statement (dml/plan.c). */
 tarn_code tarn_stmt_show_error(tarn_cx *cx, const tarn_run *run, tarn_code code, tarn_str sql);
@@ -60,7 +62,7 @@ TARN_MUST tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn
                                      tarn_planned *planned, tarn_schema **source);
 /* The columns of planned SQL, made from `sql`, where an error is shown. */
 TARN_MUST tarn_code tarn_stmt_columns(tarn_cx *cx, const tarn_run *run, tarn_conn *conn, tarn_str sql,
-                                       const tarn_planned *planned, tarn_schema **columns);
+                                      const tarn_planned *planned, tarn_schema **columns);
 /* What cannot stand in the condition or the tables of a DML statement: the query made of it would take it up. */
 #define TARN_AFTER_CONDITION ";|GROUP|HAVING|WINDOW|QUALIFY|ORDER|LIMIT|OFFSET|FETCH|UNION|EXCEPT|INTERSECT|RETURNING"
 /* OPTIONS (…) after a statement: mergeSchema, overwriteSchema, txnAppId, txnVersion. INVALID for others. */

@@ -41,7 +41,9 @@ static void bounds(tarn_snapshot *snapshot, const tarn_file *file, int column, c
     *out = (tarn_bounds){.rows = -1, .nulls = -1};
     for (size_t i = 0; !path && i < snapshot->n_partition; i++) {
         const tarn_value *v = &file->partition[i];
-        if (snapshot->partition[i].column != column || snapshot->partition[i].transform != TARN_IDENTITY) continue;
+        const tarn_partition_field *f = &snapshot->partition[i];
+        if (f->column != column || f->transform != TARN_IDENTITY || f->path || (v->null && file->other_layout))
+            continue;
         /* A recorded file's change type is not known from outside; null stands for that. */
         if (item_of(file)->change->kind == TARN_ROWS_RECORDED && i == ((changes *)snapshot)->n_own_partition) return;
         out->rows = 1;

@@ -30,6 +30,7 @@ static tarn_code split_partitions(tarn_cx *cx, const job *j, const tarn_file_lis
     tarn_map places = {0};
     for (size_t i = 0; i < list->files.n; i++) {
         const tarn_file *file = list->files.at[i];
+        if (file->other_layout) continue;
         tarn_auto_buf key = TARN_BUF(1 << 20);
         for (size_t k = 0; k < j->base->n_partition; k++) {
             tarn_value_sql(&key, &file->partition[k]);
@@ -84,15 +85,16 @@ static const char *folder_of(tarn_cx *cx, const file_list *files) {
     return "";
 }
 
-/* The files, rewritten as one select; `order` NULL: as they come. */
-static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, int64_t file_size, const char *order,
-                         const tarn_scan *scan) {
-    tarn_partition_folder into = {folder_of(cx, files), files->at[0]->partition, file_size};
-    const char *select =
-        order ? tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan->sql, order) : scan->sql;
+/* The files, rewritten as one select: into their folder, or (file_size NULL) wherever the rows belong. */
+static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, const int64_t *file_size, const char *select) {
     int64_t rows = 0, live = 0;
     bool known = true;
-    TRY(tarn_write_into(cx, j->conn, &j->target, select, &into, &j->change, &rows));
+    if (file_size) {
+        tarn_partition_folder into = {folder_of(cx, files), files->at[0]->partition, *file_size};
+        TRY(tarn_write_into(cx, j->conn, &j->target, select, &into, &j->change, &rows));
+    } else {
+        TRY(tarn_write_files(cx, j->conn, &j->target, select, NULL, 0, &j->change, &rows));
+    }
     for (size_t i = 0; i < files->n; i++) {
         const tarn_file *f = files->at[i];
         *TARN_PUSH(cx->arena, &j->change.removes) = f;
@@ -113,7 +115,8 @@ static tarn_code rewrite_bin(tarn_cx *cx, job *j, file_list *bin, int64_t size) 
     if (!useful) return TARN_OK;
     qsort(bin->at, bin->n, sizeof *bin->at, by_ordinal);
     TRY(tarn_scan_build(cx, j->table->engine, j->base, bin->at, bin->n, false, NULL, &scan));
-    return rewrite(cx, j, bin, size > j->spec->file_size ? j->spec->file_size : 0, NULL, &scan);
+    int64_t file_size = size > j->spec->file_size ? j->spec->file_size : 0;
+    return rewrite(cx, j, bin, &file_size, scan.sql);
 }
 
 /* Smallest first, so that a bin takes as many as fit. */
@@ -144,7 +147,8 @@ static tarn_code sort_partition(tarn_cx *cx, job *j, const partition *p) {
     const char *order;
     TRY(tarn_scan_build(cx, j->table->engine, j->base, p->files.at, p->files.n, false, NULL, &scan));
     TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec->zorder, j->spec->n_zorder, &order));
-    return rewrite(cx, j, &p->files, j->spec->file_size, order, &scan);
+    return rewrite(cx, j, &p->files, &j->spec->file_size,
+                   tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan.sql, order));
 }
 
 /* A JSON array of texts, as the text of a JSON string: how the history keeps lists. */
@@ -188,8 +192,22 @@ static void describe(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optim
     tarn_change_metric(cx->arena, c, "numAddedBytes", added);
 }
 
+/* Files that were partitioned otherwise: their rows find their new partitions together. */
+static tarn_code rewrite_elder(tarn_cx *cx, job *j, const tarn_file_list *list) {
+    tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
+    file_list elder = {0};
+    for (size_t i = 0; i < list->files.n; i++) {
+        const tarn_file *f = list->files.at[i];
+        if (f->other_layout && (!j->spec->purge || f->deletes)) *TARN_PUSH(cx->arena, &elder) = f;
+    }
+    if (!elder.n) return TARN_OK;
+    TRY(tarn_scan_build(cx, j->table->engine, j->base, elder.at, elder.n, false, NULL, &scan));
+    return rewrite(cx, j, &elder, NULL, scan.sql);
+}
+
 static tarn_code rewrite_all(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optimize_result *r) {
     partition_list partitions = {0};
+    TRY(rewrite_elder(cx, j, list));
     TRY(split_partitions(cx, j, list, &partitions));
     for (size_t i = 0; i < partitions.n; i++) {
         size_t before = j->change.removes.n;

@@ -28,7 +28,9 @@ static bool same_notes(const tarn_type *a, const tarn_type *b) {
 static bool same_partitions(const tarn_snapshot *a, const tarn_snapshot *b) {
     if (a->n_partition != b->n_partition) return false;
     for (size_t i = 0; i < a->n_partition; i++)
-        if (!same_text(a->schema->fields[a->partition[i].column].name, b->schema->fields[b->partition[i].column].name))
+        if (!same_text(a->schema->fields[a->partition[i].column].name,
+                       b->schema->fields[b->partition[i].column].name) ||
+            a->partition[i].transform != b->partition[i].transform || a->partition[i].param != b->partition[i].param)
             return false;
     return true;
 }
@@ -49,11 +51,9 @@ static void restore_schema(tarn_cx *cx, const tarn_snapshot *base, const tarn_sn
         return;
     tarn_type *schema = tarn_type_copy(cx->arena, past->schema);
     for (size_t i = 0; i < schema->n_fields; i++) keep_count(base->schema, &schema->fields[i]);
-    const char **by = TARN_NEW_ARRAY(cx->arena, const char *, past->n_partition);
-    for (size_t i = 0; i < past->n_partition; i++) by[i] = past->schema->fields[past->partition[i].column].name;
     change->replace = true; /* columns may go and come back, which no evolution of a schema may do */
     change->schema = schema;
-    change->partition_by = by;
+    change->partition_by = tarn_snapshot_partition_by(cx->arena, past, past->schema);
     change->n_partition_by = past->n_partition;
 }
 

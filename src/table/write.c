@@ -2,6 +2,7 @@
 #include "table/write.h"
 
 #include "base/map.h"
+#include "table/partition.h"
 #include "table/rules.h"
 #include "table/scan_columns.h"
 #include "table/write_into.h"
@@ -13,7 +14,7 @@ static const char *file_name(const tarn_field *f) { return f->physical ? f->phys
 
 static bool is_partition(const tarn_target *target, const tarn_field *f) {
     for (size_t i = 0; i < target->n_partition_by; i++)
-        if (tarn_name_eq(target->partition_by[i], f->name)) return true;
+        if (tarn_name_eq(target->partition_by[i].column, f->name)) return true;
     return false;
 }
 
@@ -79,26 +80,9 @@ static void read_stats(tarn_cx *cx, const tarn_written_file *file, const tarn_ma
     add->n_stats = n;
 }
 
-static tarn_code read_partition(tarn_cx *cx, const tarn_target *target, const tarn_written_file *file, tarn_add *add) {
-    tarn_value *values = TARN_NEW_ARRAY(cx->arena, tarn_value, target->n_partition_by);
-    for (size_t i = 0; i < target->n_partition_by; i++) {
-        const tarn_field *f =
-            &target->schema->fields[tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i]))];
-        const char *text = file->partition[i];
-        values[i] = (tarn_value){.kind = f->type->kind, .null = true};
-        if (!text) continue;
-        tarn_str s = {tarn_arena_strdup(cx->arena, text), strlen(text)};
-        if (!tarn_value_parse(s, f->type, cx->arena, &values[i]))
-            return tarn_fail(cx, TARN_UNSUPPORTED, "partition column %s of %s cannot hold the value %s", f->name,
-                             tarn_target_name(target), text);
-    }
-    add->partition = values;
-    return TARN_OK;
-}
-
 /* The columns named as in files, and the schema of what is in them: partition columns are not. */
-static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char *select, bool partitions,
-                              tarn_buf *out, tarn_schema **files) {
+static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char *select,
+                              const tarn_partition_columns *partitions, tarn_buf *out, tarn_schema **files) {
     const tarn_schema *schema = target->schema;
     tarn_schema *copy = tarn_type_new(cx->arena, TARN_STRUCT);
     copy->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, schema->n_fields);
@@ -123,26 +107,11 @@ static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char
     if (!copy->n_fields)
         return tarn_fail(cx, TARN_INVALID, "table %s has no column that is stored: all are partition columns or void",
                          tarn_target_name(target));
+    if (partitions && partitions->apart) TRY(tarn_partition_select(cx, target, partitions, out));
     tarn_buf_printf(out, " FROM (%s\n) AS _tarn_p", select);
     if (out->failed)
         return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
     *files = copy;
-    return TARN_OK;
-}
-
-static tarn_code check_partitions(tarn_cx *cx, const tarn_target *target, const char **in_files) {
-    for (size_t i = 0; target->base && i < target->base->n_partition; i++)
-        if (target->base->partition[i].transform != TARN_IDENTITY)
-            return tarn_fail(cx, TARN_UNSUPPORTED,
-                             "%s is partitioned by a transform of a column, which cannot be written",
-                             tarn_target_name(target));
-    for (size_t i = 0; i < target->n_partition_by; i++) {
-        int at = tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i]));
-        if (at < 0)
-            return tarn_fail(cx, TARN_INVALID, "%s is partitioned by %s, which is not a column",
-                             tarn_target_name(target), target->partition_by[i]);
-        in_files[i] = file_name(&target->schema->fields[at]);
-    }
     return TARN_OK;
 }
 
@@ -182,7 +151,7 @@ static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_pa
         if (into)
             add->partition = into->values;
         else
-            TRY(read_partition(cx, target, &files[i], add));
+            TRY(tarn_partition_read(cx, target, &files[i], add));
         read_stats(cx, &files[i], &by_path, add);
         *rows += files[i].rows;
     }
@@ -205,12 +174,12 @@ static void remove_adds(tarn_cx *cx, const tarn_table *table, tarn_change *chang
 static tarn_code explain_bytes(tarn_cx *cx, const tarn_target *target, tarn_code code) {
     if (code != TARN_INVALID || !strstr(cx->error.message, "Invalid unicode")) return code;
     for (size_t i = 0; i < target->n_partition_by; i++) {
-        int at = tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i]));
+        int at = tarn_schema_find(target->schema, tarn_str_of(target->partition_by[i].column));
         if (at >= 0 && target->schema->fields[at].type->kind == TARN_BINARY)
             return tarn_fail(cx, TARN_UNSUPPORTED,
                              "partition column %s of %s cannot hold bytes that are no text (UTF-8): partition by "
                              "hex(…) of them",
-                             target->partition_by[i], tarn_target_name(target));
+                             target->partition_by[i].column, tarn_target_name(target));
     }
     return code;
 }
@@ -222,19 +191,19 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     tarn_schema *in_files;
     tarn_written_file *files = NULL;
-    const char **partition_by = TARN_NEW_ARRAY(cx->arena, const char *, target->n_partition_by);
+    tarn_partition_columns partitions;
     const char *folder = into ? into->folder : target->table->format->data_folder;
     size_t n = 0, first = change->adds.n;
     int64_t written = 0;
-    TRY(check_partitions(cx, target, partition_by));
-    TRY(put_physical(cx, target, select, !into, &sql, &in_files));
+    TRY(tarn_partition_plan(cx, target, &partitions));
+    TRY(put_physical(cx, target, select, into ? NULL : &partitions, &sql, &in_files));
     spec->store = target->table->store;
     spec->folder = folder;
     spec->select = sql.data;
     spec->file_prefix = target->table->format->data_prefix;
-    spec->partition_by = partition_by;
+    spec->partition_by = partitions.names;
     spec->n_partition_by = into ? 0 : target->n_partition_by;
-    spec->hold_partitions = holds_partitions(target);
+    spec->hold_partitions = holds_partitions(target) && !partitions.apart;
     spec->schema = in_files;
     spec->compression = tarn_conf_text(cx->conf, TARN_WRITE_COMPRESSION);
     spec->file_size = into ? into->file_size : tarn_conf_int(cx->conf, TARN_WRITE_FILE_SIZE);

@@ -10,7 +10,7 @@ typedef struct tarn_target {
     const tarn_table *table;
     tarn_snapshot *base; /* NULL: the table is new */
     const tarn_schema *schema;
-    const char *const *partition_by;
+    const tarn_partition_by *partition_by;
     size_t n_partition_by;
     const tarn_pair *checks;
     size_t n_checks;

@@ -15,9 +15,7 @@ void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, c
         t.partition_by = change->partition_by;
         t.n_partition_by = change->n_partition_by;
     } else if (base) {
-        const char **names = TARN_NEW_ARRAY(cx->arena, const char *, base->n_partition);
-        for (size_t i = 0; i < base->n_partition; i++) names[i] = base->schema->fields[base->partition[i].column].name;
-        t.partition_by = names;
+        t.partition_by = tarn_snapshot_partition_by(cx->arena, base, base->schema);
         t.n_partition_by = base->n_partition;
     }
     TARN_VEC(tarn_pair) checks = {0};

@@ -204,7 +204,7 @@ static void target_of_a_change(void **state) {
     tarn_target_of(&f->cx, &f->table, &f->now->base, &change, &t);
     assert_int_equal(t.n_checks, 1);
     assert_string_equal(t.checks[0].value, "a > 2");
-    assert_string_equal(t.partition_by[0], "b");
+    assert_string_equal(t.partition_by[0].column, "b");
     tarn_change fresh = {.create = true, .schema = schema_of(f, "z INTEGER")};
     tarn_target_of(&f->cx, &f->table, NULL, &fresh, &t);
     assert_true(t.schema == fresh.schema && !t.base && !t.n_checks && !t.n_partition_by);

@@ -15,7 +15,8 @@ tarn_code tarn_zorder_check(tarn_cx *cx, const tarn_snapshot *snapshot, const ch
             return tarn_fail(cx, TARN_INVALID, "ZORDER BY: column %s has no order: it is a %s", columns[i],
                              tarn_kind_name(kind));
         for (size_t k = 0; k < snapshot->n_partition; k++)
-            if (snapshot->partition[k].column == at && snapshot->partition[k].transform == TARN_IDENTITY)
+            if (snapshot->partition[k].column == at && snapshot->partition[k].transform == TARN_IDENTITY &&
+                !snapshot->partition[k].path)
                 return tarn_fail(cx, TARN_INVALID,
                                  "ZORDER BY: %s is a partition column, it has one value in each file already",
                                  columns[i]);

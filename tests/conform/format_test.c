@@ -66,7 +66,7 @@ static void append(fixture *f, tarn_snapshot *base, int64_t lo, int32_t day, tar
 }
 
 static int setup(void **state) {
-    static const char *const by[] = {"day"};
+    static const tarn_partition_by by[] = {{.column = "day"}};
     fixture *f = calloc(1, sizeof *f);
     f->conf = tarn_conf_defaults();
     tarn_cx_init(&f->cx, f->conf);

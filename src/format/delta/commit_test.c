@@ -24,7 +24,7 @@ static void add(bench *b, tarn_change *c, const char *path, const char *p) {
 }
 
 static tarn_snapshot *create(bench *b) {
-    static const char *const by[] = {"p"};
+    static const tarn_partition_by by[] = {{.column = "p"}};
     tarn_change c = {.operation = "CREATE TABLE",
                      .create = true,
                      .schema = schema_of(b, 4),

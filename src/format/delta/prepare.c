@@ -330,7 +330,9 @@ static tarn_code plan_start(tarn_cx *cx, tarn_arena *arena, const tarn_delta_sna
     if (c->schema) plan->schema = c->schema, plan->meta_changed = true;
     if (c->comment) plan->meta.description = c->comment, plan->meta_changed = true;
     if (c->partition_by && (c->create || c->replace || c->schema || !base)) {
-        plan->meta.partition_columns = c->partition_by;
+        const char **names = TARN_NEW_ARRAY(arena, const char *, c->n_partition_by);
+        for (size_t i = 0; i < c->n_partition_by; i++) names[i] = c->partition_by[i].column;
+        plan->meta.partition_columns = names;
         plan->meta.n_partition_columns = c->n_partition_by;
         plan->meta_changed = true;
     }

@@ -160,6 +160,7 @@ tarn_code tarn_iceberg_keep(tarn_cx *cx, tarn_iceberg_walk *walk, const tarn_ice
                               .mtime_ms = -1,
                               .rows = e.rows < 0 ? -1 : e.rows,
                               .partition = tuple->shown,
+                              .other_layout = tuple->spec_id != s->meta.spec_id,
                               .sequence = f->sequence,
                               .ordinal = slot->first + ordinal,
                               .entry = f};

@@ -50,6 +50,7 @@ typedef struct tarn_iceberg_spec_field {
     const char *text; /* the transform as written */
     tarn_transform transform;
     int param;
+    const tarn_type *source; /* for a writer: the type of a column that is no longer there; else NULL */
 } tarn_iceberg_spec_field;
 
 typedef struct tarn_iceberg_spec {

@@ -23,6 +23,18 @@ const tarn_field *tarn_iceberg_any_field(tarn_cx *cx, tarn_iceberg_snapshot *s, 
     return f;
 }
 
+/* "s.a" of the member in the type that has the id. */
+static const char *path_to(tarn_arena *arena, const tarn_type *type, int32_t id, const char *before) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        const char *path = tarn_arena_printf(arena, "%s.%s", before, f->name);
+        if (f->id == id) return path;
+        path = path_to(arena, f->type, id, path);
+        if (path) return path;
+    }
+    return NULL;
+}
+
 /* The partition fields callers see: those of the default spec whose source is a column, or inside one. */
 static void show_partition(tarn_iceberg_snapshot *s) {
     tarn_snapshot *b = &s->base;
@@ -31,8 +43,11 @@ static void show_partition(tarn_iceberg_snapshot *s) {
     for (size_t i = 0; i < spec->n_fields; i++) {
         const tarn_iceberg_spec_field *f = &spec->fields[i];
         int column = -1;
-        bool shown = f->transform != TARN_VOID_TRANSFORM && tarn_iceberg_field(b->schema, f->source_id, &column);
-        if (shown) fields[b->n_partition++] = (tarn_partition_field){f->name, column, f->transform, f->param};
+        const tarn_field *source = tarn_iceberg_field(b->schema, f->source_id, &column);
+        if (f->transform == TARN_VOID_TRANSFORM || !source) continue;
+        const tarn_field *top = &b->schema->fields[column];
+        const char *path = source == top ? NULL : path_to(b->arena, top->type, f->source_id, top->name);
+        fields[b->n_partition++] = (tarn_partition_field){f->name, column, path, f->transform, f->param};
     }
     b->partition = fields;
 }
@@ -333,7 +348,7 @@ const tarn_format tarn_format_iceberg = {
     .data_folder = "data",
     .data_prefix = "",
     .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_BRANCH | TARN_CAN_APP_TRANSACTIONS |
-                TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS,
+                TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS | TARN_CAN_TRANSFORM,
     .names_file = tarn_iceberg_names_file,
     .view = tarn_iceberg_view,
     .detect = detect,

@@ -47,10 +47,8 @@ static tarn_code remove_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *op
 
 /* A schema that may drop columns replaces the table: all but the columns stays as it was. */
 static void keep_rest(tarn_cx *cx, const tarn_snapshot *base, tarn_change *change) {
-    const char **columns = TARN_NEW_ARRAY(cx->arena, const char *, base->n_partition);
-    for (size_t i = 0; i < base->n_partition; i++) columns[i] = base->partition[i].name;
     change->replace = true;
-    change->partition_by = columns;
+    change->partition_by = tarn_snapshot_partition_by(cx->arena, base, base->schema);
     change->n_partition_by = base->n_partition;
     change->comment = base->comment;
     for (size_t i = 0; i < base->n_properties; i++)
@@ -82,10 +80,10 @@ static tarn_code evolve(tarn_cx *cx, const insert_stmt *in, const tarn_snapshot 
         schema = tarn_evolve_merge(cx->arena, old, source);
     if (schema == old) return TARN_OK;
     TRY(tarn_schema_check(cx, schema));
+    const tarn_partition_by *by = tarn_snapshot_partition_by(cx->arena, base, base->schema);
     for (size_t i = 0; i < base->n_partition; i++)
-        if (tarn_schema_find(schema, tarn_str_of(base->partition[i].name)) < 0)
-            return tarn_fail(cx, TARN_INVALID, "overwriteSchema would drop the partition column %s",
-                             base->partition[i].name);
+        if (!tarn_schema_path(schema, tarn_str_of(by[i].column)))
+            return tarn_fail(cx, TARN_INVALID, "overwriteSchema would drop the partition column %s", by[i].column);
     if (tarn_type_eq(schema, old)) return TARN_OK;
     change->schema = schema;
     if (in->options.overwrite_schema) keep_rest(cx, base, change);

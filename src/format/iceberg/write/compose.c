@@ -83,17 +83,34 @@ static void list_again(composing *c, const tarn_file *from, tarn_iceberg_listed 
     out->n_stats = 0;
 }
 
+/* Columns that an older spec was made of may be gone. */
+static tarn_iceberg_spec spec_with_sources(composing *c, const tarn_iceberg_spec *spec) {
+    tarn_iceberg_spec own = *spec;
+    own.fields = TARN_NEW_ARRAY(c->cx->arena, tarn_iceberg_spec_field, spec->n_fields);
+    for (size_t i = 0; i < spec->n_fields; i++) {
+        const tarn_field *f = c->base ? tarn_iceberg_any_field(c->cx, c->base, spec->fields[i].source_id) : NULL;
+        own.fields[i] = spec->fields[i];
+        if (f) own.fields[i].source = f->type;
+    }
+    return own;
+}
+
 static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
     const tarn_change *change = c->change;
     tarn_iceberg_listed *files = TARN_NEW_ARRAY(c->cx->arena, tarn_iceberg_listed, change->adds.n);
     size_t n = 0;
+    const tarn_value *last = NULL;
+    tarn_value *tuple = NULL;
     for (size_t i = 0; i < change->adds.n; i++) {
         const tarn_add *add = &change->adds.at[i];
         if (add->from && add->deletes) continue; /* the file stays as it is listed */
+        if (add->partition && add->partition != last)
+            tarn_iceberg_tuple_of(c->cx, &c->plan.spec, add->partition, &tuple);
+        last = add->partition;
         files[n++] = (tarn_iceberg_listed){.path = add->path,
                                            .rows = add->rows,
                                            .size = add->size,
-                                           .partition = add->partition,
+                                           .partition = add->partition ? tuple : NULL,
                                            .stats = add->stats,
                                            .n_stats = add->n_stats,
                                            .content = TARN_ICEBERG_DATA,
@@ -107,7 +124,8 @@ static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
         c->added_bytes += add->size;
     }
     if (!n) return TARN_OK;
-    return tarn_iceberg_manifest_write(c->cx, &c->w, c->plan.schema, c->plan.schema_id, &c->plan.spec, false, files, n,
+    tarn_iceberg_spec spec = spec_with_sources(c, &c->plan.spec);
+    return tarn_iceberg_manifest_write(c->cx, &c->w, c->plan.schema, c->plan.schema_id, &spec, false, files, n,
                                        TARN_PUSH(c->cx->arena, out));
 }
 
@@ -136,9 +154,10 @@ static tarn_code add_marks(composing *c, tarn_iceberg_manifests *out) {
             c->marks++;
             c->marked_rows += mark->rows;
         }
-        if (n)
-            TRY(tarn_iceberg_manifest_write(c->cx, &c->w, c->plan.schema, c->plan.schema_id, &m->specs.at[s], true,
-                                            files, n, TARN_PUSH(c->cx->arena, out)));
+        if (!n) continue;
+        tarn_iceberg_spec spec = spec_with_sources(c, &m->specs.at[s]);
+        TRY(tarn_iceberg_manifest_write(c->cx, &c->w, c->plan.schema, c->plan.schema_id, &spec, true, files, n,
+                                        TARN_PUSH(c->cx->arena, out)));
     }
     return TARN_OK;
 }
@@ -336,7 +355,8 @@ static void edit_spec(composing *c) {
     tarn_auto_buf fields = TARN_BUF(JSON_MAX);
     tarn_iceberg_spec_print(&c->plan.spec, &fields);
     const char *text = tarn_buf_take(&fields, c->cx->arena);
-    append_to(c, "partition-specs", tarn_printf(c->cx, "{\"spec-id\": %d, \"fields\": %s}", c->plan.spec.id, text));
+    if (!c->plan.spec_known)
+        append_to(c, "partition-specs", tarn_printf(c->cx, "{\"spec-id\": %d, \"fields\": %s}", c->plan.spec.id, text));
     edit_int(c, "default-spec-id", c->plan.spec.id);
     edit_int(c, "last-partition-id", c->plan.last_partition_id);
     if (c->plan.format_version == 1) edit(c, "partition-spec", text);

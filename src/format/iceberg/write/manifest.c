@@ -102,10 +102,11 @@ static void put_value(tarn_buf *b, const tarn_value *v, const tarn_type *type) {
 
 /* The type of a partition field's values. */
 static const tarn_type *partition_type(tarn_cx *cx, const tarn_schema *schema, const tarn_iceberg_spec_field *f) {
-    const tarn_field *source = tarn_iceberg_field(schema, f->source_id, NULL);
+    const tarn_field *field = tarn_iceberg_field(schema, f->source_id, NULL);
+    const tarn_type *source = field ? field->type : f->source;
     if (!source) return NULL;
-    tarn_type *type = tarn_type_copy(cx->arena, source->type);
-    type->kind = tarn_transform_kind(f->transform, source->type->kind);
+    tarn_type *type = tarn_type_copy(cx->arena, source);
+    type->kind = tarn_transform_kind(f->transform, source->kind);
     return type;
 }
 

@@ -120,31 +120,6 @@ static void plan_rules(tarn_cx *cx, const tarn_change *change, tarn_iceberg_plan
     }
 }
 
-static tarn_code plan_spec(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_change *change,
-                           tarn_iceberg_plan *plan) {
-    bool anew = !base || change->replace;
-    if (!anew) return TARN_OK;
-    tarn_iceberg_spec_field *fields = TARN_NEW_ARRAY(cx->arena, tarn_iceberg_spec_field, change->n_partition_by);
-    for (size_t i = 0; i < change->n_partition_by; i++) {
-        int at = tarn_schema_find(plan->schema, tarn_str_of(change->partition_by[i]));
-        if (at < 0)
-            return tarn_fail(cx, TARN_INVALID, "partition column %s is not in the table", change->partition_by[i]);
-        const tarn_field *source = &plan->schema->fields[at];
-        if (tarn_type_nested(source->type))
-            return tarn_fail(cx, TARN_UNSUPPORTED, "partition column %s is nested", source->name);
-        fields[i] = (tarn_iceberg_spec_field){.source_id = source->id,
-                                              .field_id = ++plan->last_partition_id,
-                                              .name = source->name,
-                                              .text = "identity",
-                                              .transform = TARN_IDENTITY};
-    }
-    plan->spec = (tarn_iceberg_spec){.fields = fields, .n_fields = change->n_partition_by};
-    for (size_t i = 0; base && i < base->meta.specs.n; i++)
-        if (base->meta.specs.at[i].id >= plan->spec.id) plan->spec.id = base->meta.specs.at[i].id + 1;
-    plan->spec_changed = true;
-    return TARN_OK;
-}
-
 static void begin(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_change *change, tarn_iceberg_plan *plan) {
     *plan = (tarn_iceberg_plan){.format_version = VERSION_DEFAULT, .last_partition_id = FIRST_PARTITION_ID - 1};
     plan->properties_changed = !base;
@@ -176,7 +151,7 @@ tarn_code tarn_iceberg_plan_change(tarn_cx *cx, const tarn_iceberg_snapshot *bas
     TRY(plan_schema(cx, base, change, &plan));
     if (change->schema) TRY(tarn_iceberg_check_schema(cx, plan.schema, plan.format_version));
     plan_rules(cx, change, &plan);
-    TRY(plan_spec(cx, base, change, &plan));
+    TRY(tarn_iceberg_plan_spec(cx, base, change, &plan));
     TRY(tarn_iceberg_plan_refs(cx, base, change, &plan));
     *out = plan;
     return TARN_OK;

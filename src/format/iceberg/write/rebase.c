@@ -45,7 +45,7 @@ static tarn_code check_metadata(rebasing *r) {
     if (restored && restored->version && !tarn_iceberg_version_find(is, restored->version->id))
         return conflict(r, "expired the version that is to be restored");
     if (c->refs.n || c->expire) return conflict(r, "came before this change of branches, tags or snapshots");
-    if (schema && (c->schema || c->reads.n || c->read_all || c->adds.n))
+    if (schema && (c->schema || c->repartition || c->reads.n || c->read_all || c->adds.n))
         return conflict(r, "changed the table's schema");
     return TARN_OK;
 }

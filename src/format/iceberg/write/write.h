@@ -48,7 +48,7 @@ typedef struct tarn_iceberg_plan {
     bool schema_changed;
     tarn_iceberg_spec spec; /* of the files that are added */
     int32_t last_partition_id;
-    bool spec_changed;
+    bool spec_changed, spec_known; /* known: it is one of the table's already */
     TARN_VEC(tarn_pair) properties;
     bool properties_changed;
     TARN_VEC(tarn_iceberg_ref) refs; /* before the change's rows: main goes on to them */
@@ -61,6 +61,11 @@ struct tarn_iceberg_snapshot;
 /* base NULL: a new table. */
 TARN_MUST tarn_code tarn_iceberg_plan_change(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
                                              const tarn_change *change, tarn_iceberg_plan *out);
+/* spec.c: fills plan->spec; the plan's schema is there. */
+TARN_MUST tarn_code tarn_iceberg_plan_spec(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
+                                           const tarn_change *change, tarn_iceberg_plan *plan);
+/* The values of the fields that callers see as values of all fields: dropped ones are null. */
+void tarn_iceberg_tuple_of(tarn_cx *cx, const tarn_iceberg_spec *spec, const tarn_value *shown, tarn_value **out);
 const char *tarn_iceberg_plan_property(const tarn_iceberg_plan *plan, const char *name);
 
 /* refs.c: branches and tags, and the versions that are forgotten, of a plan whose other parts are made. */

@@ -1,0 +1,93 @@
+/* alter_layout.c: ALTER TABLE … PARTITION FIELD and SET PARTITION SPEC: how the rows of files to come are laid out. */
+#include "stmt/alter_layout.h"
+
+tarn_partition_by tarn_stmt_partition_by(tarn_cx *cx, const tarn_schema *schema, const tarn_partition_item *item) {
+    int at = tarn_schema_find(schema, tarn_str_of(item->column));
+    tarn_partition_by by = {.name = item->as, .column = at >= 0 ? schema->fields[at].name : item->column};
+    if (!item->transform) return by;
+    size_t n = strlen(item->transform);
+    bool numbered = item->param > 0, plural = !numbered && item->transform[n - 1] == 's';
+    const char *text = numbered ? tarn_printf(cx, "%s[%lld]", item->transform, (long long)item->param)
+                                : tarn_arena_strndup(cx->arena, item->transform, plural ? n - 1 : n);
+    tarn_transform_parse(tarn_str_of(text), &by.transform, &by.param);
+    return by;
+}
+
+static tarn_code parse_replace(tarn_cx *cx, tarn_cursor *c, tarn_layout *out) {
+    TRY(tarn_parse_partition_item(cx, c, &out->old));
+    TRY(tarn_expect(cx, c, "WITH"));
+    return tarn_parse_partition_item(cx, c, &out->item);
+}
+
+tarn_code tarn_layout_parse(tarn_cx *cx, tarn_cursor *c, tarn_layout *out, bool *found) {
+    *found = true;
+    if (tarn_accept(c, "ADD PARTITION FIELD")) {
+        out->kind = TARN_LAYOUT_ADD;
+        return tarn_parse_partition_item(cx, c, &out->item);
+    }
+    if (tarn_accept(c, "DROP PARTITION FIELD")) {
+        out->kind = TARN_LAYOUT_DROP;
+        return tarn_parse_partition_item(cx, c, &out->old);
+    }
+    if (tarn_accept(c, "REPLACE PARTITION FIELD")) {
+        out->kind = TARN_LAYOUT_REPLACE;
+        return parse_replace(cx, c, out);
+    }
+    if (tarn_accept(c, "SET PARTITION SPEC")) {
+        out->kind = TARN_LAYOUT_SPEC;
+        if (tarn_accept(c, "( )|UNPARTITIONED")) return TARN_OK;
+        return tarn_parse_partition_items(cx, c, &out->spec);
+    }
+    *found = false;
+    return TARN_OK;
+}
+
+static tarn_code find_source(tarn_cx *cx, const tarn_snapshot *base, const tarn_partition_item *item,
+                             tarn_partition_by *out) {
+    if (!tarn_schema_path(base->schema, tarn_str_of(item->column)))
+        return tarn_fail(cx, TARN_INVALID, "there is no column %s to partition by", item->column);
+    *out = tarn_stmt_partition_by(cx, base->schema, item);
+    return TARN_OK;
+}
+
+/* The field that is meant: by its name, or by what it is made of. */
+static tarn_code find_field(tarn_cx *cx, const tarn_snapshot *base, const tarn_partition_item *item,
+                            const tarn_partition_by *fields, size_t *at) {
+    tarn_partition_by by = tarn_stmt_partition_by(cx, base->schema, item);
+    for (size_t i = 0; i < base->n_partition; i++) {
+        bool named = !item->transform && tarn_name_eq(fields[i].name, item->column);
+        bool same = tarn_name_eq(fields[i].column, by.column) && fields[i].transform == by.transform &&
+                    fields[i].param == by.param;
+        if (!named && !same) continue;
+        *at = i;
+        return TARN_OK;
+    }
+    tarn_auto_buf text = TARN_BUF(1 << 16), names = TARN_BUF(1 << 16);
+    tarn_partition_sql(cx->arena, &text, base->schema, &by);
+    for (size_t i = 0; i < base->n_partition; i++) tarn_buf_printf(&names, "%s%s", i ? ", " : "", fields[i].name);
+    return tarn_fail(cx, TARN_NOTFOUND, "there is no partition field %s; there %s %s", text.data,
+                     base->n_partition == 1 ? "is" : "are", base->n_partition && names.data ? names.data : "none");
+}
+
+tarn_code tarn_layout_apply(tarn_cx *cx, const tarn_layout *layout, const tarn_snapshot *base, tarn_change *change) {
+    size_t n = base->n_partition, at = SIZE_MAX;
+    const tarn_partition_by *now = tarn_snapshot_partition_by(cx->arena, base, base->schema);
+    tarn_partition_by *by = TARN_NEW_ARRAY(cx->arena, tarn_partition_by, n + layout->spec.partition_by.n + 1);
+    if (layout->kind == TARN_LAYOUT_DROP || layout->kind == TARN_LAYOUT_REPLACE)
+        TRY(find_field(cx, base, &layout->old, now, &at));
+    size_t to = 0;
+    for (size_t i = 0; i < n && layout->kind != TARN_LAYOUT_SPEC; i++)
+        if (i != at) by[to++] = now[i];
+    if (layout->kind == TARN_LAYOUT_ADD || layout->kind == TARN_LAYOUT_REPLACE)
+        TRY(find_source(cx, base, &layout->item, &by[to++]));
+    for (size_t i = 0; i < layout->spec.partition_by.n; i++)
+        TRY(find_source(cx, base, &layout->spec.partition_by.at[i], &by[to++]));
+    change->operation = layout->kind == TARN_LAYOUT_ADD    ? "ADD PARTITION FIELD"
+                        : layout->kind == TARN_LAYOUT_DROP ? "DROP PARTITION FIELD"
+                        : layout->kind == TARN_LAYOUT_SPEC ? "SET PARTITION SPEC"
+                                                           : "REPLACE PARTITION FIELD";
+    change->repartition = true;
+    change->partition_by = by;
+    change->n_partition_by = to;
+    return TARN_OK;
+}
