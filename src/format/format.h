@@ -172,10 +172,6 @@ static inline void tarn_snapshot_releasep(tarn_snapshot **s) { tarn_snapshot_rel
 TARN_MUST tarn_code tarn_snapshot_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where,
                                         tarn_file_list *out);
 TARN_MUST tarn_code tarn_snapshot_count(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *files);
-/* What it is partitioned by, as a change says it; with the columns' names of `schema`, which has them in the same
- * places. */
-const tarn_partition_by *tarn_snapshot_partition_by(tarn_arena *arena, const tarn_snapshot *snapshot,
-                                                    const tarn_schema *schema);
 /* NULL when not set. */
 const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name);
 /* See the callbacks of the same names. app_version is -1 for a format without application transactions. */
