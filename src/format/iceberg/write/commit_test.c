@@ -232,11 +232,80 @@ static void lost_answers_of_a_store(void **state) {
     }
 }
 
+static int64_t first_row_id(const tarn_file *file) { return ((const tarn_iceberg_file *)file->entry)->first_row_id; }
+
+static tarn_snapshot *append_files(bench *b, tarn_snapshot *base, int n) {
+    tarn_change c = {.operation = "WRITE", .blind_append = true};
+    tarn_snapshot *s = NULL;
+    for (int i = 0; i < n; i++) add(b, &c);
+    ok(b, tarn_commit(&b->cx, &b->table, base, &c, &s));
+    tarn_snapshot_release(base);
+    return s;
+}
+
+static tarn_snapshot *remove_file(bench *b, tarn_snapshot *base, const char *path) {
+    tarn_change c = {.operation = "DELETE", .read_all = true};
+    tarn_file_list list = {0};
+    tarn_snapshot *s = NULL;
+    ok(b, tarn_snapshot_files(&b->cx, base, NULL, &list));
+    for (size_t i = 0; i < list.files.n; i++)
+        if (tarn_str_is(list.files.at[i]->path, path)) *TARN_PUSH(b->cx.arena, &c.removes) = list.files.at[i];
+    assert_int_equal(c.removes.n, 1);
+    ok(b, tarn_commit(&b->cx, &b->table, base, &c, &s));
+    tarn_snapshot_release(base);
+    return s;
+}
+
+/* "data/1.parquet 10, data/2.parquet 20" */
+static const char *row_ids(bench *b, tarn_snapshot *s) {
+    tarn_file_list list = {0};
+    const char *all = "";
+    ok(b, tarn_snapshot_files(&b->cx, s, NULL, &list));
+    for (size_t i = 0; i < list.files.n; i++)
+        all = tarn_printf(&b->cx, "%s%s%.*s %lld", all, *all ? ", " : "", (int)list.files.at[i]->path.n,
+                          list.files.at[i]->path.p, (long long)first_row_id(list.files.at[i]));
+    return all;
+}
+
+/* Rows keep their ids whatever goes before them in their manifest, which may be one of an older format version. */
+static void rows_keep_their_ids(void **state) {
+    (void)state;
+    for (int upgraded = 0; upgraded < 2; upgraded++) {
+        bench b;
+        bench_open(&b, true);
+        tarn_snapshot *s = append_files(&b, create(&b, upgraded ? "2" : "3"), 3);
+        if (upgraded) {
+            assert_string_equal(row_ids(&b, s), "data/0.parquet -1, data/1.parquet -1, data/2.parquet -1");
+            tarn_change c = {.operation = "SET TBLPROPERTIES"};
+            tarn_snapshot *next = NULL;
+            tarn_change_property(b.cx.arena, &c, "format-version", "3");
+            ok(&b, tarn_commit(&b.cx, &b.table, s, &c, &next));
+            tarn_snapshot_release(s);
+            s = append_files(&b, next, 1); /* ids for all there are */
+            s = remove_file(&b, s, "data/3.parquet");
+        }
+        int64_t first = upgraded ? 10 : 0; /* the newest manifest is listed first */
+        assert_int_equal(tarn_iceberg_of(s)->meta.next_row_id, upgraded ? 40 : 30);
+        s = remove_file(&b, s, "data/0.parquet");
+        assert_string_equal(row_ids(&b, s), tarn_printf(&b.cx, "data/1.parquet %lld, data/2.parquet %lld",
+                                                        (long long)first + 10, (long long)first + 20));
+        s = remove_file(&b, s, "data/1.parquet");
+        assert_string_equal(row_ids(&b, s), tarn_printf(&b.cx, "data/2.parquet %lld", (long long)first + 20));
+        s = append_files(&b, s, 1);
+        assert_int_equal(tarn_iceberg_of(s)->meta.next_row_id, upgraded ? 50 : 40);
+        assert_int_equal(tarn_iceberg_of(s)->version->first_row_id, upgraded ? 40 : 30);
+        assert_int_equal(tarn_iceberg_of(s)->version->added_rows, 10);
+        tarn_snapshot_release(s);
+        bench_close(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_one_file_are_united),
         cmocka_unit_test(lost_answers_of_a_catalog),
         cmocka_unit_test(lost_answers_of_a_store),
+        cmocka_unit_test(rows_keep_their_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

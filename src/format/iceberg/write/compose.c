@@ -80,6 +80,7 @@ static void list_again(composing *c, const tarn_file *from, tarn_iceberg_listed 
     out->path = tarn_arena_strndup(c->cx->arena, own->recorded.p, own->recorded.n);
     out->partition = own->tuple ? own->tuple->values : NULL;
     out->sequence = own->sequence;
+    out->first_row_id = own->first_row_id;
     out->n_stats = 0;
 }
 
@@ -117,7 +118,8 @@ static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
                                            .sequence = -1,
                                            .format = "PARQUET",
                                            .offset = -1,
-                                           .length = -1};
+                                           .length = -1,
+                                           .first_row_id = -1};
         if (add->from) list_again(c, add->from, &files[n - 1]);
         c->added_files++;
         c->added_rows += add->rows;
@@ -149,7 +151,8 @@ static tarn_code add_marks(composing *c, tarn_iceberg_manifests *out) {
                                                .format = mark->format,
                                                .referenced = mark->referenced,
                                                .offset = mark->offset,
-                                               .length = mark->length};
+                                               .length = mark->length,
+                                               .first_row_id = -1};
             tarn_map_put(&c->marked, c->cx->arena, tarn_str_of(mark->referenced), c);
             c->marks++;
             c->marked_rows += mark->rows;

@@ -1,4 +1,4 @@
-/* manifest.c: writes manifests of new files, rewrites manifests that lose some, and the lists of both. */
+/* manifest.c: writes manifests of new files, and the lists of manifests. */
 #include "format/iceberg/write/manifest.h"
 
 #include <stdio.h>
@@ -6,7 +6,8 @@
 #include "codec/jsonw.h"
 #include "model/transform.h"
 
-enum { MANIFEST_MAX = 1 << 30, NAME_MAX = 256 };
+/* Field ids from here on are not those of columns (1.2). */
+enum { MANIFEST_MAX = 1 << 30, NAME_MAX = 256, RESERVED_ID = 2147483448 };
 
 /* An optional value: its branch of ["null", T], then the value. */
 static void put_some(tarn_buf *b) { tarn_avro_put_long(b, 1); }
@@ -186,7 +187,10 @@ static tarn_code entry_schema(tarn_cx *cx, const tarn_iceberg_writing *w, const 
     return tarn_buf_ok(out) ? TARN_OK : tarn_fail(cx, TARN_LIMIT, "the partition spec is too large for a manifest");
 }
 
-static bool counted(const tarn_leaf_stats *s) { return s->field->id >= 0 && s->bounds.rows >= 0; }
+/* Columns of the table, not those that only row lineage needs. */
+static bool counted(const tarn_leaf_stats *s) {
+    return s->field->id >= 0 && s->field->id < RESERVED_ID && s->bounds.rows >= 0;
+}
 
 static void put_counts(tarn_buf *b, const tarn_iceberg_listed *f, bool nulls) {
     int64_t n = 0;
@@ -210,7 +214,7 @@ static void put_counts(tarn_buf *b, const tarn_iceberg_listed *f, bool nulls) {
 static bool bound_of(tarn_buf *out, const tarn_leaf_stats *s, bool upper) {
     const tarn_bounds *b = &s->bounds;
     bool nested = strchr(s->path, '.') && s->field->id < 0;
-    if (nested || s->field->id < 0 || !(upper ? b->has_max : b->has_min)) return false;
+    if (nested || s->field->id < 0 || s->field->id >= RESERVED_ID || !(upper ? b->has_max : b->has_min)) return false;
     tarn_buf_clear(out);
     return tarn_iceberg_encode_bound(out, upper ? &b->max : &b->min, s->field->type, upper);
 }
@@ -264,7 +268,7 @@ static void put_entry(tarn_cx *cx, const tarn_iceberg_writing *w, const tarn_sch
     put_bounds(b, f, false);
     put_bounds(b, f, true);
     put_none(b);
-    if (third) put_none(b); /* row ids are the manifest's */
+    if (third) put_optional(b, f->first_row_id); /* null: the manifest's count on */
     if (later && f->referenced) put_some(b), tarn_avro_put_str(b, tarn_str_of(f->referenced));
     if (later && !f->referenced) put_none(b);
     if (third) put_optional(b, f->offset);
@@ -301,7 +305,8 @@ static void summarize(tarn_cx *cx, const tarn_schema *schema, const tarn_iceberg
     out->n_ranges = spec->n_fields;
 }
 
-static tarn_code store_manifest(tarn_cx *cx, tarn_iceberg_writing *w, tarn_str bytes, tarn_iceberg_manifest *out) {
+tarn_code tarn_iceberg_manifest_store(tarn_cx *cx, tarn_iceberg_writing *w, tarn_str bytes,
+                                      tarn_iceberg_manifest *out) {
     const char *key = tarn_printf(cx, "metadata/%s-m%d.avro", w->id, w->files++);
     TRY(tarn_store_put(cx, w->table->store, key, bytes, TARN_PUT_ABSENT, NULL, NULL));
     out->path = tarn_str_of(recorded(cx, w, key));
@@ -347,133 +352,8 @@ tarn_code tarn_iceberg_manifest_write(tarn_cx *cx, tarn_iceberg_writing *w, cons
         if (files[i].sequence >= 0 && files[i].sequence < m.min_sequence) m.min_sequence = files[i].sequence;
     }
     TRY(tarn_avro_write_end(cx, &avro));
-    TRY(store_manifest(cx, w, (tarn_str){file.data, file.n}, &m));
+    TRY(tarn_iceberg_manifest_store(cx, w, (tarn_str){file.data, file.n}, &m));
     summarize(cx, schema, spec, files, n, &m);
-    *out = m;
-    return TARN_OK;
-}
-
-/* 1.5: one entry again, in the order and the unions of its own schema. What is explicit now was inherited before. */
-typedef struct copying {
-    const tarn_iceberg_layout *layout;
-    const tarn_iceberg_entry *entry;
-    tarn_iceberg_status status;
-    int64_t snapshot_id;
-} copying;
-
-/* The branch of null and that of the value, in a union of both; -1: there is no union. */
-static void branches(const tarn_avro_type *type, int *none, int *some) {
-    *none = *some = -1;
-    for (size_t i = 0; type->kind == TARN_AVRO_UNION && i < type->n_branches; i++)
-        *(type->branches[i]->kind == TARN_AVRO_NULL ? none : some) = (int)i;
-}
-
-static void put_number(tarn_buf *b, const tarn_avro_type *type, int64_t v) {
-    int none, some;
-    branches(type, &none, &some);
-    if (v < 0 && none >= 0) {
-        tarn_avro_put_long(b, none);
-        return;
-    }
-    if (some >= 0) tarn_avro_put_long(b, some);
-    tarn_avro_put_long(b, v < 0 ? 0 : v);
-}
-
-static void copy_entry(tarn_buf *b, const copying *c) {
-    const tarn_avro_type *record = c->layout->entry;
-    tarn_avro_cursor at = tarn_avro_cursor_of(c->entry->record);
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const tarn_avro_field *f = &record->fields[i];
-        const char *begin = at.p;
-        tarn_avro_skip(&at, f->type);
-        switch (f->id) {
-        case 0: tarn_avro_put_long(b, c->status); break;
-        case 1: put_number(b, f->type, c->snapshot_id); break;
-        case 3: put_number(b, f->type, c->entry->sequence); break;
-        case 4: put_number(b, f->type, c->entry->file_sequence); break;
-        default: tarn_buf_add(b, begin, (size_t)(at.p - begin));
-        }
-    }
-}
-
-typedef struct rewriting {
-    tarn_iceberg_writing *w;
-    const tarn_iceberg_manifest *from;
-    tarn_iceberg_stays_fn *stays;
-    void *state;
-    tarn_avro_writer *avro; /* NULL: only looking whether something goes */
-    tarn_iceberg_manifest *out;
-    bool changed;
-} rewriting;
-
-static tarn_code rewrite_entry(tarn_cx *cx, rewriting *r, const tarn_iceberg_layout *layout,
-                               const tarn_iceberg_entry *e) {
-    if (e->status == TARN_ICEBERG_DELETED) return TARN_OK; /* kept for one snapshot only (1.5) */
-    bool stays = r->stays(r->state, e);
-    r->changed = r->changed || !stays;
-    if (!r->avro) return TARN_OK;
-    copying c = {layout, e, stays ? TARN_ICEBERG_EXISTING : TARN_ICEBERG_DELETED,
-                 stays ? e->snapshot_id : r->w->snapshot_id};
-    copy_entry(&r->avro->block, &c);
-    *(stays ? &r->out->existing_files : &r->out->deleted_files) += 1;
-    *(stays ? &r->out->existing_rows : &r->out->deleted_rows) += e->rows;
-    if (stays && e->sequence >= 0 && e->sequence < r->out->min_sequence) r->out->min_sequence = e->sequence;
-    return tarn_avro_write_row(cx, r->avro);
-}
-
-static tarn_code walk_entries(tarn_cx *cx, tarn_str bytes, rewriting *r) {
-    tarn_auto(tarn_avro_reader, tarn_avro_reader_done) reader = {0};
-    tarn_iceberg_layout layout;
-    TRY(tarn_avro_open(cx, cx->arena, bytes, &reader));
-    TRY(tarn_iceberg_layout_of(cx, reader.header, &layout));
-    for (;;) {
-        tarn_avro_cursor c;
-        int64_t rows;
-        TRY(tarn_avro_next_block(cx, &reader, &c, &rows));
-        if (rows == 0) return TARN_OK;
-        for (int64_t i = 0; i < rows && !c.wrong; i++) {
-            tarn_iceberg_entry e;
-            tarn_iceberg_entry_read(&c, &layout, r->from, &e);
-            if (!c.wrong) TRY(rewrite_entry(cx, r, &layout, &e));
-        }
-        TRY(tarn_avro_check(cx, &c));
-    }
-}
-
-/* The header of the manifest it replaces, but for Avro's own pairs. */
-static tarn_code begin_again(tarn_cx *cx, tarn_str bytes, tarn_avro_writer *avro, tarn_buf *file) {
-    const tarn_avro_header *header;
-    TRY(tarn_avro_header_read(cx, cx->arena, bytes, &header));
-    tarn_avro_meta *meta = TARN_NEW_ARRAY(cx->arena, tarn_avro_meta, header->n_meta);
-    size_t n = 0;
-    for (size_t i = 0; i < header->n_meta; i++)
-        if (!tarn_str_starts(header->meta[i].key, "avro.")) meta[n++] = header->meta[i];
-    return tarn_avro_write_begin(cx, avro, file, header->schema, meta, n, TARN_AVRO_DEFLATE);
-}
-
-tarn_code tarn_iceberg_manifest_rewrite(tarn_cx *cx, tarn_iceberg_writing *w, const char *location,
-                                        const tarn_iceberg_manifest *manifest, tarn_iceberg_stays_fn *stays,
-                                        void *state, tarn_iceberg_manifest *out, bool *changed) {
-    tarn_auto_buf bytes = TARN_BUF(MANIFEST_MAX), file = TARN_BUF(MANIFEST_MAX);
-    tarn_auto(tarn_avro_writer, tarn_avro_writer_done) avro = {0};
-    tarn_iceberg_manifest m = *manifest;
-    rewriting r = {.w = w, .from = manifest, .stays = stays, .state = state, .out = &m};
-    tarn_str path;
-    TRY(tarn_iceberg_path(cx, location, manifest->path, &path));
-    TRY(tarn_iceberg_get(cx, w->table->store, path, NULL, &bytes));
-    tarn_str text = {bytes.data, bytes.n};
-    TRY(tarn_prefix(cx, walk_entries(cx, text, &r), "manifest %.*s", (int)path.n, path.p));
-    *changed = r.changed;
-    if (!r.changed) return TARN_OK;
-    m.added_files = m.existing_files = m.deleted_files = 0;
-    m.added_rows = m.existing_rows = m.deleted_rows = 0;
-    m.sequence = m.min_sequence = w->sequence;
-    m.added_snapshot_id = w->snapshot_id;
-    r.avro = &avro;
-    TRY(begin_again(cx, text, &avro, &file));
-    TRY(walk_entries(cx, text, &r));
-    TRY(tarn_avro_write_end(cx, &avro));
-    TRY(store_manifest(cx, w, (tarn_str){file.data, file.n}, &m));
     *out = m;
     return TARN_OK;
 }

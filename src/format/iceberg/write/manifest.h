@@ -28,7 +28,12 @@ typedef struct tarn_iceberg_listed {
     const char *format;     /* "PARQUET", "PUFFIN" */
     const char *referenced; /* data file a delete file is for, as recorded; NULL: none */
     int64_t offset, length; /* of a deletion vector in its file; -1: none */
+    int64_t first_row_id;   /* -1: as the manifest says */
 } tarn_iceberg_listed;
+
+/* Stores the bytes of a manifest under a name of its own, and says where in *out. */
+TARN_MUST tarn_code tarn_iceberg_manifest_store(tarn_cx *cx, tarn_iceberg_writing *w, tarn_str bytes,
+                                                tarn_iceberg_manifest *out);
 
 /* Writes a manifest of added files and says what it is in *out (in cx->arena). */
 TARN_MUST tarn_code tarn_iceberg_manifest_write(tarn_cx *cx, tarn_iceberg_writing *w, const tarn_schema *schema,
@@ -36,8 +41,9 @@ TARN_MUST tarn_code tarn_iceberg_manifest_write(tarn_cx *cx, tarn_iceberg_writin
                                                 const tarn_iceberg_listed *files, size_t n, tarn_iceberg_manifest *out);
 /* Whether a live entry stays; called once for each. */
 typedef bool tarn_iceberg_stays_fn(void *state, const tarn_iceberg_entry *entry);
-/* Writes the manifest anew without the entries that do not stay, which are marked deleted; everything else of its
- * entries stays as it was, byte for byte. *changed false: all stay, nothing is written. *left: live entries in it. */
+/* rewrite.c. Writes the manifest anew without the entries that do not stay, which are marked deleted; all else of its
+ * entries stays as it was, byte for byte, but what they inherited is explicit. *changed false: all stay, nothing is
+ * written. */
 TARN_MUST tarn_code tarn_iceberg_manifest_rewrite(tarn_cx *cx, tarn_iceberg_writing *w, const char *location,
                                                   const tarn_iceberg_manifest *manifest, tarn_iceberg_stays_fn *stays,
                                                   void *state, tarn_iceberg_manifest *out, bool *changed);
