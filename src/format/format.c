@@ -27,6 +27,7 @@ tarn_snapshot *tarn_snapshot_new(const tarn_table *table, size_t size) {
     snapshot->table = table;
     snapshot->arena = arena;
     snapshot->version = -1;
+    snapshot->own_id = -1;
     atomic_init(&snapshot->refs, 1);
     return snapshot;
 }
@@ -68,6 +69,14 @@ const tarn_partition_by *tarn_snapshot_partition_by(tarn_arena *arena, const tar
             (tarn_partition_by){f->name, f->path ? f->path : schema->fields[f->column].name, f->transform, f->param};
     }
     return by;
+}
+
+tarn_code tarn_snapshot_ancestors(tarn_cx *cx, tarn_snapshot *snapshot, tarn_ancestor **out, size_t *n) {
+    return named(cx, snapshot->table, snapshot->format->ancestors(cx, snapshot, out, n));
+}
+
+tarn_code tarn_snapshot_pick(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, tarn_change *change) {
+    return named(cx, base->table, base->format->pick(cx, base, pick, change));
 }
 
 const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name) {

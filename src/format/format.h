@@ -6,58 +6,15 @@
 #ifndef TARN_FORMAT_FORMAT_H
 #define TARN_FORMAT_FORMAT_H
 
-#include "codec/roaring64.h"
-#include "format/snapshot.h"
-
-/* One commit, newest first. JSON texts as the format keeps them; NULL: not recorded. */
-typedef struct tarn_history_entry {
-    int64_t version, timestamp_ms;
-    const char *operation, *parameters, *metrics, *user, *engine, *isolation, *message;
-    int64_t read_version; /* -1: not recorded */
-    int blind_append;     /* -1: not recorded */
-} tarn_history_entry;
-
-/* What DESCRIBE DETAIL says beyond the snapshot. */
-typedef struct tarn_detail {
-    int64_t files, bytes; /* -1: unknown */
-    TARN_VEC(const char *) features;
-    TARN_VEC(tarn_pair) more; /* minReaderVersion and the like */
-} tarn_detail;
-
-/* Rows that one commit brought or took away: all live rows of a file, or just some. */
-typedef struct tarn_changed_file {
-    enum { TARN_ROWS_INSERTED, TARN_ROWS_DELETED, TARN_ROWS_RECORDED } kind; /* RECORDED: column _change_type says it */
-    int64_t version, timestamp_us;                                           /* of the commit */
-    bool rewritten;    /* rows that stayed are among them too, as deleted and inserted again */
-    tarn_snapshot *of; /* of which it is a file; retained for whom it is given to */
-    const tarn_file *file;
-    tarn_roaring64 *rows; /* only these; owned; NULL: all that are not deleted */
-} tarn_changed_file;
-
-typedef TARN_VEC(tarn_changed_file) tarn_changed_files;
-
-/* Rows of one file to be marked as deleted. */
-typedef struct tarn_row_deletes {
-    const tarn_file *file; /* of known row count */
-    const tarn_roaring64 *rows;
-    const void *descriptor; /* out: for tarn_add.deletes, in cx->arena */
-} tarn_row_deletes;
-
-/* A view as metadata files of a format keep it. */
-typedef struct tarn_view {
-    const tarn_schema *columns;
-    const char *sql, *dialect;                     /* the nearest to ours of those there are */
-    const char *default_catalog, *default_schema; /* where its names are looked up; NULL: where the view is */
-    const char *comment;                          /* NULL: none */
-} tarn_view;
+#include "format/records.h"
 
 /* features bits: what a format can do at all; answered once, by tarn_format_require. */
 enum {
     TARN_CAN_WRITE = 1 << 0,
     TARN_CAN_ROW_DELETES = 1 << 1, /* rows of a file can be marked deleted */
-    TARN_CAN_BRANCH = 1 << 2, /* versions have names, and are forgotten one by one */
-    TARN_CAN_TRANSFORM = 1 << 3, /* hidden partitioning */
-    TARN_CAN_RENAME = 1 << 4,    /* rename and drop columns without rewriting */
+    TARN_CAN_BRANCH = 1 << 2,      /* versions have names, and are forgotten one by one */
+    TARN_CAN_TRANSFORM = 1 << 3,   /* hidden partitioning */
+    TARN_CAN_RENAME = 1 << 4,      /* rename and drop columns without rewriting */
     TARN_CAN_APP_TRANSACTIONS = 1 << 5,
     TARN_HOLDS_PARTITIONS = 1 << 7, /* data files hold the columns they are partitioned by */
     TARN_CAN_COUNT = 1 << 8,        /* IDENTITY columns */
@@ -143,6 +100,12 @@ struct tarn_format {
                                tarn_change *change);
     /* All rows that are deleted in the file of an add with such a descriptor; the caller frees the bitmap. */
     tarn_code (*marked)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_add *add, tarn_roaring64 **out);
+    /* A version and those it came from, newest first. Required, as the next one, with TARN_CAN_BRANCH. */
+    tarn_code (*ancestors)(tarn_cx *cx, tarn_snapshot *snapshot, tarn_ancestor **out, size_t *n);
+    /* Fills the change that does to base what the commit of another version did to its own: moves base there when it
+     * was made on top of base, or else adds its rows. INVALID when base holds it already, UNSUPPORTED for more than
+     * adds. */
+    tarn_code (*pick)(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, tarn_change *change);
     /* Calls keep(state, key) for every file below the root that a version younger than `retention_ms` needs (VACUUM
      * removes the others), and says through *retention_ms_min the least retention that is safe. */
     tarn_code (*needed)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms,
@@ -172,6 +135,9 @@ static inline void tarn_snapshot_releasep(tarn_snapshot **s) { tarn_snapshot_rel
 TARN_MUST tarn_code tarn_snapshot_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where,
                                         tarn_file_list *out);
 TARN_MUST tarn_code tarn_snapshot_count(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *files);
+/* For a format with TARN_CAN_BRANCH. */
+TARN_MUST tarn_code tarn_snapshot_ancestors(tarn_cx *cx, tarn_snapshot *snapshot, tarn_ancestor **out, size_t *n);
+TARN_MUST tarn_code tarn_snapshot_pick(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, tarn_change *change);
 /* NULL when not set. */
 const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name);
 /* See the callbacks of the same names. app_version is -1 for a format without application transactions. */

@@ -77,6 +77,9 @@ typedef struct tarn_change {
     const void *restored; /* a tarn_snapshot: the rows after the change are those of this older version; adds and
                              removes say the same */
 
+    const void *picked;        /* a tarn_snapshot: what its commit added is added once more; the adds say the same */
+    TARN_VEC(tarn_pair) notes; /* what a format that keeps a record of each commit writes there besides */
+
     const char *commit_id; /* tells this change from all others, in every try; made by tarn_commit */
     const char *app_id;    /* idempotence: (app_id, app_version) commits once; a repeat is EXISTS */
     int64_t app_version;

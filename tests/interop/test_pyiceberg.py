@@ -1,4 +1,4 @@
-"""PyIceberg writes, Tarn reads: every version, ref and predicate as PyIceberg itself reads them."""
+"""PyIceberg writes, Tarn reads: every version, ref and predicate as PyIceberg itself reads them; and the branches and tags of each are the other's."""
 import datetime
 import decimal
 import pathlib
@@ -13,6 +13,7 @@ pytest.importorskip("pyiceberg")
 from pyiceberg.catalog.sql import SqlCatalog  # noqa: E402
 from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: E402
 from pyiceberg.schema import Schema  # noqa: E402
+from pyiceberg.table import StaticTable  # noqa: E402
 from pyiceberg.transforms import (  # noqa: E402
     BucketTransform, DayTransform, HourTransform, IdentityTransform, MonthTransform, TruncateTransform, YearTransform)
 from pyiceberg.types import (  # noqa: E402
@@ -205,3 +206,45 @@ def test_damaged(lake, tmp_path):
             fresh.close()
         file.write_bytes(whole)
     assert len(ours(session, table)) == 10
+
+
+def test_our_refs(lake):
+    """Branches and tags that Tarn made and moved, and rows on them."""
+    _, session = lake
+    session.sql("CREATE TABLE t (x BIGINT) USING iceberg")
+    for statement in (
+            "INSERT INTO t VALUES (1)", "ALTER TABLE t CREATE TAG one RETAIN 7 DAYS",
+            "ALTER TABLE t CREATE BRANCH work RETAIN 2 HOURS WITH SNAPSHOT RETENTION 3 SNAPSHOTS 2 DAYS", "INSERT INTO t VALUES (2)",
+            "INSERT INTO t.branch_work VALUES (3)", "INSERT INTO t.branch_work VALUES (4)", "ALTER TABLE t CREATE BRANCH picked",
+            "INSERT INTO t.branch_picked VALUES (5)", "INSERT INTO t VALUES (6)", "CALL system.cherrypick_snapshot('t', 5)"):
+        session.sql(statement)
+    table = StaticTable.from_metadata(newest_metadata(session))
+    refs = {name: (ref.snapshot_ref_type.value, ref.max_ref_age_ms, ref.min_snapshots_to_keep, ref.max_snapshot_age_ms)
+            for name, ref in table.metadata.refs.items()}
+    assert refs == {"main": ("branch", None, None, None), "one": ("tag", 604800000, None, None),
+                    "work": ("branch", 7200000, 3, 172800000), "picked": ("branch", None, None, None)}
+    rows = {name: sorted(table.scan(snapshot_id=ref.snapshot_id).to_arrow()["x"].to_pylist()) for name, ref in table.metadata.refs.items()}
+    assert rows == {"main": [1, 2, 5, 6], "one": [1], "work": [1, 3, 4], "picked": [1, 2, 5]}
+    assert sorted(table.scan().to_arrow()["x"].to_pylist()) == [1, 2, 5, 6]
+    assert [entry.snapshot_id for entry in table.history()][-1] == table.current_snapshot().snapshot_id
+
+
+def newest_metadata(session):
+    return session.sql("SELECT file FROM t.metadata_log_entries ORDER BY timestamp DESC LIMIT 1").to_pylist()[0]["file"]
+
+
+def test_publish(lake):
+    """What PyIceberg stages under a wap.id is published once, beside what was committed meanwhile."""
+    catalog, session = lake
+    table = catalog.create_table("ns.staged", Schema(NestedField(1, "x", LongType())))
+    rows = pyarrow.table({"x": pyarrow.array([1], pyarrow.int64())})
+    table.append(rows)
+    table.manage_snapshots().create_branch(table.current_snapshot().snapshot_id, "audit").commit()
+    table.append(pyarrow.table({"x": pyarrow.array([2], pyarrow.int64())}), branch="audit", snapshot_properties={"wap.id": "w1"})
+    folder = table.location().removeprefix("file://")
+    session.sql(f"CREATE TABLE t USING iceberg LOCATION '{folder}'")
+    session.sql("INSERT INTO t VALUES (3)")
+    session.sql("CALL system.publish_changes('t', 'w1')")
+    assert sorted(row["x"] for row in session.sql("SELECT x FROM t").to_pylist()) == [1, 2, 3]
+    with pytest.raises(TarnError, match="was published already|was picked already"):
+        session.sql("CALL system.publish_changes('t', 'w1')")

@@ -147,6 +147,7 @@ static tarn_code fill(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t schema_id) 
     b->schema = schema;
     s->schema_id = schema_id;
     b->version = !s->version ? 0 : s->version->sequence > 0 ? s->version->sequence : s->version->id;
+    b->own_id = s->version ? s->version->id : -1;
     b->timestamp_ms = s->version ? s->version->timestamp_ms : m->last_updated_ms;
     b->id = m->uuid;
     b->created_ms = m->versions.n ? m->versions.at[0].timestamp_ms : m->last_updated_ms;
@@ -372,6 +373,8 @@ const tarn_format tarn_format_iceberg = {
     .marks_rows = tarn_iceberg_marks_rows,
     .write_deletes = tarn_iceberg_write_deletes,
     .marked = tarn_iceberg_marked,
+    .ancestors = tarn_iceberg_ancestors,
+    .pick = tarn_iceberg_pick,
     .needed = tarn_iceberg_needed,
     .retention_ms = tarn_iceberg_retention_ms,
     .unneeded = tarn_iceberg_unneeded,

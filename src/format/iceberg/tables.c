@@ -72,7 +72,8 @@ static tarn_code ref_rows(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_rowset *ro
 static tarn_code log_rows(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_rowset *rows) {
     const tarn_iceberg_metadata *m = &s->meta;
     for (size_t i = 0; i <= m->metadata_log.n; i++) {
-        tarn_iceberg_log_entry e = {.timestamp_ms = m->last_updated_ms, .file = s->key}; /* the current one is last */
+        tarn_iceberg_log_entry e = {.timestamp_ms = m->last_updated_ms}; /* the current one is last */
+        e.file = tarn_printf(cx, "%s/%s", m->location, s->key);
         if (i < m->metadata_log.n) e = m->metadata_log.at[i];
         int64_t id = -1;
         for (size_t k = 0; k < m->snapshot_log.n; k++)

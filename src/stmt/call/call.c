@@ -7,6 +7,9 @@
     X(rollback_to_timestamp) \
     X(set_current_snapshot) \
     X(fast_forward) \
+    X(cherrypick_snapshot) \
+    X(publish_changes) \
+    X(ancestors_of) \
     X(register_view) \
     X(expire_snapshots) \
     X(remove_orphan_files)

@@ -165,23 +165,42 @@ static tarn_code add_marks(composing *c, tarn_iceberg_manifests *out) {
     return TARN_OK;
 }
 
-/* An older version's manifests are the new one's: they hold all that is known of its files. */
-static tarn_code take_manifests(composing *c, tarn_iceberg_snapshot *restored, tarn_iceberg_manifests *out) {
-    TRY(tarn_iceberg_list(c->cx, restored));
-    for (size_t i = 0; i < restored->n_slots; i++) *TARN_PUSH(c->cx->arena, out) = *restored->slots[i].manifest;
+static void count_added(composing *c) {
     for (size_t i = 0; i < c->change->adds.n; i++) {
         c->added_files++;
         c->added_rows += c->change->adds.at[i].rows;
         c->added_bytes += c->change->adds.at[i].size;
     }
+}
+
+/* An older version's manifests are the new one's: they hold all that is known of its files. */
+static tarn_code take_manifests(composing *c, tarn_iceberg_snapshot *restored, tarn_iceberg_manifests *out) {
+    TRY(tarn_iceberg_list(c->cx, restored));
+    for (size_t i = 0; i < restored->n_slots; i++) *TARN_PUSH(c->cx->arena, out) = *restored->slots[i].manifest;
+    count_added(c);
     note_removed(c);
+    return TARN_OK;
+}
+
+/* What one commit added, once more. */
+static tarn_code add_picked(composing *c, tarn_iceberg_snapshot *picked, tarn_iceberg_manifests *out) {
+    TRY(tarn_iceberg_list(c->cx, picked));
+    for (size_t i = 0; i < picked->n_slots; i++) {
+        const tarn_iceberg_manifest *m = picked->slots[i].manifest;
+        tarn_iceberg_manifest now;
+        if (m->deletes || m->added_snapshot_id != picked->version->id) continue;
+        TRY(tarn_iceberg_manifest_again(c->cx, &c->w, picked->meta.location, m, &now));
+        if (now.added_files) *TARN_PUSH(c->cx->arena, out) = now;
+    }
+    count_added(c);
     return TARN_OK;
 }
 
 /* New files first, then what was there, less what goes. */
 static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
+    const tarn_snapshot *picked = c->change->picked;
     if (c->change->restored) return take_manifests(c, tarn_iceberg_of((const tarn_snapshot *)c->change->restored), out);
-    TRY(add_manifest(c, out));
+    TRY(picked ? add_picked(c, tarn_iceberg_of(picked), out) : add_manifest(c, out));
     TRY(add_marks(c, out));
     if (!c->base) return TARN_OK;
     TRY(tarn_iceberg_list(c->cx, c->base));
@@ -278,6 +297,10 @@ static void put_summary(composing *c, tarn_jsonw *w) {
     put_total(c, w, "total-delete-files", c->marks - c->unmarked);
     put_total(c, w, "total-position-deletes", c->marked_rows - c->unmarked_rows);
     put_total(c, w, "total-equality-deletes", 0);
+    for (size_t i = 0; i < c->change->notes.n; i++) {
+        tarn_jsonw_key(w, c->change->notes.at[i].name);
+        tarn_jsonw_text(w, c->change->notes.at[i].value);
+    }
     tarn_jsonw_key(w, "engine-name");
     tarn_jsonw_text(w, "Tarn");
     tarn_jsonw_key(w, "engine-version");

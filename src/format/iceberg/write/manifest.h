@@ -47,6 +47,10 @@ typedef bool tarn_iceberg_stays_fn(void *state, const tarn_iceberg_entry *entry)
 TARN_MUST tarn_code tarn_iceberg_manifest_rewrite(tarn_cx *cx, tarn_iceberg_writing *w, const char *location,
                                                   const tarn_iceberg_manifest *manifest, tarn_iceberg_stays_fn *stays,
                                                   void *state, tarn_iceberg_manifest *out, bool *changed);
+/* Writes a manifest of the entries that this one added, as added by this commit; everything else of them stays as it
+ * was, but for the ids of their rows, which are new. Files in it: out->added_files, none when it added none. */
+TARN_MUST tarn_code tarn_iceberg_manifest_again(tarn_cx *cx, tarn_iceberg_writing *w, const char *location,
+                                                const tarn_iceberg_manifest *manifest, tarn_iceberg_manifest *out);
 /* Writes the manifest list; *path as it is recorded in the snapshot. */
 TARN_MUST tarn_code tarn_iceberg_list_write(tarn_cx *cx, tarn_iceberg_writing *w, int64_t parent,
                                             const tarn_iceberg_manifest *manifests, size_t n, const char **path);

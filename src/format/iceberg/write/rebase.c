@@ -44,7 +44,8 @@ static tarn_code check_metadata(rebasing *r) {
     const tarn_iceberg_snapshot *restored = c->restored ? tarn_iceberg_of(c->restored) : NULL;
     if (restored && restored->version && !tarn_iceberg_version_find(is, restored->version->id))
         return conflict(r, "expired the version that is to be restored");
-    if (c->refs.n || c->expire) return conflict(r, "came before this change of branches, tags or snapshots");
+    if (c->refs.n || c->expire || c->picked)
+        return conflict(r, "came before this change of branches, tags or snapshots");
     if (schema && (c->schema || c->repartition || c->reads.n || c->read_all || c->adds.n))
         return conflict(r, "changed the table's schema");
     return TARN_OK;

@@ -1,4 +1,4 @@
-/* rewrite.c: writes a manifest anew when some of its files go. */
+/* rewrite.c: writes a manifest anew when some of its files go, or when what it added is added once more. */
 #include "format/iceberg/write/manifest.h"
 
 enum { MANIFEST_MAX = 1 << 30, DATA_FILE = 2, FIRST_ROW_ID = 142 };
@@ -10,6 +10,7 @@ typedef struct copying {
     tarn_iceberg_status status;
     int64_t snapshot_id;
     int64_t first_row_id; /* -1: as it is */
+    bool again;           /* what is counted from the commit on is that of the new one */
 } copying;
 
 /* The branch of null and that of the value, in a union of both; -1: there is no union. */
@@ -38,7 +39,7 @@ static void copy_file(tarn_buf *b, const copying *c, const tarn_avro_type *type,
     tarn_buf_add(b, begin, (size_t)(at->p - begin));
     for (size_t i = 0; record && i < record->n_fields; i++) {
         const tarn_avro_field *f = &record->fields[i];
-        bool row_id = f->id == FIRST_ROW_ID && c->first_row_id >= 0;
+        bool row_id = f->id == FIRST_ROW_ID && (c->again || c->first_row_id >= 0);
         begin = at->p;
         tarn_avro_skip(at, f->type);
         if (row_id)
@@ -66,8 +67,8 @@ static void copy_entry(tarn_buf *b, const copying *c) {
         switch (f->id) {
         case 0: tarn_avro_put_long(b, c->status); break;
         case 1: put_number(b, f->type, c->snapshot_id); break;
-        case 3: put_number(b, f->type, c->entry->sequence); break;
-        case 4: put_number(b, f->type, c->entry->file_sequence); break;
+        case 3: put_number(b, f->type, c->again ? -1 : c->entry->sequence); break;
+        case 4: put_number(b, f->type, c->again ? -1 : c->entry->file_sequence); break;
         default: tarn_buf_add(b, begin, (size_t)(at.p - begin));
         }
     }
@@ -76,7 +77,7 @@ static void copy_entry(tarn_buf *b, const copying *c) {
 typedef struct rewriting {
     tarn_iceberg_writing *w;
     const tarn_iceberg_manifest *from;
-    tarn_iceberg_stays_fn *stays;
+    tarn_iceberg_stays_fn *stays; /* NULL: those that were added are added again */
     void *state;
     tarn_avro_writer *avro; /* NULL: only looking whether something goes */
     tarn_iceberg_manifest *out;
@@ -93,14 +94,28 @@ static int64_t row_id_of(rewriting *r, const tarn_iceberg_entry *e) {
     return id;
 }
 
+static tarn_code add_again(tarn_cx *cx, rewriting *r, const tarn_iceberg_layout *layout, const tarn_iceberg_entry *e) {
+    if (e->status != TARN_ICEBERG_ADDED) return TARN_OK;
+    copying c = {layout, e, TARN_ICEBERG_ADDED, r->w->snapshot_id, -1, true};
+    copy_entry(&r->avro->block, &c);
+    r->out->added_files++;
+    r->out->added_rows += e->rows;
+    return tarn_avro_write_row(cx, r->avro);
+}
+
 static tarn_code rewrite_entry(tarn_cx *cx, rewriting *r, const tarn_iceberg_layout *layout,
                                const tarn_iceberg_entry *e) {
+    if (!r->stays) return add_again(cx, r, layout, e);
     if (e->status == TARN_ICEBERG_DELETED) return TARN_OK; /* kept for one snapshot only (1.5) */
     bool stays = r->stays(r->state, e);
     r->changed = r->changed || !stays;
     if (!r->avro) return TARN_OK;
-    copying c = {layout, e, stays ? TARN_ICEBERG_EXISTING : TARN_ICEBERG_DELETED,
-                 stays ? e->snapshot_id : r->w->snapshot_id, row_id_of(r, e)};
+    copying c = {layout,
+                 e,
+                 stays ? TARN_ICEBERG_EXISTING : TARN_ICEBERG_DELETED,
+                 stays ? e->snapshot_id : r->w->snapshot_id,
+                 row_id_of(r, e),
+                 false};
     copy_entry(&r->avro->block, &c);
     *(stays ? &r->out->existing_files : &r->out->deleted_files) += 1;
     *(stays ? &r->out->existing_rows : &r->out->deleted_rows) += e->rows;
@@ -184,6 +199,31 @@ tarn_code tarn_iceberg_manifest_rewrite(tarn_cx *cx, tarn_iceberg_writing *w, co
     TRY(walk_entries(cx, text, &r));
     TRY(tarn_avro_write_end(cx, &avro));
     TRY(tarn_iceberg_manifest_store(cx, w, (tarn_str){file.data, file.n}, &m));
+    *out = m;
+    return TARN_OK;
+}
+
+tarn_code tarn_iceberg_manifest_again(tarn_cx *cx, tarn_iceberg_writing *w, const char *location,
+                                      const tarn_iceberg_manifest *manifest, tarn_iceberg_manifest *out) {
+    tarn_auto_buf bytes = TARN_BUF(MANIFEST_MAX), file = TARN_BUF(MANIFEST_MAX);
+    tarn_auto(tarn_avro_writer, tarn_avro_writer_done) avro = {0};
+    tarn_iceberg_manifest m = {.spec_id = manifest->spec_id,
+                               .deletes = manifest->deletes,
+                               .sequence = w->sequence,
+                               .min_sequence = w->sequence,
+                               .added_snapshot_id = w->snapshot_id,
+                               .ranges = manifest->ranges,
+                               .n_ranges = manifest->n_ranges,
+                               .first_row_id = -1};
+    rewriting r = {.w = w, .from = manifest, .avro = &avro, .out = &m, .next_row_id = -1};
+    tarn_str path;
+    TRY(tarn_iceberg_path(cx, location, manifest->path, &path));
+    TRY(tarn_iceberg_get(cx, w->table->store, path, NULL, &bytes));
+    tarn_str text = {bytes.data, bytes.n};
+    TRY(begin_again(cx, text, false, &avro, &file));
+    TRY(tarn_prefix(cx, walk_entries(cx, text, &r), "manifest %.*s", (int)path.n, path.p));
+    TRY(tarn_avro_write_end(cx, &avro));
+    if (m.added_files) TRY(tarn_iceberg_manifest_store(cx, w, (tarn_str){file.data, file.n}, &m));
     *out = m;
     return TARN_OK;
 }

@@ -116,6 +116,10 @@ int64_t tarn_iceberg_retention_ms(tarn_snapshot *snapshot);
 TARN_MUST tarn_code tarn_iceberg_unneeded(tarn_cx *cx, tarn_snapshot *before, tarn_snapshot *after,
                                           tarn_unneeded_fn *each, void *state);
 
+/* pick.c */
+TARN_MUST tarn_code tarn_iceberg_ancestors(tarn_cx *cx, tarn_snapshot *snapshot, tarn_ancestor **out, size_t *n);
+TARN_MUST tarn_code tarn_iceberg_pick(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, tarn_change *change);
+
 /* deletes.c: what tarn_add.deletes points to: the deleted rows of one data file, all of them. */
 typedef struct tarn_iceberg_mark {
     const char *key;        /* of the file they are in */
