@@ -26,20 +26,26 @@ typedef struct job {
     tarn_change change;
 } job;
 
+/* A partition as one text. */
+static tarn_code partition_key(tarn_cx *cx, const job *j, const tarn_value *values, const char *path, tarn_str *out) {
+    tarn_auto_buf key = TARN_BUF(1 << 20);
+    for (size_t i = 0; i < j->base->n_partition; i++) {
+        tarn_value_sql(&key, &values[i]);
+        tarn_buf_putc(&key, 0);
+    }
+    if (key.failed)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "OPTIMIZE: the partition of %s has a value that is too long", path);
+    *out = (tarn_str){key.n ? tarn_arena_strndup(cx->arena, key.data, key.n) : "", key.n};
+    return TARN_OK;
+}
+
 static tarn_code split_partitions(tarn_cx *cx, const job *j, const tarn_file_list *list, partition_list *out) {
     tarn_map places = {0};
     for (size_t i = 0; i < list->files.n; i++) {
         const tarn_file *file = list->files.at[i];
         if (file->other_layout) continue;
-        tarn_auto_buf key = TARN_BUF(1 << 20);
-        for (size_t k = 0; k < j->base->n_partition; k++) {
-            tarn_value_sql(&key, &file->partition[k]);
-            tarn_buf_putc(&key, 0);
-        }
-        if (key.failed)
-            return tarn_fail(cx, TARN_UNSUPPORTED, "OPTIMIZE: the partition of %.*s has a value that is too long",
-                             (int)file->path.n, file->path.p);
-        tarn_str name = {key.n ? tarn_arena_strndup(cx->arena, key.data, key.n) : "", key.n};
+        tarn_str name;
+        TRY(partition_key(cx, j, file->partition, tarn_printf(cx, "%.*s", (int)file->path.n, file->path.p), &name));
         uintptr_t at = (uintptr_t)tarn_map_get(&places, name);
         if (!at) {
             *TARN_PUSH(cx->arena, out) = (partition){0};
@@ -193,7 +199,7 @@ static void describe(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optim
 }
 
 /* Files that were partitioned otherwise: their rows find their new partitions together. */
-static tarn_code rewrite_elder(tarn_cx *cx, job *j, const tarn_file_list *list) {
+static tarn_code rewrite_elder(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optimize_result *r) {
     tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
     file_list elder = {0};
     for (size_t i = 0; i < list->files.n; i++) {
@@ -202,12 +208,22 @@ static tarn_code rewrite_elder(tarn_cx *cx, job *j, const tarn_file_list *list) 
     }
     if (!elder.n) return TARN_OK;
     TRY(tarn_scan_build(cx, j->table->engine, j->base, elder.at, elder.n, false, NULL, &scan));
-    return rewrite(cx, j, &elder, NULL, scan.sql);
+    TRY(rewrite(cx, j, &elder, NULL, scan.sql));
+    tarn_map seen = {0};
+    for (size_t i = 0; i < j->change.adds.n; i++) {
+        const tarn_add *a = &j->change.adds.at[i];
+        tarn_str name;
+        TRY(partition_key(cx, j, a->partition, a->path, &name));
+        if (tarn_map_get(&seen, name)) continue;
+        tarn_map_put(&seen, cx->arena, name, j);
+        r->partitions++;
+    }
+    return TARN_OK;
 }
 
 static tarn_code rewrite_all(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optimize_result *r) {
     partition_list partitions = {0};
-    TRY(rewrite_elder(cx, j, list));
+    TRY(rewrite_elder(cx, j, list, r));
     TRY(split_partitions(cx, j, list, &partitions));
     for (size_t i = 0; i < partitions.n; i++) {
         size_t before = j->change.removes.n;
