@@ -33,6 +33,13 @@ tarn_str tarn_column_str(tarn_column c, int64_t row);  /* utf8 and binary, both 
 /* The rows of the child (element; or map entries: a struct of key and value) that belong to a list or map row. */
 tarn_column tarn_column_list(tarn_column c, int64_t row, int64_t *begin, int64_t *end);
 
+/* Rows that can be read again and again, by several threads at once, and are opened without fail. */
+typedef struct tarn_row_source {
+    void (*open)(void *state, struct ArrowArrayStream *out);
+    void (*free)(void *state);
+    void *state;
+} tarn_row_source;
+
 /* BUILDING small tables (metadata, reports). Formats are Arrow's: "u" text, "l" int64, "i" int32, "g" double, "b" bool,
  * "tsu:UTC" instant in µs, "tdD" date, "z" bytes. Lists and maps of text are given as JSON text in "u". */
 typedef struct tarn_rowset tarn_rowset;
@@ -55,6 +62,8 @@ int64_t tarn_rowset_count(const tarn_rowset *rows);
  * state with the set. */
 void tarn_rowset_feed(tarn_rowset *rows, void (*more)(void *state, tarn_rowset *rows), void (*done)(void *state),
                       void *state);
+/* Such a set without rows yet as a stream. */
+void tarn_rowset_open(tarn_rowset *rows, struct ArrowArrayStream *out);
 /* Moves the rows into a stream of one batch. LIMIT when they passed 2 GB of text; INTERNAL when a row is not whole. */
 TARN_MUST tarn_code tarn_rowset_stream(tarn_cx *cx, tarn_rowset **rows, struct ArrowArrayStream *out);
 

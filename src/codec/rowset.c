@@ -275,13 +275,17 @@ static void rowset_release(struct ArrowArrayStream *stream) {
     stream->release = NULL;
 }
 
+void tarn_rowset_open(tarn_rowset *rows, struct ArrowArrayStream *out) {
+    *out = (struct ArrowArrayStream){rowset_schema, rowset_next, rowset_error, rowset_release, rows};
+}
+
 tarn_code tarn_rowset_stream(tarn_cx *cx, tarn_rowset **rows, struct ArrowArrayStream *out) {
     tarn_rowset *r = *rows;
     if (r->too_big)
         return tarn_fail(cx, TARN_LIMIT, "a report has more than 2 GB of text in one column; ask for fewer rows");
     if (r->at != 0) return tarn_fail(cx, TARN_INTERNAL, "a report's last row is not whole");
     if (r->misused) return tarn_fail(cx, TARN_INTERNAL, "a report has a cell of another type than its column");
-    *out = (struct ArrowArrayStream){rowset_schema, rowset_next, rowset_error, rowset_release, r};
+    tarn_rowset_open(r, out);
     *rows = NULL;
     return TARN_OK;
 }

@@ -42,7 +42,8 @@ duckdb_state duckdb_register_log_storage(duckdb_database database, duckdb_log_st
     F(table_function_set_name) F(table_function_add_parameter) F(table_function_set_extra_info) \
     F(table_function_set_bind) F(table_function_set_init) F(table_function_set_function) F(register_table_function) \
     F(bind_get_extra_info) F(bind_get_parameter) F(bind_add_result_column) F(bind_set_bind_data) F(bind_set_error) \
-    F(function_get_bind_data) F(function_set_error) F(get_type_id) F(decimal_internal_type) F(decimal_scale) \
+    F(init_get_bind_data) F(init_set_init_data) F(function_get_init_data) F(function_set_error) F(get_type_id) \
+    F(decimal_internal_type) F(decimal_scale) \
     F(vector_ensure_validity_writable) F(validity_set_row_invalid)
 /* clang-format on */
 

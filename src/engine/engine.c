@@ -44,6 +44,7 @@ static void drop_ref(tarn_engine *engine) {
 }
 
 static void free_conn(tarn_conn *conn) {
+    tarn_feeds_end(conn);
     conn->api->disconnect(&conn->handle);
     drop_ref(conn->engine);
     free(conn->timezone);

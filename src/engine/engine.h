@@ -71,9 +71,13 @@ TARN_MUST tarn_code tarn_rows_stream(tarn_cx *cx, tarn_rows *rows, tarn_conn *ow
 void tarn_conn_keep_limits(tarn_conn *conn);
 
 /* Makes `name` a temp view of the connection over the stream's rows, which are read once into the temp table
- * "name$rows" (spilling when large); both are replaced when they are there. The stream stays the caller's to release.
- */
+ * "name$rows" (spilling when large); both are replaced when they are there. The stream is taken
+ * over. */
 TARN_MUST tarn_code tarn_conn_ingest(tarn_cx *cx, tarn_conn *conn, const char *name, struct ArrowArrayStream *stream);
+
+/* Makes `name` a temp view whose rows are asked of the source by each statement that reads it. The source is taken
+ * over, also on failure, and freed some time after the connection was closed. */
+TARN_MUST tarn_code tarn_conn_offer(tarn_cx *cx, tarn_conn *conn, const char *name, const tarn_row_source *source);
 
 /* Interrupts what the connection runs, from any thread. */
 void tarn_conn_interrupt(tarn_conn *conn);

@@ -1,5 +1,5 @@
-/* ingest.c: an Arrow stream into a temp table, through a table function that hands its batches to DuckDB without
- * copying them. */
+/* ingest.c: Arrow streams as rows of DuckDB, read when a statement asks or once into a temp table, through a table
+ * function that hands their batches over without copying them. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -7,20 +7,28 @@
 
 enum { SLICE_ROWS = 2048 };
 
-/* One stream being read. SQL names it by id, never by address: users can call the function too. */
+/* Rows that SQL can read. It names them by id, never by address: users can call the function too. */
 typedef struct feed {
     struct feed *next;
     uint64_t id;
-    tarn_cx cx; /* a child: its error is kept apart from the statement's */
+    atomic_int refs; /* who made it, what is bound to it, and its scans */
+    tarn_cx cx;      /* a child: its error is kept apart from the statement's */
     tarn_conn *conn;
-    struct ArrowArrayStream *stream;
+    tarn_row_source source;
     struct ArrowSchema schema;
     duckdb_arrow_converted_schema types;
-    struct shared_batch *batch; /* NULL: fetch the next */
-    int64_t at;
     tarn_code failed; /* of a callback, with its error: DuckDB's own says less */
     tarn_error error;
 } feed;
+
+/* One reading of them. */
+typedef struct feed_scan {
+    feed *feed;
+    tarn_cx cx;
+    struct ArrowArrayStream stream;
+    struct shared_batch *batch; /* NULL: fetch the next */
+    int64_t at;
+} feed_scan;
 
 struct tarn_feeds {
     pthread_mutex_t lock;
@@ -126,52 +134,67 @@ static void suppose_nulls(struct ArrowArray *array) {
     for (int64_t i = 0; i < array->n_children; i++) suppose_nulls(array->children[i]);
 }
 
-static tarn_code next_batch(feed *f) {
+static tarn_code next_batch(feed_scan *s) {
     struct ArrowArray array = {0};
-    int code = f->stream->get_next(f->stream, &array);
-    if (code) return fail_stream(&f->cx, f->stream, "get_next", code);
+    int code = s->stream.get_next(&s->stream, &array);
+    if (code) return fail_stream(&s->cx, &s->stream, "get_next", code);
     if (!array.release) return TARN_OK;
     shared_batch *batch = calloc(1, sizeof *batch);
-    if (!batch || array.n_children != f->schema.n_children) {
+    if (!batch || array.n_children != s->feed->schema.n_children) {
         tarn_array_release(&array);
         free(batch);
-        return batch ? tarn_fail(&f->cx, TARN_INVALID, "a batch handed in has not the columns of its schema")
-                     : tarn_fail(&f->cx, TARN_NOMEM, "no memory for a batch");
+        return batch ? tarn_fail(&s->cx, TARN_INVALID, "a batch handed in has not the columns of its schema")
+                     : tarn_fail(&s->cx, TARN_NOMEM, "no memory for a batch");
     }
     suppose_nulls(&array);
     batch->refs = 1;
     batch->array = array;
-    f->batch = batch;
-    f->at = 0;
+    s->batch = batch;
+    s->at = 0;
     return TARN_OK;
 }
 
 /* The next rows as a chunk; *out stays NULL at the end of the stream. */
-static tarn_code next_chunk(feed *f, duckdb_data_chunk *out) {
-    while (!f->batch || f->at >= f->batch->array.length) {
-        TRY(tarn_check(&f->cx));
-        drop_batch(f->batch);
-        f->batch = NULL;
-        TRY(next_batch(f));
-        if (!f->batch) return TARN_OK;
+static tarn_code next_chunk(feed_scan *s, duckdb_data_chunk *out) {
+    const feed *f = s->feed;
+    while (!s->batch || s->at >= s->batch->array.length) {
+        TRY(tarn_check(&s->cx));
+        drop_batch(s->batch);
+        s->batch = NULL;
+        TRY(next_batch(s));
+        if (!s->batch) return TARN_OK;
     }
-    int64_t rows = f->batch->array.length - f->at;
+    int64_t rows = s->batch->array.length - s->at;
     if (rows > SLICE_ROWS) rows = SLICE_ROWS;
     struct ArrowArray part;
-    if (!make_slice(f->batch, f->at, rows, &part)) return tarn_fail(&f->cx, TARN_NOMEM, "no memory for a batch");
+    if (!make_slice(s->batch, s->at, rows, &part)) return tarn_fail(&s->cx, TARN_NOMEM, "no memory for a batch");
     tarn_code code =
-        tarn_duckdb_check(&f->cx, f->conn, f->conn->api->data_chunk_from_arrow(f->conn->handle, &part, f->types, out));
+        tarn_duckdb_check(&s->cx, f->conn, f->conn->api->data_chunk_from_arrow(f->conn->handle, &part, f->types, out));
     if (part.release) part.release(&part);
-    if (code == TARN_OK) f->at += rows;
+    if (code == TARN_OK) s->at += rows;
     return code;
 }
 
+/* Held for who asks. */
 static feed *find_feed(tarn_feeds *feeds, uint64_t id) {
     pthread_mutex_lock(&feeds->lock);
     feed *f = feeds->first;
     while (f && f->id != id) f = f->next;
+    if (f) atomic_fetch_add(&f->refs, 1);
     pthread_mutex_unlock(&feeds->lock);
     return f;
+}
+
+static void drop_feed(void *state) {
+    feed *f = state;
+    if (atomic_fetch_sub(&f->refs, 1) != 1) return;
+    const tarn_duckdb *api = tarn_duckdb_loaded();
+    if (f->types) api->destroy_arrow_converted_schema(&f->types);
+    tarn_schema_release(&f->schema);
+    if (f->source.free) f->source.free(f->source.state);
+    tarn_conf_free(f->cx.conf);
+    tarn_cx_done(&f->cx);
+    free(f);
 }
 
 /* A batch of no rows tells the types that DuckDB gives the columns. */
@@ -204,10 +227,10 @@ static tarn_code add_columns(feed *f, duckdb_bind_info info) {
     return TARN_OK;
 }
 
-static const char *keep_error(feed *f, tarn_code code) {
+static const char *keep_error(feed *f, const tarn_cx *cx, tarn_code code) {
     if (f->failed != TARN_OK) return f->error.message; /* DuckDB may ask again: the first failure tells why */
     f->failed = code;
-    f->error = f->cx.error;
+    f->error = cx->error;
     return f->error.message;
 }
 
@@ -217,20 +240,40 @@ static void bind_feed(duckdb_bind_info info) {
     feed *f = find_feed(api->bind_get_extra_info(info), api->get_uint64(id));
     api->destroy_value(&id);
     if (!f) return api->bind_set_error(info, "tarn_feed: there is no such stream; it is for Tarn's own use");
+    api->bind_set_bind_data(info, f, drop_feed);
     tarn_code code = add_columns(f, info);
-    if (code != TARN_OK) return api->bind_set_error(info, keep_error(f, code));
-    api->bind_set_bind_data(info, f, NULL);
+    if (code != TARN_OK) api->bind_set_error(info, keep_error(f, &f->cx, code));
 }
 
-/* DuckDB wants one; by default one thread reads. */
-static void init_feed(duckdb_init_info info) { (void)info; }
+static void end_scan(void *state) {
+    feed_scan *s = state;
+    drop_batch(s->batch);
+    tarn_stream_release(&s->stream);
+    tarn_cx_done(&s->cx);
+    drop_feed(s->feed);
+    free(s);
+}
+
+/* One thread reads a scan: that is DuckDB's default. */
+static void init_feed(duckdb_init_info info) {
+    const tarn_duckdb *api = tarn_duckdb_loaded();
+    feed *f = api->init_get_bind_data(info);
+    feed_scan *s = calloc(1, sizeof *s);
+    if (!s) abort();
+    atomic_fetch_add(&f->refs, 1);
+    s->feed = f;
+    tarn_cx_fork(&f->cx, &s->cx);
+    f->source.open(f->source.state, &s->stream);
+    api->init_set_init_data(info, s, end_scan);
+}
 
 static void run_feed(duckdb_function_info info, duckdb_data_chunk output) {
     const tarn_duckdb *api = tarn_duckdb_loaded();
-    feed *f = api->function_get_bind_data(info);
+    feed_scan *s = api->function_get_init_data(info);
+    feed *f = s->feed;
     duckdb_data_chunk chunk = NULL;
-    tarn_code code = f->failed != TARN_OK ? f->failed : next_chunk(f, &chunk);
-    if (code != TARN_OK) return api->function_set_error(info, keep_error(f, code));
+    tarn_code code = f->failed != TARN_OK ? f->failed : next_chunk(s, &chunk);
+    if (code != TARN_OK) return api->function_set_error(info, keep_error(f, &s->cx, code));
     if (!chunk) return api->data_chunk_set_size(output, 0);
     for (idx_t i = 0; i < api->data_chunk_get_column_count(chunk); i++)
         api->vector_reference_vector(api->data_chunk_get_vector(output, i), api->data_chunk_get_vector(chunk, i));
@@ -254,22 +297,6 @@ tarn_code tarn_feeds_register(tarn_cx *cx, tarn_engine *engine, duckdb_connectio
     return state == DuckDBSuccess ? TARN_OK : tarn_fail(cx, TARN_INTERNAL, "cannot register tarn_feed with DuckDB");
 }
 
-static void add_feed(tarn_feeds *feeds, feed *f) {
-    pthread_mutex_lock(&feeds->lock);
-    f->id = ++feeds->last;
-    f->next = feeds->first;
-    feeds->first = f;
-    pthread_mutex_unlock(&feeds->lock);
-}
-
-static void remove_feed(tarn_feeds *feeds, feed *f) {
-    pthread_mutex_lock(&feeds->lock);
-    feed **at = &feeds->first;
-    while (*at != f) at = &(*at)->next;
-    *at = f->next;
-    pthread_mutex_unlock(&feeds->lock);
-}
-
 /* Depth 0 is the table itself. */
 static tarn_code check_schema(tarn_cx *cx, const struct ArrowSchema *schema, int depth, bool in_list) {
     if (depth > 64) return tarn_fail(cx, TARN_LIMIT, "the rows handed in are nested deeper than 64 levels");
@@ -286,34 +313,113 @@ static tarn_code check_schema(tarn_cx *cx, const struct ArrowSchema *schema, int
     return schema->dictionary ? check_schema(cx, schema->dictionary, depth + 1, false) : TARN_OK;
 }
 
-/* A table first and a view over it: the view's name is free of the table's, so that both can be replaced. */
-static tarn_code make_table(tarn_cx *cx, feed *f, const char *name) {
+/* A feed that SQL can name, held by its maker; `schema` is taken over. */
+static feed *add_feed(tarn_cx *cx, tarn_conn *conn, const tarn_row_source *source, struct ArrowSchema *schema) {
+    tarn_feeds *feeds = conn->engine->feeds;
+    feed *f = calloc(1, sizeof *f);
+    if (!f) abort();
+    f->refs = 1;
+    tarn_cx_fork(cx, &f->cx);
+    f->cx.conf = tarn_conf_copy(cx->conf); /* scans may outlive the statement */
+    f->cx.principal = NULL;
+    f->cx.counters = NULL;
+    f->conn = conn;
+    f->source = *source;
+    f->schema = *schema;
+    schema->release = NULL;
+    pthread_mutex_lock(&feeds->lock);
+    f->id = ++feeds->last;
+    f->next = feeds->first;
+    feeds->first = f;
+    pthread_mutex_unlock(&feeds->lock);
+    return f;
+}
+
+static void remove_feed(feed *f) {
+    tarn_feeds *feeds = f->conn->engine->feeds;
+    pthread_mutex_lock(&feeds->lock);
+    feed **at = &feeds->first;
+    while (*at != f) at = &(*at)->next;
+    *at = f->next;
+    pthread_mutex_unlock(&feeds->lock);
+    drop_feed(f);
+}
+
+void tarn_feeds_end(tarn_conn *conn) {
+    tarn_feeds *feeds = conn->engine->feeds;
+    for (;;) {
+        pthread_mutex_lock(&feeds->lock);
+        feed *f = feeds->first;
+        while (f && f->conn != conn) f = f->next;
+        pthread_mutex_unlock(&feeds->lock);
+        if (!f) return;
+        remove_feed(f);
+    }
+}
+
+static tarn_code check_feed(feed *f) {
     tarn_conn *conn = f->conn;
     TRY(check_schema(&f->cx, &f->schema, 0, false));
-    TRY(tarn_duckdb_check(&f->cx, conn, conn->api->schema_from_arrow(conn->handle, &f->schema, &f->types)));
-    const char *table = tarn_sql_name(cx->arena, tarn_printf(cx, "%s$rows", name));
-    TRY(tarn_conn_run(&f->cx, conn,
-                      tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS SELECT * FROM tarn_feed(%llu::UBIGINT)",
-                                  table, (unsigned long long)f->id)));
+    return tarn_duckdb_check(&f->cx, conn, conn->api->schema_from_arrow(conn->handle, &f->schema, &f->types));
+}
+
+static tarn_code make_view(tarn_cx *cx, tarn_conn *conn, const char *name, const char *from) {
     return tarn_conn_run(
-        &f->cx, conn,
-        tarn_printf(cx, "CREATE OR REPLACE TEMP VIEW %s AS FROM temp.%s", tarn_sql_name(cx->arena, name), table));
+        cx, conn, tarn_printf(cx, "CREATE OR REPLACE TEMP VIEW %s AS FROM %s", tarn_sql_name(cx->arena, name), from));
+}
+
+static const char *call_of(const feed *f) {
+    return tarn_arena_printf(f->cx.arena, "tarn_feed(%llu::UBIGINT)", (unsigned long long)f->id);
+}
+
+/* A table first and a view over it: the view's name is free of the table's, so that both can be replaced. */
+static tarn_code make_table(tarn_cx *cx, feed *f, const char *name) {
+    const char *table = tarn_sql_name(cx->arena, tarn_printf(cx, "%s$rows", name));
+    TRY(check_feed(f));
+    TRY(tarn_conn_run(&f->cx, f->conn,
+                      tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS FROM %s", table, call_of(f))));
+    return make_view(&f->cx, f->conn, name, tarn_printf(cx, "temp.%s", table));
+}
+
+static tarn_code end_feed(tarn_cx *cx, feed *f, tarn_code code) {
+    if (code != TARN_OK) cx->error = f->failed != TARN_OK ? f->error : f->cx.error;
+    if (code != TARN_OK && f->failed != TARN_OK) code = f->failed;
+    remove_feed(f);
+    return code;
+}
+
+static tarn_code get_schema(tarn_cx *cx, struct ArrowArrayStream *stream, struct ArrowSchema *out) {
+    int code = stream->get_schema(stream, out);
+    return code ? fail_stream(cx, stream, "get_schema", code) : TARN_OK;
+}
+
+static void take_stream(void *state, struct ArrowArrayStream *out) {
+    struct ArrowArrayStream *stream = state;
+    *out = *stream;
+    stream->release = NULL;
 }
 
 tarn_code tarn_conn_ingest(tarn_cx *cx, tarn_conn *conn, const char *name, struct ArrowArrayStream *stream) {
-    feed f = {.conn = conn, .stream = stream};
-    int code = stream->get_schema(stream, &f.schema);
-    if (code) return fail_stream(cx, stream, "get_schema", code);
-    tarn_cx_fork(cx, &f.cx);
-    add_feed(conn->engine->feeds, &f);
-    tarn_code made = make_table(cx, &f, name);
-    remove_feed(conn->engine->feeds, &f);
-    if (made != TARN_OK && f.failed != TARN_OK) {
-        made = f.failed;
-        f.cx.error = f.error;
+    tarn_auto(struct ArrowArrayStream, tarn_stream_release) taken = *stream;
+    tarn_row_source source = {.open = take_stream, .state = &taken};
+    struct ArrowSchema schema;
+    stream->release = NULL;
+    TRY(get_schema(cx, &taken, &schema));
+    feed *f = add_feed(cx, conn, &source, &schema);
+    return end_feed(cx, f, make_table(cx, f, name));
+}
+
+tarn_code tarn_conn_offer(tarn_cx *cx, tarn_conn *conn, const char *name, const tarn_row_source *source) {
+    tarn_auto(struct ArrowArrayStream, tarn_stream_release) stream = {0};
+    struct ArrowSchema schema;
+    source->open(source->state, &stream);
+    tarn_code code = get_schema(cx, &stream, &schema);
+    if (code != TARN_OK) {
+        source->free(source->state);
+        return code;
     }
-    drop_batch(f.batch);
-    if (f.types) conn->api->destroy_arrow_converted_schema(&f.types);
-    tarn_schema_release(&f.schema);
-    return tarn_cx_join(cx, &f.cx, made);
+    feed *f = add_feed(cx, conn, source, &schema);
+    code = check_feed(f);
+    if (code == TARN_OK) code = make_view(&f->cx, conn, name, call_of(f));
+    return code == TARN_OK ? TARN_OK : end_feed(cx, f, code);
 }

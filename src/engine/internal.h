@@ -81,6 +81,8 @@ TARN_MUST tarn_code tarn_partition_register(tarn_cx *cx, const tarn_duckdb *api,
 TARN_MUST tarn_code tarn_zorder_register(tarn_cx *cx, const tarn_duckdb *api, duckdb_connection handle);
 tarn_feeds *tarn_feeds_new(void);
 void tarn_feeds_free(tarn_feeds *feeds);
+/* Lets go what was offered to the connection. */
+void tarn_feeds_end(tarn_conn *conn);
 TARN_MUST tarn_code tarn_feeds_register(tarn_cx *cx, tarn_engine *engine, duckdb_connection handle);
 
 /* access.c: which object stores the databases know. */

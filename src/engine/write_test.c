@@ -89,7 +89,6 @@ static void ingest(fixture *f, const char *name, int n) {
     tarn_rowset *rows = make_rows(n);
     ok(f, tarn_rowset_stream(&f->cx, &rows, &stream));
     ok(f, tarn_conn_ingest(&f->cx, f->conn, name, &stream));
-    stream.release(&stream);
 }
 
 static void test_ingest(void **state) {
@@ -122,7 +121,6 @@ static void test_ingest_nested(void **state) {
     ok(f, tarn_conn_query(&f->cx, other, source, NULL, 0, &rows));
     ok(f, tarn_rows_stream(&f->cx, rows, other, &stream));
     ok(f, tarn_conn_ingest(&f->cx, f->conn, "nested", &stream));
-    stream.release(&stream);
     check(f,
           tarn_printf(&f->cx,
                       "SELECT count(*) FROM (SELECT i, l, st, m, e::VARCHAR, de FROM nested EXCEPT ALL "
@@ -146,7 +144,6 @@ static void test_ingest_error(void **state) {
     ok(f, tarn_rows_stream(&f->cx, rows, other, &stream));
     assert_int_equal(tarn_conn_ingest(&f->cx, f->conn, "broken", &stream), TARN_INVALID);
     if (!strstr(f->cx.error.message, "late")) fail_msg("%s", f->cx.error.message);
-    stream.release(&stream);
     assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT count(*) FROM broken", &out), TARN_NOTFOUND);
     assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT count(*) FROM tarn_feed(1)", &out), TARN_INVALID);
     check(f, "SELECT 1", "1");
@@ -210,6 +207,65 @@ static void test_partition(void **state) {
     assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT tarn_partition('day', DATE 'infinity')", &out),
                      TARN_INVALID);
     assert_int_equal(tarn_conn_text(&f->cx, f->conn, "SELECT tarn_partition('week', 1)", &out), TARN_INVALID);
+}
+
+/* Numbers up to `n`, and how many readings of them there are. */
+typedef struct numbers {
+    int64_t n;
+    atomic_int opened, open, freed;
+} numbers;
+
+typedef struct reading {
+    numbers *of;
+    int64_t at;
+} reading;
+
+static void more_numbers(void *state, tarn_rowset *rows) {
+    reading *r = state;
+    for (int i = 0; i < 1000 && r->at < r->of->n; i++) tarn_rowset_int(rows, ++r->at);
+}
+
+static void end_reading(void *state) {
+    reading *r = state;
+    atomic_fetch_sub(&r->of->open, 1);
+    free(r);
+}
+
+static void open_numbers(void *state, struct ArrowArrayStream *out) {
+    static const tarn_rowset_column column = {"n", "l"};
+    tarn_rowset *rows = tarn_rowset_new(&column, 1);
+    reading *r = calloc(1, sizeof *r);
+    r->of = state;
+    atomic_fetch_add(&r->of->open, 1);
+    atomic_fetch_add(&r->of->opened, 1);
+    tarn_rowset_feed(rows, more_numbers, end_reading, r);
+    tarn_rowset_open(rows, out);
+}
+
+static void free_numbers(void *state) { atomic_fetch_add(&((numbers *)state)->freed, 1); }
+
+static void test_offer(void **state) {
+    fixture *f = *state;
+    numbers of = {.n = 100000}, few = {.n = 3};
+    tarn_row_source source = {open_numbers, free_numbers, &of}, other = {open_numbers, free_numbers, &few};
+    tarn_conn *conn = f->conn;
+    ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &f->conn));
+    ok(f, tarn_conn_offer(&f->cx, f->conn, "num \"bers\"", &source));
+    int before = of.opened;
+    check(f, "SELECT count(*) || ' ' || sum(n) FROM \"num \"\"bers\"\"\"", "100000 5000050000");
+    assert_int_equal(of.opened, before + 1);
+    check(f, "SELECT count(*) FROM \"num \"\"bers\"\"\" a JOIN \"num \"\"bers\"\"\" b USING (n)", "100000");
+    check(f,
+          "WITH RECURSIVE r(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM r, \"num \"\"bers\"\"\" WHERE i < 3 AND n = 7) "
+          "SELECT count(*) FROM r",
+          "4");
+    check(f, "SELECT count(*) FROM (FROM \"num \"\"bers\"\"\" LIMIT 5)", "5");
+    ok(f, tarn_conn_offer(&f->cx, f->conn, "num \"bers\"", &other));
+    check(f, "SELECT sum(n) FROM \"num \"\"bers\"\"\"", "6");
+    tarn_conn_close(f->conn);
+    f->conn = conn;
+    assert_int_equal(of.open + few.open, 0);
+    assert_true(of.freed == 1 && few.freed == 1);
 }
 
 static void test_zorder(void **state) {
@@ -472,7 +528,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         T(test_ingest),    T(test_ingest_nested), T(test_ingest_error), T(test_zorder),
         T(test_partition), T(test_live),          T(test_write_nested), T(test_write_partitioned),
-        T(test_write_cut), T(test_write_none),    T(test_write_fails),
+        T(test_offer),     T(test_write_cut),     T(test_write_none),   T(test_write_fails),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

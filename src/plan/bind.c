@@ -101,11 +101,12 @@ static tarn_code describe_extra(tarn_cx *cx, tarn_binding *b, const char *from, 
     return TARN_OK;
 }
 
-static tarn_code ingest_rows(tarn_cx *cx, tarn_binding *b, struct ArrowArrayStream *rows, tarn_splice *s) {
+static tarn_code take_rows(tarn_cx *cx, tarn_binding *b, tarn_relation *rel, tarn_splice *s) {
     const char *name = tarn_printf(cx, "tarn_rows%zu", b->extras.n);
-    tarn_code code = tarn_conn_ingest(cx, b->env->conn, name, rows);
-    tarn_stream_release(rows);
-    TRY(code);
+    if (rel->kind == TARN_REL_SOURCE)
+        TRY(tarn_conn_offer(cx, b->env->conn, name, &rel->source));
+    else
+        TRY(tarn_conn_ingest(cx, b->env->conn, name, &rel->rows));
     s->text = tarn_printf(cx, "temp.\"%s\"", name);
     return describe_extra(cx, b, s->text, s);
 }
@@ -172,8 +173,8 @@ static tarn_code splice_relation(tarn_cx *cx, walker *w, tarn_relation *rel, con
         *ref = (tarn_plan_ref){.name = text, .snapshot = rel->snapshot, .positions = rel->positions};
     } else if (rel->kind == TARN_REL_VIEW) {
         TRY(bind_view(cx, w, rel, text, &s));
-    } else if (rel->kind == TARN_REL_ROWS) {
-        TRY(ingest_rows(cx, b, &rel->rows, &s));
+    } else if (rel->kind == TARN_REL_ROWS || rel->kind == TARN_REL_SOURCE) {
+        TRY(take_rows(cx, b, rel, &s));
     } else {
         s.text = rel->sql;
         TRY(describe_extra(cx, b, rel->sql, &s));

@@ -9,9 +9,10 @@
 typedef enum tarn_relation_kind {
     TARN_REL_NONE, /* not ours: DuckDB resolves it (its own tables and functions, files by name) */
     TARN_REL_TABLE,
-    TARN_REL_VIEW, /* expanded in place */
-    TARN_REL_SQL,  /* stands for this text (a temp table's real name) */
-    TARN_REL_ROWS  /* rows that come as a stream: metadata, Avro files */
+    TARN_REL_VIEW,  /* expanded in place */
+    TARN_REL_SQL,   /* stands for this text (a temp table's real name) */
+    TARN_REL_ROWS,  /* rows that come as a stream, once: metadata, Avro files */
+    TARN_REL_SOURCE /* rows that are asked for while the query runs: metadata of any size */
 } tarn_relation_kind;
 
 /* What a name means. */
@@ -22,6 +23,7 @@ typedef struct tarn_relation {
     const char *sql;         /* VIEW: its query; SQL: text that can stand after FROM */
     void *view_state;        /* VIEW: handed to the resolver for the names inside (where the view looks names up) */
     struct ArrowArrayStream rows; /* ROWS: taken over */
+    tarn_row_source source;       /* SOURCE: taken over */
     const tarn_name *known_as;    /* the name columns may be qualified with; NULL: the one that was resolved (VIEW:
                                      always its full one) */
 } tarn_relation;

@@ -1,9 +1,11 @@
 /* metadata.c: the metadata tables every format has. */
 #include "session/metadata.h"
 
+#include <stdlib.h>
+
 #include "base/map.h"
 
-enum { FILES_AT_ONCE = 8192 };
+enum { FILES_AT_ONCE = 2048 };
 
 static void put_int(tarn_rowset *rows, int64_t value, int64_t unknown) {
     if (value == unknown)
@@ -30,10 +32,16 @@ static const char *partition_text(tarn_cx *cx, const tarn_snapshot *s, const tar
     return s->n_partition ? tarn_buf_take(&out, cx->arena) : NULL;
 }
 
-/* The rows of t.files, some at a time: a table may have a million. */
-typedef struct file_feed {
+/* The files of a snapshot, for t.files: a table may have a million. */
+typedef struct all_files {
     tarn_snapshot *snapshot;
+    tarn_arena *arena; /* of the list and this */
     tarn_file_list list;
+} all_files;
+
+/* One reading of them, some at a time. */
+typedef struct file_feed {
+    const all_files *all;
     size_t at;
     const tarn_value *last; /* what `text` says; files share their partition's values */
     tarn_buf text;
@@ -42,19 +50,20 @@ typedef struct file_feed {
 static void end_files(void *state) {
     file_feed *f = state;
     tarn_buf_free(&f->text);
-    tarn_snapshot_release(f->snapshot);
+    free(f);
 }
 
 static void more_files(void *state, tarn_rowset *rows) {
     file_feed *f = state;
-    for (size_t n = 0; n < FILES_AT_ONCE && f->at < f->list.files.n; n++) {
-        const tarn_file *file = f->list.files.at[f->at++];
+    const tarn_snapshot *snapshot = f->all->snapshot;
+    for (size_t n = 0; n < FILES_AT_ONCE && f->at < f->all->list.files.n; n++) {
+        const tarn_file *file = f->all->list.files.at[f->at++];
         if (file->partition != f->last) {
             tarn_buf_clear(&f->text);
-            put_partition(&f->text, f->snapshot, file->partition);
+            put_partition(&f->text, snapshot, file->partition);
             f->last = file->partition;
         }
-        bool partitioned = f->snapshot->n_partition && !f->text.failed;
+        bool partitioned = snapshot->n_partition && !f->text.failed;
         tarn_rowset_str(rows, file->path);
         tarn_rowset_str(rows, partitioned ? (tarn_str){f->text.data, f->text.n} : (tarn_str){0});
         tarn_rowset_int(rows, file->size);
@@ -64,16 +73,34 @@ static void more_files(void *state, tarn_rowset *rows) {
     }
 }
 
-static tarn_code file_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) {
+static void open_files(void *state, struct ArrowArrayStream *out) {
     static const tarn_rowset_column columns[] = {{"path", "u"},         {"partition", "u"},
                                                  {"size_bytes", "l"},   {"modified_at", "tsu:UTC"},
                                                  {"record_count", "l"}, {"deleted_rows", "l"}};
-    file_feed *feed = TARN_NEW(cx->arena, file_feed);
-    TRY(tarn_snapshot_files(cx, opened->snapshot, NULL, &feed->list));
-    feed->snapshot = tarn_snapshot_retain(opened->snapshot);
-    feed->text = TARN_BUF(1 << 20);
-    *out = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
-    tarn_rowset_feed(*out, more_files, end_files, feed);
+    tarn_rowset *rows = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
+    file_feed *feed = calloc(1, sizeof *feed);
+    if (!feed) abort();
+    *feed = (file_feed){.all = state, .text = TARN_BUF(1 << 20)};
+    tarn_rowset_feed(rows, more_files, end_files, feed);
+    tarn_rowset_open(rows, out);
+}
+
+static void free_files(void *state) {
+    all_files *all = state;
+    tarn_snapshot_release(all->snapshot);
+    tarn_arena_free(all->arena);
+}
+
+static tarn_code file_source(tarn_cx *cx, const tarn_opened *opened, tarn_row_source *out) {
+    tarn_auto(tarn_cx, tarn_cx_done) own = {0};
+    tarn_cx_fork(cx, &own);
+    all_files *all = TARN_NEW(own.arena, all_files);
+    tarn_code code = tarn_snapshot_files(&own, opened->snapshot, NULL, &all->list);
+    if (code != TARN_OK) return tarn_cx_join(cx, &own, code);
+    all->snapshot = tarn_snapshot_retain(opened->snapshot);
+    all->arena = own.arena;
+    own.arena = NULL;
+    *out = (tarn_row_source){open_files, free_files, all};
     return TARN_OK;
 }
 
@@ -150,7 +177,7 @@ static tarn_code partition_rows(tarn_cx *cx, const tarn_opened *opened, tarn_row
 }
 
 static const tarn_metadata_table tables[] = {
-    {"files", file_rows}, {"history", history_rows}, {"partitions", partition_rows}};
+    {"files", .source = file_source}, {"history", .rows = history_rows}, {"partitions", .rows = partition_rows}};
 
 const tarn_metadata_table *tarn_metadata_find(const char *name) {
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

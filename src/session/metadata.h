@@ -7,6 +7,7 @@
 typedef struct tarn_metadata_table {
     const char *name;
     tarn_code (*rows)(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out);
+    tarn_code (*source)(tarn_cx *cx, const tarn_opened *opened, tarn_row_source *out); /* in place of `rows` */
 } tarn_metadata_table;
 
 /* NULL: no metadata table is called so. */

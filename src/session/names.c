@@ -294,13 +294,23 @@ static tarn_code resolve_entry(tarn_cx *cx, tarn_session *s, const tarn_catalog_
     return TARN_OK;
 }
 
-static tarn_code metadata_rows(tarn_cx *cx, const tarn_opened *opened, const char *name, tarn_rowset **out) {
-    TRY(tarn_snapshot_metadata_table(cx, opened->snapshot, name, out));
-    const tarn_metadata_table *metadata = *out ? NULL : tarn_metadata_find(name);
-    if (metadata) return metadata->rows(cx, opened, out);
-    return *out ? TARN_OK
-                : tarn_fail(cx, TARN_NOTFOUND, "there is no metadata table %s of %s tables", name,
-                            opened->snapshot->format->title);
+static tarn_code metadata_rows(tarn_cx *cx, const tarn_opened *opened, const char *name, tarn_relation *out) {
+    tarn_rowset *rows = NULL;
+    TRY(tarn_snapshot_metadata_table(cx, opened->snapshot, name, &rows));
+    const tarn_metadata_table *metadata = rows ? NULL : tarn_metadata_find(name);
+    if (!rows && !metadata)
+        return tarn_fail(cx, TARN_NOTFOUND, "there is no metadata table %s of %s tables", name,
+                         opened->snapshot->format->title);
+    if (metadata && metadata->source) {
+        TRY(metadata->source(cx, opened, &out->source));
+        out->kind = TARN_REL_SOURCE;
+        return TARN_OK;
+    }
+    if (metadata) TRY(metadata->rows(cx, opened, &rows));
+    tarn_code code = tarn_rowset_stream(cx, &rows, &out->rows);
+    if (code == TARN_OK) out->kind = TARN_REL_ROWS;
+    tarn_rowset_free(rows);
+    return code;
 }
 
 /* "t.files": the metadata of table t. "t.tag_x": the table as it is there. */
@@ -312,12 +322,8 @@ static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name 
     bool ref = ref_of(last) != NULL;
     TRY(tarn_session_open_table(cx, s, ref ? name : &table, at, &opened));
     if (ref) return give_table(&opened, out);
-    tarn_rowset *rows = NULL;
-    tarn_code code = metadata_rows(cx, &opened, last, &rows);
+    tarn_code code = metadata_rows(cx, &opened, last, out);
     tarn_opened_done(&opened);
-    if (code == TARN_OK) code = tarn_rowset_stream(cx, &rows, &out->rows);
-    if (code == TARN_OK) out->kind = TARN_REL_ROWS;
-    tarn_rowset_free(rows);
     return code;
 }
 

@@ -59,7 +59,6 @@ tarn_code tarn_stmt_rows(tarn_cx *cx, tarn_run *run, tarn_rowset *rows, bool is_
     tarn_code code = tarn_session_conn(cx, run->session, &conn);
     if (code == TARN_OK) code = tarn_rowset_stream(cx, &rows, &stream);
     if (code == TARN_OK) code = tarn_conn_ingest(cx, conn, "tarn_rows", &stream);
-    tarn_stream_release(&stream);
     if (rows) tarn_rowset_free(rows);
     TRY(code);
     tarn_session_plan_env(cx, run->session, conn, &env);

@@ -1,13 +1,14 @@
 /* snapshot.c: opens versions of a Delta table, from its log, from an older snapshot, or from a commit not published
  * yet. */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/pool.h"
 #include "format/delta/feed/changes.h"
 #include "format/delta/write.h"
 
-/* FILES_UNREAD: a table known to have more is not read for an append to it. */
-enum { WINDOW_BYTES = 16 << 20, WINDOW_FILES = 64, MEMS_MAX = 64, FILES_UNREAD = 10000 };
+/* FILES_UNREAD: a table known to have more is not read for an append to it. FILES_MANY: reading them leaves holes. */
+enum { WINDOW_BYTES = 16 << 20, WINDOW_FILES = 64, MEMS_MAX = 64, FILES_UNREAD = 10000, FILES_MANY = 50000 };
 
 /* What the walk over the commits fills. */
 typedef struct walk {
@@ -279,7 +280,9 @@ static tarn_code load_locked(tarn_cx *cx, tarn_delta_snapshot *s) {
 
 tarn_code tarn_delta_load(tarn_cx *cx, tarn_delta_snapshot *s) {
     pthread_mutex_lock(&s->lock);
+    bool fresh = !s->loaded;
     tarn_code code = load_locked(cx, s);
+    if (fresh && s->n_files > FILES_MANY) malloc_trim(0);
     pthread_mutex_unlock(&s->lock);
     return code;
 }

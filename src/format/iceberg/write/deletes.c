@@ -105,7 +105,7 @@ static const tarn_schema *position_schema(tarn_cx *cx) {
 
 static tarn_code write_positions(marking *m, tarn_conn *conn, tarn_row_deletes *item, const tarn_roaring64 *rows) {
     static const char view[] = "tarn_positions";
-    tarn_auto(struct ArrowArrayStream, tarn_stream_release) stream = {0};
+    struct ArrowArrayStream stream;
     tarn_iceberg_mark *mark = new_mark(m, item, rows);
     tarn_written_file *files = NULL;
     size_t n = 0;
