@@ -36,7 +36,7 @@ tarn_column tarn_column_list(tarn_column c, int64_t row, int64_t *begin, int64_t
 /* Rows that can be read again and again, by several threads at once, and are opened without fail. */
 typedef struct tarn_row_source {
     void (*open)(void *state, struct ArrowArrayStream *out);
-    void (*free)(void *state);
+    void (*free)(void *state); /* NULL: nothing is to be freed */
     void *state;
 } tarn_row_source;
 

@@ -415,7 +415,7 @@ tarn_code tarn_conn_offer(tarn_cx *cx, tarn_conn *conn, const char *name, const 
     source->open(source->state, &stream);
     tarn_code code = get_schema(cx, &stream, &schema);
     if (code != TARN_OK) {
-        source->free(source->state);
+        if (source->free) source->free(source->state);
         return code;
     }
     feed *f = add_feed(cx, conn, source, &schema);

@@ -5,8 +5,6 @@
 
 #define DAY_MS (24 * 3600 * 1000LL)
 
-enum { ROWSET_BYTES = 64 << 20 };
-
 int64_t tarn_delta_retention_ms(tarn_snapshot *snapshot) {
     return tarn_delta_conf_interval_ms(&tarn_delta_of(snapshot)->meta, "delta.deletedFileRetentionDuration",
                                        7 * DAY_MS);
@@ -101,43 +99,26 @@ tarn_code tarn_delta_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retent
     return keep_changes(cx, &k, since);
 }
 
-/* ---- checkpoint: the actions as JSON text, made columns by the engine */
+/* ---- checkpoint: the actions as JSON text, made columns by the engine while it writes */
 
+/* Row groups are held whole by who writes and by who reads them, and each row has a text of statistics. */
+enum { LINES_AT_ONCE = 2048, ROW_GROUP_ROWS = 20480 };
+
+typedef enum ckpt_part { CKPT_STATES, CKPT_ADDS, CKPT_REMOVES, CKPT_DONE } ckpt_part;
+
+/* What is written, and how far the engine has asked for it. */
 typedef struct ckpt_writer {
-    tarn_cx *cx;
-    tarn_conn *conn;
-    tarn_rowset *rows;
-    size_t bytes;
-    int tables;
+    tarn_delta_snapshot *s;
+    tarn_delta_replay *tombstones;
+    int64_t since; /* older ones are left out */
+    ckpt_part part;
+    size_t at;
     int64_t actions;
     tarn_buf line;
+    bool too_large;
 } ckpt_writer;
 
-static void ckpt_done(ckpt_writer *cw) {
-    tarn_rowset_free(cw->rows);
-    tarn_buf_free(&cw->line);
-    tarn_conn_close(cw->conn);
-}
-
-static tarn_code ckpt_flush(ckpt_writer *cw) {
-    if (!cw->rows) return TARN_OK;
-    tarn_auto(struct ArrowArrayStream, tarn_stream_release) stream = {0};
-    TRY(tarn_rowset_stream(cw->cx, &cw->rows, &stream));
-    cw->rows = NULL;
-    cw->bytes = 0;
-    return tarn_conn_ingest(cw->cx, cw->conn, tarn_printf(cw->cx, "tarn_ckpt_%d", cw->tables++), &stream);
-}
-
-static tarn_code ckpt_row(ckpt_writer *cw) {
-    static const tarn_rowset_column column = {"a", "u"};
-    if (!tarn_buf_ok(&cw->line)) return tarn_fail(cw->cx, TARN_LIMIT, "an action is too large for a checkpoint");
-    if (!cw->rows) cw->rows = tarn_rowset_new(&column, 1);
-    tarn_rowset_str(cw->rows, (tarn_str){cw->line.data, cw->line.n});
-    cw->bytes += cw->line.n;
-    cw->actions++;
-    tarn_buf_clear(&cw->line);
-    return cw->bytes > ROWSET_BYTES ? ckpt_flush(cw) : TARN_OK;
-}
+static void ckpt_done(ckpt_writer *cw) { tarn_buf_free(&cw->line); }
 
 static tarn_jsonw ckpt_begin(ckpt_writer *cw, const char *kind) {
     tarn_jsonw w = TARN_JSONW(&cw->line);
@@ -146,30 +127,33 @@ static tarn_jsonw ckpt_begin(ckpt_writer *cw, const char *kind) {
     return w;
 }
 
-static tarn_code ckpt_end(ckpt_writer *cw, tarn_jsonw *w) {
+static void ckpt_end(ckpt_writer *cw, tarn_rowset *rows, tarn_jsonw *w) {
     tarn_jsonw_end_object(w);
-    return ckpt_row(cw);
+    cw->too_large = cw->too_large || !tarn_buf_ok(&cw->line);
+    tarn_rowset_str(rows, cw->too_large ? (tarn_str){0} : (tarn_str){cw->line.data, cw->line.n});
+    cw->actions++;
+    tarn_buf_clear(&cw->line);
 }
 
-static tarn_code ckpt_states(ckpt_writer *cw, const tarn_delta_snapshot *s) {
+static void ckpt_states(ckpt_writer *cw, tarn_rowset *rows) {
+    const tarn_delta_snapshot *s = cw->s;
     tarn_jsonw w = ckpt_begin(cw, "protocol");
     tarn_delta_write_protocol(&w, &s->protocol);
-    TRY(ckpt_end(cw, &w));
+    ckpt_end(cw, rows, &w);
     w = ckpt_begin(cw, "metaData");
     tarn_delta_write_meta(&w, &s->meta);
-    TRY(ckpt_end(cw, &w));
+    ckpt_end(cw, rows, &w);
     for (size_t i = 0; i < s->txns.n; i++) {
         w = ckpt_begin(cw, "txn");
         tarn_delta_write_txn(&w, &s->txns.at[i]);
-        TRY(ckpt_end(cw, &w));
+        ckpt_end(cw, rows, &w);
     }
     for (size_t i = 0; i < s->domains.n; i++) {
         if (s->domains.at[i].removed) continue;
         w = ckpt_begin(cw, "domainMetadata");
         tarn_delta_write_domain(&w, &s->domains.at[i]);
-        TRY(ckpt_end(cw, &w));
+        ckpt_end(cw, rows, &w);
     }
-    return TARN_OK;
 }
 
 static void ckpt_file(tarn_jsonw *w, tarn_str path, tarn_str partition, int64_t size, const tarn_delta_dv *dv,
@@ -184,38 +168,59 @@ static void ckpt_file(tarn_jsonw *w, tarn_str path, tarn_str partition, int64_t 
     if (rest) tarn_buf_putc(w->out, ','), tarn_buf_puts(w->out, rest);
 }
 
-static tarn_code ckpt_files(ckpt_writer *cw, const tarn_delta_snapshot *s) {
-    for (size_t i = 0; i < s->n_files; i++) {
-        const tarn_delta_file *f = &s->files[i];
-        if (i % 4096 == 0) TRY(tarn_check(cw->cx));
-        tarn_jsonw w = ckpt_begin(cw, "add");
-        tarn_jsonw_begin_object(&w);
-        tarn_jsonw_key(&w, "modificationTime"), tarn_jsonw_int(&w, f->file.mtime_ms);
-        if (f->stats.p) tarn_jsonw_key(&w, "stats"), tarn_jsonw_string(&w, f->stats);
-        ckpt_file(&w, f->file.path, s->tuples[f->tuple].json, f->file.size,
-                  f->file.deletes ? f->file.deletes->where : NULL, f->rest);
-        tarn_jsonw_end_object(&w);
-        TRY(ckpt_end(cw, &w));
-    }
-    return TARN_OK;
+static void ckpt_add(ckpt_writer *cw, tarn_rowset *rows, const tarn_delta_file *f) {
+    tarn_jsonw w = ckpt_begin(cw, "add");
+    tarn_jsonw_begin_object(&w);
+    tarn_jsonw_key(&w, "modificationTime"), tarn_jsonw_int(&w, f->file.mtime_ms);
+    if (f->stats.p) tarn_jsonw_key(&w, "stats"), tarn_jsonw_string(&w, f->stats);
+    ckpt_file(&w, f->file.path, cw->s->tuples[f->tuple].json, f->file.size,
+              f->file.deletes ? f->file.deletes->where : NULL, f->rest);
+    tarn_jsonw_end_object(&w);
+    ckpt_end(cw, rows, &w);
 }
 
-static tarn_code ckpt_removes(ckpt_writer *cw, tarn_delta_snapshot *s) {
-    tarn_auto(tarn_delta_replay *, free_replay) r = tarn_delta_replay_new(cw->cx);
-    TRY(read_tombstones(cw->cx, s, r));
-    int64_t since = tarn_now_ms(cw->cx) - tarn_delta_retention_ms(&s->base);
-    for (size_t i = 0; i < r->removed.n; i++) {
-        const tarn_delta_tombstone *t = &r->removed.at[i];
-        if (t->deleted_ms <= since) continue;
-        tarn_jsonw w = ckpt_begin(cw, "remove");
-        tarn_jsonw_begin_object(&w);
-        tarn_jsonw_key(&w, "deletionTimestamp"), tarn_jsonw_int(&w, t->deleted_ms);
-        tarn_jsonw_key(&w, "extendedFileMetadata"), tarn_jsonw_bool(&w, t->partition.p && t->size >= 0);
-        ckpt_file(&w, t->path, t->partition, t->size, t->dv, t->rest);
-        tarn_jsonw_end_object(&w);
-        TRY(ckpt_end(cw, &w));
+static void ckpt_remove(ckpt_writer *cw, tarn_rowset *rows, const tarn_delta_tombstone *t) {
+    tarn_jsonw w = ckpt_begin(cw, "remove");
+    tarn_jsonw_begin_object(&w);
+    tarn_jsonw_key(&w, "deletionTimestamp"), tarn_jsonw_int(&w, t->deleted_ms);
+    tarn_jsonw_key(&w, "extendedFileMetadata"), tarn_jsonw_bool(&w, t->partition.p && t->size >= 0);
+    ckpt_file(&w, t->path, t->partition, t->size, t->dv, t->rest);
+    tarn_jsonw_end_object(&w);
+    ckpt_end(cw, rows, &w);
+}
+
+static void ckpt_more(void *state, tarn_rowset *rows) {
+    ckpt_writer *cw = state;
+    const tarn_delta_snapshot *s = cw->s;
+    if (cw->part == CKPT_STATES) {
+        ckpt_states(cw, rows);
+        cw->part = CKPT_ADDS;
     }
-    return TARN_OK;
+    for (int n = 0; cw->part == CKPT_ADDS && n < LINES_AT_ONCE; n++) {
+        if (cw->at < s->n_files)
+            ckpt_add(cw, rows, &s->files[cw->at++]);
+        else
+            cw->part = CKPT_REMOVES, cw->at = 0;
+    }
+    while (cw->part == CKPT_REMOVES && tarn_rowset_count(rows) < LINES_AT_ONCE) {
+        if (cw->at == cw->tombstones->removed.n) {
+            cw->part = CKPT_DONE;
+        } else {
+            const tarn_delta_tombstone *t = &cw->tombstones->removed.at[cw->at++];
+            if (t->deleted_ms > cw->since) ckpt_remove(cw, rows, t);
+        }
+    }
+}
+
+static void ckpt_open(void *state, struct ArrowArrayStream *out) {
+    static const tarn_rowset_column column = {"a", "u"};
+    tarn_rowset *rows = tarn_rowset_new(&column, 1);
+    ckpt_writer *cw = state;
+    cw->part = CKPT_STATES;
+    cw->at = 0;
+    cw->actions = 0;
+    tarn_rowset_feed(rows, ckpt_more, NULL, cw);
+    tarn_rowset_open(rows, out);
 }
 
 /* 1.5: the columns of a classic checkpoint, as types for from_json. */
@@ -236,22 +241,23 @@ static const char COLUMNS[] =
     "\"minWriterVersion\":\"INTEGER\",\"readerFeatures\":[\"VARCHAR\"],\"writerFeatures\":[\"VARCHAR\"]},"
     "\"domainMetadata\":{\"domain\":\"VARCHAR\",\"configuration\":\"VARCHAR\",\"removed\":\"BOOLEAN\"}}";
 
-static tarn_code ckpt_copy(ckpt_writer *cw, const tarn_table *table, const char *temp) {
+static tarn_code ckpt_copy(tarn_cx *cx, ckpt_writer *cw, const char *temp) {
     tarn_auto_buf sql = TARN_BUF(1 << 20);
+    const tarn_table *table = cw->s->base.table;
+    tarn_row_source source = {.open = ckpt_open, .state = cw};
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     const char *path = NULL;
-    TRY(tarn_engine_path(cw->cx, table->engine, table->store, temp, cw->cx->arena, &path));
-    tarn_buf_puts(
-        &sql,
-        "COPY (SELECT j.txn, j.add, j.remove, j.metaData, j.protocol, j.domainMetadata FROM (SELECT from_json(a, ");
+    TRY(tarn_engine_conn(cx, table->engine, TARN_DB_EXECUTE, &conn));
+    TRY(tarn_engine_path(cx, table->engine, table->store, temp, cx->arena, &path));
+    TRY(tarn_conn_offer(cx, conn, "tarn_actions", &source));
+    tarn_buf_puts(&sql, "COPY (SELECT j.txn, j.add, j.remove, j.metaData, j.protocol, j.domainMetadata FROM "
+                        "(SELECT from_json(a, ");
     tarn_buf_sql_string(&sql, COLUMNS);
-    tarn_buf_puts(&sql, ") AS j FROM (");
-    for (int i = 0; i < cw->tables; i++)
-        tarn_buf_printf(&sql, "%sSELECT a FROM tarn_ckpt_%d", i ? " UNION ALL " : "", i);
-    tarn_buf_puts(&sql, "))) TO ");
+    tarn_buf_puts(&sql, ") AS j FROM tarn_actions)) TO ");
     tarn_buf_sql_string(&sql, path);
-    tarn_buf_puts(&sql, " (FORMAT parquet, COMPRESSION snappy)");
-    if (!tarn_buf_ok(&sql)) return tarn_fail(cw->cx, TARN_LIMIT, "the table is too large for one checkpoint");
-    return tarn_conn_run(cw->cx, cw->conn, sql.data);
+    tarn_buf_printf(&sql, " (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE %d)", ROW_GROUP_ROWS);
+    TRY(tarn_conn_run(cx, conn, sql.data));
+    return cw->too_large ? tarn_fail(cx, TARN_LIMIT, "an action is too large for a checkpoint") : TARN_OK;
 }
 
 static tarn_code write_hint(tarn_cx *cx, const tarn_delta_snapshot *s, int64_t actions, int64_t bytes) {
@@ -266,25 +272,23 @@ tarn_code tarn_delta_checkpoint_write(tarn_cx *cx, tarn_delta_snapshot *s) {
     const tarn_table *table = s->base.table;
     if (!table->engine) return tarn_fail(cx, TARN_UNSUPPORTED, "a checkpoint needs the engine");
     TRY(tarn_delta_load(cx, s));
-    tarn_auto(ckpt_writer, ckpt_done) cw = {.cx = cx, .line = TARN_BUF(256u << 20)};
-    TRY(tarn_engine_conn(cx, table->engine, TARN_DB_EXECUTE, &cw.conn));
-    TRY(ckpt_states(&cw, s));
-    TRY(ckpt_files(&cw, s));
-    TRY(ckpt_removes(&cw, s));
-    TRY(ckpt_flush(&cw));
+    tarn_auto(tarn_delta_replay *, free_replay) tombstones = tarn_delta_replay_new(cx);
+    TRY(read_tombstones(cx, s, tombstones));
+    tarn_auto(ckpt_writer, ckpt_done) cw = {.s = s,
+                                            .tombstones = tombstones,
+                                            .since = tarn_now_ms(cx) - tarn_delta_retention_ms(&s->base),
+                                            .line = TARN_BUF(256u << 20)};
     char uuid[TARN_UUID_TEXT];
     tarn_uuid_v4(cx, uuid);
     const char *key = tarn_delta_version_key(cx->arena, s->base.version, ".checkpoint.parquet");
     const char *temp =
         tarn_printf(cx, TARN_DELTA_LOG ".%020lld.checkpoint.parquet.%s.tmp", (long long)s->base.version, uuid);
-    tarn_code code = ckpt_copy(&cw, table, temp);
+    tarn_code code = ckpt_copy(cx, &cw, temp);
     if (code == TARN_OK) code = tarn_store_copy(cx, table->store, temp, key, TARN_PUT_ALWAYS);
     tarn_error error = cx->error;
     if (tarn_store_remove(cx, table->store, &temp, 1) != TARN_OK) tarn_clear_error(cx); /* VACUUM finds it */
     cx->error = error;
     TRY(code);
-    for (int i = 0; i < cw.tables; i++)
-        TRY(tarn_conn_run(cx, cw.conn, tarn_printf(cx, "DROP VIEW IF EXISTS tarn_ckpt_%d", i)));
     tarn_stat stat;
     TRY(tarn_store_head(cx, table->store, key, &stat));
     return write_hint(cx, s, cw.actions, stat.size);
