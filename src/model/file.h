@@ -7,6 +7,7 @@
 /* Rows of a file that no longer count. Opaque above the format, which resolves it to a bitmap. */
 typedef struct tarn_deletes {
     int64_t rows;      /* how many; -1: not known before they are read */
+    int64_t files;     /* that say so; 0: one */
     const void *where; /* the format's own descriptor */
 } tarn_deletes;
 

@@ -35,6 +35,21 @@ tarn_partition_by tarn_stmt_partition_by(tarn_cx *cx, const tarn_schema *schema,
 /* An error in SQL that is part of the statement, or was made of it, is shown in the statement (dml/plan.c). */
 tarn_code tarn_stmt_show_error(tarn_cx *cx, const tarn_run *run, tarn_code code, tarn_str sql);
 
+/* OPTIMIZE and its like (upkeep.c): planned again on a new snapshot when another commit made it untrue. */
+typedef struct tarn_optimizing tarn_optimizing;
+struct tarn_optimizing {
+    tarn_run *run;
+    tarn_name table;
+    tarn_str where;          /* SQL; .p NULL: all */
+    bool any_column;         /* `where` may name others than those of partitions */
+    tarn_optimize_spec spec; /* file_size 0: the setting's */
+    /* Completes spec for the table as it is now; NULL: it is complete. */
+    tarn_code (*check)(tarn_cx *cx, tarn_optimizing *o, const tarn_opened *opened);
+    void *state;                 /* of `check` */
+    tarn_optimize_result result; /* out */
+};
+TARN_MUST tarn_code tarn_stmt_optimized(tarn_cx *cx, tarn_optimizing *o);
+
 /* WRITES (dml/plan.c). The name by which SQL made here refers to the statement's target, rows with their positions. */
 #define TARN_TARGET "tarn$target"
 

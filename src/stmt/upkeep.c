@@ -4,18 +4,8 @@
 
 #include <inttypes.h>
 
-typedef struct optimize_stmt {
-    tarn_run *run;
-    tarn_name table;
-    tarn_str where;
-    tarn_names zorder;
-    bool purge;
-    tarn_optimize_result result;
-    int64_t version;
-} optimize_stmt;
-
 /* The predicate over the table's columns, read from the plan of a query with it. */
-static tarn_code read_where(tarn_cx *cx, const optimize_stmt *o, const tarn_opened *opened, tarn_conn *conn,
+static tarn_code read_where(tarn_cx *cx, const tarn_optimizing *o, const tarn_opened *opened, tarn_conn *conn,
                             const tarn_expr **out) {
     tarn_planned planned;
     const tarn_plan_ref *ref;
@@ -28,41 +18,46 @@ static tarn_code read_where(tarn_cx *cx, const optimize_stmt *o, const tarn_open
     *out = code == TARN_OK && ref && ref->filter ? tarn_expr_copy(cx->arena, ref->filter) : NULL;
     tarn_planned_done(&planned);
     TRY(code);
+    if (o->any_column) return *out ? TARN_OK : tarn_fail(cx, TARN_INVALID, "where must compare columns with constants");
     bool *named = TARN_NEW_ARRAY(cx->arena, bool, opened->snapshot->schema->n_fields);
     if (*out) tarn_expr_columns(*out, named, opened->snapshot->schema->n_fields);
     for (size_t i = 0; i < opened->snapshot->n_partition; i++) named[opened->snapshot->partition[i].column] = false;
     for (size_t i = 0; i < opened->snapshot->schema->n_fields; i++)
         if (named[i])
             return tarn_fail(cx, TARN_INVALID, "%s: WHERE may only name partition columns, %s is none",
-                             o->purge ? "REORG" : "OPTIMIZE", opened->snapshot->schema->fields[i].name);
+                             o->spec.purge ? "REORG" : "OPTIMIZE", opened->snapshot->schema->fields[i].name);
     if (!*out) return tarn_fail(cx, TARN_INVALID, "WHERE must compare partition columns with constants");
     return TARN_OK;
 }
 
-static tarn_code optimize_once(tarn_cx *cx, optimize_stmt *o) {
+static tarn_code optimize_once(tarn_cx *cx, tarn_optimizing *o) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_at latest = {.kind = TARN_AT_LATEST};
     tarn_opened opened;
-    tarn_optimize_spec spec = {.zorder = o->zorder.at, .n_zorder = o->zorder.n, .purge = o->purge};
-    spec.file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE);
     TRY(tarn_session_open_table(cx, o->run->session, &o->table, &latest, &opened));
     tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
     if (code == TARN_OK) code = tarn_session_conn(cx, o->run->session, &conn);
-    if (code == TARN_OK && o->where.p) code = read_where(cx, o, &opened, conn, &spec.where);
-    if (code == TARN_OK) code = tarn_optimize(cx, conn, opened.table, opened.snapshot, &spec, &o->result);
+    if (code == TARN_OK && o->where.p) code = read_where(cx, o, &opened, conn, &o->spec.where);
+    if (code == TARN_OK && o->check) code = o->check(cx, o, &opened);
+    if (code == TARN_OK) code = tarn_optimize(cx, conn, opened.table, opened.snapshot, &o->spec, &o->result);
     tarn_opened_done(&opened);
     return code;
 }
 
-static tarn_code finish_optimize(tarn_cx *cx, tarn_run *run, optimize_stmt *o) {
+tarn_code tarn_stmt_optimized(tarn_cx *cx, tarn_optimizing *o) {
+    int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT);
+    tarn_code code;
+    if (!o->spec.file_size) o->spec.file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE);
+    while ((code = optimize_once(cx, o)) == TARN_CONFLICT && tarn_monotonic_us() < until) TRY(tarn_check(cx));
+    return code;
+}
+
+static tarn_code finish_optimize(tarn_cx *cx, tarn_run *run, tarn_optimizing *o) {
     TRY(tarn_expect_end(cx, &run->cursor));
     if (run->session->txn)
         return tarn_fail(cx, TARN_INVALID, "%s cannot run inside a transaction: COMMIT it first",
-                         o->purge ? "REORG" : "OPTIMIZE");
-    int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT);
-    tarn_code code;
-    while ((code = optimize_once(cx, o)) == TARN_CONFLICT && tarn_monotonic_us() < until) TRY(tarn_check(cx));
-    TRY(code);
+                         o->spec.purge ? "REORG" : "OPTIMIZE");
+    TRY(tarn_stmt_optimized(cx, o));
     tarn_report report[] = {{"files_removed", o->result.files_removed}, {"files_added", o->result.files_added},
                             {"partitions", o->result.partitions},       {"files_before", o->result.files_before},
                             {"files_after", o->result.files_after},     {"bytes_before", o->result.bytes_before},
@@ -71,17 +66,20 @@ static tarn_code finish_optimize(tarn_cx *cx, tarn_run *run, optimize_stmt *o) {
 }
 
 static tarn_code run_optimize(tarn_cx *cx, tarn_run *run) {
-    optimize_stmt o = {.run = run};
+    tarn_optimizing o = {.run = run};
+    tarn_names zorder = {0};
     tarn_cursor *c = &run->cursor;
     (void)tarn_accept(c, "TABLE");
     TRY(tarn_parse_name(cx, c, &o.table));
     if (tarn_accept(c, "WHERE")) TRY(tarn_parse_extent(cx, c, "ZORDER|;", "a condition", &o.where));
-    if (tarn_accept(c, "ZORDER BY")) TRY(tarn_parse_names(cx, c, &o.zorder));
+    if (tarn_accept(c, "ZORDER BY")) TRY(tarn_parse_names(cx, c, &zorder));
+    o.spec.zorder = zorder.at;
+    o.spec.n_zorder = zorder.n;
     return finish_optimize(cx, run, &o);
 }
 
 static tarn_code run_reorg(tarn_cx *cx, tarn_run *run) {
-    optimize_stmt o = {.run = run, .purge = true};
+    tarn_optimizing o = {.run = run, .spec.purge = true};
     tarn_cursor *c = &run->cursor;
     (void)tarn_accept(c, "TABLE");
     TRY(tarn_parse_name(cx, c, &o.table));

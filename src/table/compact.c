@@ -1,5 +1,5 @@
-/* compact.c: OPTIMIZE: small files of a partition packed into larger ones, or all of them ordered along a Z-curve; and
- * REORG: files with deleted rows written anew. */
+/* compact.c: OPTIMIZE: small files of a partition packed into larger ones, or all of them ordered by columns or along a
+ * Z-curve; and REORG: files with deleted rows written anew. */
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -115,10 +115,33 @@ static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, const int6
     return TARN_OK;
 }
 
+/* So that its rows are worth writing again without those that were deleted. */
+static bool is_worn(const tarn_optimize_spec *spec, const tarn_file *f) {
+    if (!spec->choose) return many_deleted(f);
+    if (!f->deletes) return false;
+    int64_t files = f->deletes->files ? f->deletes->files : 1;
+    return files >= spec->deletes_max ||
+           (f->rows > 0 && (double)f->deletes->rows >= spec->deleted_max * (double)f->rows);
+}
+
+static bool is_chosen(const tarn_optimize_spec *spec, const tarn_file *f) {
+    if (spec->purge) return f->deletes != NULL;
+    if (!spec->choose) return f->size < spec->file_size || is_worn(spec, f);
+    return spec->all || f->size < spec->size_min || f->size > spec->size_max || is_worn(spec, f);
+}
+
+static bool is_useful(const tarn_optimize_spec *spec, const file_list *files, int64_t size) {
+    bool alone = false;
+    for (size_t i = 0; i < files->n; i++)
+        alone = alone || spec->purge || is_worn(spec, files->at[i]) ||
+                (spec->choose && (spec->all || files->at[i]->size > spec->size_max));
+    if (alone || !spec->choose) return alone || files->n > 1;
+    return files->n > 1 && ((int64_t)files->n >= spec->files_min || size > spec->file_size);
+}
+
 static tarn_code rewrite_bin(tarn_cx *cx, job *j, file_list *bin, int64_t size) {
     tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
-    bool useful = bin->n > 1 || (bin->n == 1 && (j->spec->purge || many_deleted(bin->at[0])));
-    if (!useful) return TARN_OK;
+    if (!is_useful(j->spec, bin, size)) return TARN_OK;
     qsort(bin->at, bin->n, sizeof *bin->at, by_ordinal);
     TRY(tarn_scan_build(cx, j->table->engine, j->base, bin->at, bin->n, false, NULL, &scan));
     int64_t file_size = size > j->spec->file_size ? j->spec->file_size : 0;
@@ -131,8 +154,7 @@ static tarn_code pack(tarn_cx *cx, job *j, const partition *p) {
     int64_t size = 0;
     for (size_t i = 0; i < p->files.n; i++) {
         const tarn_file *f = p->files.at[i];
-        bool chosen = j->spec->purge ? f->deletes != NULL : f->size < j->spec->file_size || many_deleted(f);
-        if (chosen) *TARN_PUSH(cx->arena, &small) = f;
+        if (is_chosen(j->spec, f)) *TARN_PUSH(cx->arena, &small) = f;
     }
     if (small.n) qsort(small.at, small.n, sizeof *small.at, by_size);
     for (size_t i = 0; i < small.n; i++) {
@@ -150,10 +172,18 @@ static tarn_code pack(tarn_cx *cx, job *j, const partition *p) {
 
 static tarn_code sort_partition(tarn_cx *cx, job *j, const partition *p) {
     tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
-    const char *order;
-    TRY(tarn_scan_build(cx, j->table->engine, j->base, p->files.at, p->files.n, false, NULL, &scan));
-    TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec->zorder, j->spec->n_zorder, &order));
-    return rewrite(cx, j, &p->files, &j->spec->file_size,
+    file_list files = {0};
+    int64_t size = 0;
+    const char *order = j->spec->order;
+    for (size_t i = 0; i < p->files.n; i++) {
+        if (j->spec->choose && !is_chosen(j->spec, p->files.at[i])) continue;
+        *TARN_PUSH(cx->arena, &files) = p->files.at[i];
+        size += live_size(p->files.at[i]);
+    }
+    if (!files.n || (j->spec->choose && !is_useful(j->spec, &files, size))) return TARN_OK;
+    TRY(tarn_scan_build(cx, j->table->engine, j->base, files.at, files.n, false, NULL, &scan));
+    if (!order) TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec->zorder, j->spec->n_zorder, &order));
+    return rewrite(cx, j, &files, &j->spec->file_size,
                    tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan.sql, order));
 }
 
@@ -187,9 +217,12 @@ static void describe(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optim
     r->files_added = (int64_t)c->adds.n;
     r->files_after = r->files_before - r->files_removed + r->files_added;
     r->bytes_after = r->bytes_before - removed + added;
+    r->bytes_removed = removed;
     tarn_change_parameter(cx->arena, c, "predicate", predicate(cx, j));
     if (j->spec->purge)
         tarn_change_parameter(cx->arena, c, "applyPurge", "true");
+    else if (j->spec->order)
+        tarn_change_parameter(cx->arena, c, "sortBy", quoted_list(cx, &j->spec->order, 1));
     else
         tarn_change_parameter(cx->arena, c, "zOrderBy", quoted_list(cx, j->spec->zorder, j->spec->n_zorder));
     tarn_change_metric(cx->arena, c, "numRemovedFiles", r->files_removed);
@@ -227,7 +260,8 @@ static tarn_code rewrite_all(tarn_cx *cx, job *j, const tarn_file_list *list, ta
     TRY(split_partitions(cx, j, list, &partitions));
     for (size_t i = 0; i < partitions.n; i++) {
         size_t before = j->change.removes.n;
-        TRY(j->spec->n_zorder ? sort_partition(cx, j, &partitions.at[i]) : pack(cx, j, &partitions.at[i]));
+        TRY(j->spec->n_zorder || j->spec->order ? sort_partition(cx, j, &partitions.at[i])
+                                                : pack(cx, j, &partitions.at[i]));
         r->partitions += j->change.removes.n > before;
     }
     return TARN_OK;

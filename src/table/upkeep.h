@@ -9,12 +9,19 @@ typedef struct tarn_optimize_spec {
     const tarn_expr *where;    /* on partition columns; NULL: all */
     const char *const *zorder; /* columns; none: bin-packing of small files */
     size_t n_zorder;
-    int64_t file_size; /* target */
-    bool purge;        /* the files with deleted rows, and no others, are written anew without them (REORG) */
+    const char *order;          /* SQL after ORDER BY: files chosen are written anew in this order; NULL: none */
+    int64_t file_size;          /* target */
+    bool purge;                 /* the files with deleted rows, and no others, are written anew without them (REORG) */
+    bool choose;                /* files are chosen by what follows, for bin-packing as for an order */
+    bool all;                   /* whatever they are like */
+    int64_t size_min, size_max; /* smaller or larger ones */
+    int64_t files_min;          /* so many of a partition, if together they are less than file_size */
+    int64_t deletes_max;        /* those with as many delete files or more */
+    double deleted_max;         /* or such a share of their rows */
 } tarn_optimize_spec;
 
 typedef struct tarn_optimize_result {
-    int64_t files_before, files_after, bytes_before, bytes_after, files_removed, files_added, partitions;
+    int64_t files_before, files_after, bytes_before, bytes_after, files_removed, files_added, bytes_removed, partitions;
 } tarn_optimize_result;
 
 /* Rewrites partition by partition and commits once; does nothing (and commits nothing) when nothing gets better. */
@@ -35,8 +42,8 @@ typedef struct tarn_vacuum_spec {
 /* Gives each key that is (or, dry, would be) removed to `each`. Files younger than the retention are never touched, nor
  * those whose names begin with _ or . (but _change_data). */
 TARN_MUST tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot,
-                                const tarn_vacuum_spec *spec,
-                                void (*each)(void *state, const char *key, int64_t size), void *state);
+                                const tarn_vacuum_spec *spec, void (*each)(void *state, const char *key, int64_t size),
+                                void *state);
 
 typedef struct tarn_expire_result {
     int64_t files[TARN_FILE_KINDS]; /* removed, or, dry, that would be */
@@ -44,8 +51,8 @@ typedef struct tarn_expire_result {
 
 /* Removes the files that only versions needed which `before` knows and `after`, the table as it is later, does not.
  * Files outside of the table's folder stay: they may be others' too. */
-TARN_MUST tarn_code tarn_expire_files(tarn_cx *cx, const tarn_table *table, tarn_snapshot *before,
-                                      tarn_snapshot *after, bool dry, tarn_expire_result *out);
+TARN_MUST tarn_code tarn_expire_files(tarn_cx *cx, const tarn_table *table, tarn_snapshot *before, tarn_snapshot *after,
+                                      bool dry, tarn_expire_result *out);
 
 /* Puts the table back to what `past` was, as a new version. NOTFOUND when data files of `past` are gone (names one). */
 TARN_MUST tarn_code tarn_restore(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_snapshot *past,

@@ -162,7 +162,7 @@ static void find_deletes(tarn_iceberg_snapshot *s, tarn_iceberg_file *f) {
     tarn_iceberg_deletes *where = TARN_NEW(s->base.arena, tarn_iceberg_deletes);
     tarn_deletes *deletes = TARN_NEW(s->base.arena, tarn_deletes);
     *where = (tarn_iceberg_deletes){files, n};
-    *deletes = (tarn_deletes){.rows = n == 1 && !keys ? rows : -1, .where = where};
+    *deletes = (tarn_deletes){.rows = n == 1 && !keys ? rows : -1, .files = (int64_t)n + (keys ? 1 : 0), .where = where};
     f->file.deletes = deletes;
 }
 

@@ -12,7 +12,8 @@
     X(ancestors_of) \
     X(register_view) \
     X(expire_snapshots) \
-    X(remove_orphan_files)
+    X(remove_orphan_files) \
+    X(rewrite_data_files)
 /* clang-format on */
 
 #define DECLARE(name) extern const tarn_procedure tarn_procedure_##name;

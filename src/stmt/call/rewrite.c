@@ -1,0 +1,151 @@
+/* rewrite.c: procedures that write what a table has anew, in better files: its data. */
+#include "stmt/call/call.h"
+
+#include <inttypes.h>
+
+typedef struct rewriting {
+    const char *order; /* as the caller wrote it; NULL: none */
+    bool zorder;
+    tarn_names columns; /* of zorder(…) */
+} rewriting;
+
+static bool parse_flag(const char *text, bool *out) {
+    *out = text && tarn_name_eq(text, "true");
+    return *out || (text && tarn_name_eq(text, "false"));
+}
+
+static tarn_code bad_option(tarn_cx *cx, const tarn_option_pair *o, const char *wanted) {
+    return tarn_fail(cx, TARN_INVALID, "option %s is %s, not %s", o->key, wanted, o->value ? o->value : "NULL");
+}
+
+/* Options of other engines that say how the work is shared out change nothing of what is done. */
+static bool is_of_no_effect(const char *key) {
+    static const char *const keys[] = {"max-concurrent-file-group-rewrites", "partial-progress.enabled",
+                                       "partial-progress.max-commits",       "rewrite-job-order",
+                                       "max-file-group-size-bytes",          "shuffle-partitions-per-file"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (tarn_name_eq(key, keys[i])) return true;
+    return false;
+}
+
+static tarn_code take_option(tarn_cx *cx, const tarn_option_pair *o, tarn_optimize_spec *spec) {
+    const struct {
+        const char *key;
+        int64_t *n;
+        double *share;
+        bool *flag;
+    } options[] = {{"target-file-size-bytes", &spec->file_size, NULL, NULL},
+                   {"min-file-size-bytes", &spec->size_min, NULL, NULL},
+                   {"max-file-size-bytes", &spec->size_max, NULL, NULL},
+                   {"min-input-files", &spec->files_min, NULL, NULL},
+                   {"delete-file-threshold", &spec->deletes_max, NULL, NULL},
+                   {"delete-ratio-threshold", NULL, &spec->deleted_max, NULL},
+                   {"rewrite-all", NULL, NULL, &spec->all}};
+    size_t n = sizeof options / sizeof *options;
+    tarn_str value = o->value ? tarn_str_of(o->value) : TARN_LIT("");
+    for (size_t i = 0; i < n; i++) {
+        if (!tarn_name_eq(o->key, options[i].key)) continue;
+        if (options[i].flag)
+            return parse_flag(o->value, options[i].flag) ? TARN_OK : bad_option(cx, o, "true or false");
+        bool ok = options[i].n ? tarn_parse_i64(value, options[i].n) && *options[i].n > 0
+                               : tarn_parse_f64(value, options[i].share) && *options[i].share > 0;
+        return ok ? TARN_OK : bad_option(cx, o, "a number above 0");
+    }
+    if (is_of_no_effect(o->key)) return TARN_OK;
+    tarn_auto_buf names = TARN_BUF(1024);
+    for (size_t i = 0; i < n; i++) tarn_buf_printf(&names, "%s%s", i ? ", " : "", options[i].key);
+    return tarn_fail(cx, TARN_INVALID, "there is no option %s; there is %s", o->key, names.data);
+}
+
+/* Files are well sized between three and nine quarters of the target, nearly. */
+static tarn_code take_options(tarn_cx *cx, const tarn_option_pairs *options, tarn_optimize_spec *spec) {
+    spec->choose = true;
+    spec->file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE);
+    spec->size_min = spec->size_max = 0;
+    spec->files_min = 5;
+    spec->deletes_max = INT64_MAX;
+    spec->deleted_max = 0.3;
+    for (size_t i = 0; i < options->n; i++) TRY(take_option(cx, &options->at[i], spec));
+    if (!spec->size_min) spec->size_min = spec->file_size / 4 * 3;
+    if (!spec->size_max) spec->size_max = spec->file_size > INT64_MAX / 2 ? INT64_MAX : spec->file_size / 5 * 9;
+    if (spec->size_min < spec->size_max) return TARN_OK;
+    return tarn_fail(cx, TARN_INVALID,
+                     "min-file-size-bytes %" PRId64 " has to be less than max-file-size-bytes %" PRId64, spec->size_min,
+                     spec->size_max);
+}
+
+static tarn_code take_strategy(tarn_cx *cx, const tarn_arg *strategy, const tarn_arg *order, rewriting *r) {
+    bool sort = strategy->given ? tarn_name_eq(strategy->text, "sort") : order->given;
+    if (strategy->given && !sort && !tarn_name_eq(strategy->text, "binpack"))
+        return tarn_fail(cx, TARN_INVALID, "strategy is binpack or sort, not %s", strategy->text);
+    if (sort && !order->given)
+        return tarn_fail(cx, TARN_INVALID,
+                         "strategy sort needs a sort_order: 'a DESC NULLS LAST, b' or 'zorder(a, b)'");
+    if (!sort && order->given) return tarn_fail(cx, TARN_INVALID, "sort_order goes with strategy sort");
+    r->order = order->given ? order->text : NULL;
+    return TARN_OK;
+}
+
+/* "a", "b" DESC NULLS LAST: as Iceberg has it, nulls are first where an order rises and last where it falls. */
+static tarn_code sort_item(tarn_cx *cx, tarn_cursor *c, const tarn_schema *schema, tarn_buf *out) {
+    const char *name;
+    TRY(tarn_parse_ident(cx, c, &name));
+    int at = tarn_schema_find(schema, tarn_str_of(name));
+    if (at < 0) return tarn_fail(cx, TARN_INVALID, "sort_order: there is no column %s", name);
+    if (tarn_type_nested(schema->fields[at].type))
+        return tarn_fail(cx, TARN_UNSUPPORTED, "sort_order: column %s is nested", name);
+    bool falls = !tarn_accept(c, "ASC") && tarn_accept(c, "DESC");
+    bool first = tarn_accept(c, "NULLS FIRST") || (!tarn_accept(c, "NULLS LAST") && !falls);
+    tarn_buf_printf(out, "%s%s%s NULLS %s", out->n ? ", " : "", tarn_sql_name(cx->arena, schema->fields[at].name),
+                    falls ? " DESC" : "", first ? "FIRST" : "LAST");
+    return TARN_OK;
+}
+
+static tarn_code read_order(tarn_cx *cx, tarn_optimizing *o, const tarn_opened *opened) {
+    rewriting *r = o->state;
+    tarn_tokens tokens;
+    tarn_auto_buf order = TARN_BUF(1 << 16);
+    if (!r->order) return TARN_OK;
+    TRY(tarn_lex(cx, tarn_str_of(r->order), &tokens));
+    tarn_cursor c = {&tokens, 0};
+    if (tarn_accept(&c, "ZORDER")) {
+        r->columns.n = 0;
+        TRY(tarn_parse_names(cx, &c, &r->columns));
+        o->spec.zorder = r->columns.at;
+        o->spec.n_zorder = r->columns.n;
+        return tarn_expect_end(cx, &c);
+    }
+    do TRY(sort_item(cx, &c, opened->snapshot->schema, &order));
+    while (tarn_accept(&c, ","));
+    TRY(tarn_expect_end(cx, &c));
+    o->spec.order = tarn_buf_take(&order, cx->arena);
+    return o->spec.order ? TARN_OK : tarn_fail(cx, TARN_LIMIT, "sort_order is too long");
+}
+
+static tarn_code run_rewrite_data_files(tarn_cx *cx, tarn_run *run, const tarn_arg *args) {
+    enum { TABLE, STRATEGY, SORT_ORDER, OPTIONS, WHERE };
+    rewriting r = {0};
+    tarn_optimizing o = {.run = run, .table = args[TABLE].table, .any_column = true, .check = read_order, .state = &r};
+    TRY(take_strategy(cx, &args[STRATEGY], &args[SORT_ORDER], &r));
+    TRY(take_options(cx, &args[OPTIONS].map, &o.spec));
+    if (args[WHERE].given) o.where = tarn_str_of(args[WHERE].text);
+    TRY(tarn_stmt_optimized(cx, &o));
+    tarn_report report[] = {{"rewritten_data_files_count", o.result.files_removed},
+                            {"added_data_files_count", o.result.files_added},
+                            {"rewritten_bytes_count", o.result.bytes_removed},
+                            {"failed_data_files_count", 0}};
+    return tarn_stmt_report(cx, run, report, sizeof report / sizeof *report);
+}
+
+const tarn_procedure tarn_procedure_rewrite_data_files = {
+    .name = "rewrite_data_files",
+    .params = {{"table", TARN_CALL_TABLE, true},
+               {"strategy", TARN_CALL_TEXT, false},
+               {"sort_order", TARN_CALL_TEXT, false},
+               {"options", TARN_CALL_MAP, false},
+               {"where", TARN_CALL_TEXT, false}},
+    .run = run_rewrite_data_files,
+    .help = "Writes the data files anew that are too small, too large or have many deleted rows, of all partitions or "
+            "of those with rows where a condition holds: packed (binpack) or also ordered by columns or 'zorder(a, b)' "
+            "(sort); OPTIMIZE does the same.",
+};
