@@ -13,7 +13,8 @@
     X(register_view) \
     X(expire_snapshots) \
     X(remove_orphan_files) \
-    X(rewrite_data_files)
+    X(rewrite_data_files) \
+    X(register_table)
 /* clang-format on */
 
 #define DECLARE(name) extern const tarn_procedure tarn_procedure_##name;
