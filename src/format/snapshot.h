@@ -62,8 +62,8 @@ typedef struct tarn_snapshot {
     atomic_int refs;
 } tarn_snapshot;
 
-/* format.c: what it is partitioned by, as a change says it; with the columns' names of `schema`, which has them in the same
- * places. */
+/* format.c: what it is partitioned by, as a change says it; with the columns' names of `schema`, which has them in the
+ * same places. */
 const tarn_partition_by *tarn_snapshot_partition_by(tarn_arena *arena, const tarn_snapshot *snapshot,
                                                     const tarn_schema *schema);
 

@@ -7,6 +7,7 @@ import sys
 import uuid
 
 import pyarrow
+import pyarrow.parquet
 import pytest
 
 pytest.importorskip("pyiceberg")
@@ -18,7 +19,7 @@ from pyiceberg.transforms import (  # noqa: E402
     BucketTransform, DayTransform, HourTransform, IdentityTransform, MonthTransform, TruncateTransform, YearTransform)
 from pyiceberg.types import (  # noqa: E402
     BooleanType, DateType, DecimalType, DoubleType, FloatType, IntegerType, ListType, LongType, MapType, NestedField, StringType, StructType,
-    TimestampType, TimestamptzType, TimeType)
+    TimestampType, TimestamptzType, TimeType, UUIDType)
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from tarnlib import Session, TarnError  # noqa: E402
@@ -248,3 +249,100 @@ def test_publish(lake):
     assert sorted(row["x"] for row in session.sql("SELECT x FROM t").to_pylist()) == [1, 2, 3]
     with pytest.raises(TarnError, match="was published already|was picked already"):
         session.sql("CALL system.publish_changes('t', 'w1')")
+
+
+def opened(session, name):
+    """A table that Tarn wrote, as PyIceberg sees it."""
+    detail = session.sql(f"DESCRIBE DETAIL {name}").to_pylist()[0]
+    return StaticTable.from_metadata(f"{detail['location']}/{detail['metadataFile']}")
+
+
+def check_partitions(table):
+    """Each file's partition is what PyIceberg makes of every row in it."""
+    specs, schema, files = table.specs(), table.schema(), 0
+    for task in table.scan().plan_files():
+        spec = specs[task.file.spec_id]
+        rows = pyarrow.parquet.ParquetFile(task.file.file_path.removeprefix("file://")).read().to_pylist()
+        assert rows and len(rows) == task.file.record_count
+        for place, field in enumerate(spec.fields):
+            column = schema.find_field(field.source_id)
+            change = field.transform.transform(column.field_type)
+            for row in rows:
+                value = row[column.name]
+                if isinstance(column.field_type, UUIDType) and value is not None:
+                    value = value if isinstance(value, bytes) else value.bytes
+                assert change(internal(value, column.field_type)) == internal(task.file.partition[place], column.field_type), (field, row)
+        files += 1
+    return files
+
+
+def internal(value, kind):
+    """Dates and times as PyIceberg keeps them: numbers since 1970."""
+    if isinstance(value, datetime.datetime):
+        value = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return (value - datetime.datetime(1970, 1, 1, tzinfo=UTC)) // datetime.timedelta(microseconds=1)
+    if isinstance(value, datetime.date):
+        return (value - datetime.date(1970, 1, 1)).days
+    if isinstance(value, datetime.time):
+        return ((value.hour * 60 + value.minute) * 60 + value.second) * 1000000 + value.microsecond
+    if isinstance(value, uuid.UUID):
+        return value.bytes
+    return value
+
+
+WRITTEN = {
+    "bucket(5, i)": "i > 3", "bucket(5, l)": "l == 1000000007", "bucket(5, dec)": "l > 0", "bucket(5, day)": "day == '1969-12-27'",
+    "bucket(5, t)": "l > 0", "bucket(5, ts)": "ts >= '1970-01-01T00:00:00'", "bucket(5, tz)": "l > 0", "bucket(5, s)": "s == 'žluťoučký'",
+    "bucket(5, u)": "l > 0", "bucket(5, b)": "l > 0", "truncate(7, i)": "i < -3", "truncate(1000, l)": "l >= 2000",
+    "truncate(50, dec)": "l > 0", "truncate(3, s)": "s > 'ž'", "truncate(2, b)": "l > 0", "years(day)": "day < '1969-06-01'",
+    "years(tz)": "l > 0", "months(ts)": "ts < '1970-01-01T00:00:00'", "months(day)": "day >= '1969-12-01'", "day(tz)": "l > 0",
+    "days(ts)": "ts < '1969-12-31T12:00:00'", "hours(ts)": "ts >= '1969-12-31T20:00:00'", "hour(tz)": "l > 0", "day, s": "s == 'žlutý'",
+    "b": "l > 0", "days(day), bucket(3, s), i": "i == -19 and day > '1969-12-20'", "t": "l > 0", "u, dec": "l > 0",
+}
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("spec", WRITTEN)
+def test_written_partitions(lake, spec, version):
+    """What Tarn wrote with each transform: partitions, rows and pruning as PyIceberg has them."""
+    _, session = lake
+    session.sql("CREATE TABLE w (i INT, l BIGINT, dec DECIMAL(20, 2), day DATE, t TIME, ts TIMESTAMP_NTZ, tz TIMESTAMP, s STRING, u UUID, b BINARY) "
+                f"USING iceberg PARTITIONED BY ({spec}) TBLPROPERTIES ('format-version' = '{version}')")
+    session.sql("""INSERT INTO w SELECT CASE WHEN k % 11 <> 0 THEN k - 20 END, (k - 10) * 1000000007, ((k - 20) * 0.37)::DECIMAL(20, 2),
+        CASE WHEN k % 13 <> 0 THEN DATE '1970-01-05' - k::INT * 9 END, TIME '00:00:00' + to_microseconds(k * 777777777),
+        CASE WHEN k % 7 <> 0 THEN TIMESTAMP '1970-01-01 12:00:00.5' - to_hours(k) END, TIMESTAMPTZ '1970-01-01 03:00:00+00' - to_days(k * 25),
+        CASE k % 5 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'žluťoučký' WHEN 3 THEN 'žlutý' ELSE '🙂🙂/=%' END,
+        md5(k::VARCHAR)::UUID, CASE WHEN k % 9 <> 0 THEN unhex(left(md5(k::VARCHAR), 6)) END FROM range(40) r(k)""")
+    table = opened(session, "w")
+    files = check_partitions(table)
+    assert files > 1
+    where = WRITTEN[spec]
+    found = sorted(r["l"] for r in table.scan(row_filter=where).to_arrow().to_pylist())
+    sql = where.replace("==", "=")
+    assert found == sorted(r["l"] for r in session.sql(f"SELECT l FROM w WHERE {sql}").to_pylist()) and found
+    session.sql("SET prune.files_min = 1")
+    told = {r["what"]: r["value"] for r in session.sql(f"EXPLAIN SELECT * FROM w WHERE {sql}").to_pylist()}
+    assert int(told["files"].split()[-2]) <= len(list(table.scan(row_filter=where).plan_files()))
+
+
+def test_written_specs(lake):
+    """The spec changes while rows come and go: numbers of fields, files of every layout, deletes of theirs."""
+    _, session = lake
+    session.sql("CREATE TABLE w (id INT, ts TIMESTAMP_NTZ, s STRING) USING iceberg PARTITIONED BY (days(ts)) "
+                "TBLPROPERTIES ('write.delete.mode' = 'merge-on-read')")
+    rows = "SELECT range::INT, TIMESTAMP '1969-12-30' + to_hours(range), chr(97 + (range % 3)::INT) FROM range({}, {})"
+    changes = ["ADD PARTITION FIELD bucket(4, id)", "DROP PARTITION FIELD days(ts)", "REPLACE PARTITION FIELD bucket(4, id) WITH s",
+               "SET PARTITION SPEC (days(ts) AS day, s)", "ADD PARTITION FIELD bucket(4, id)"]
+    for n, change in enumerate(changes):
+        session.sql("INSERT INTO w " + rows.format(n * 50, n * 50 + 50))
+        session.sql(f"ALTER TABLE w {change}")
+        session.sql(f"DELETE FROM w WHERE id % 50 = {n}")
+        table = opened(session, "w")
+        check_partitions(table)
+        assert sorted(r["id"] for r in table.scan().to_arrow().to_pylist()) == sorted(r["id"] for r in session.sql("SELECT id FROM w").to_pylist())
+    ids = {(f.source_id, str(f.transform)): f.field_id for spec in table.specs().values() for f in spec.fields}
+    assert ids == {(2, "day"): 1000, (1, "bucket[4]"): 1001, (3, "identity"): 1002}
+    assert len(table.specs()) == 6 and table.metadata.last_partition_id == 1002 and table.spec().spec_id == 5
+    session.sql("OPTIMIZE w")
+    table = opened(session, "w")
+    assert {task.file.spec_id for task in table.scan().plan_files()} == {5} and check_partitions(table) > 5
