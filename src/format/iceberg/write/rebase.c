@@ -117,6 +117,18 @@ static tarn_code check_marks(rebasing *r) {
     return TARN_OK;
 }
 
+/* A later statement of a transaction has read what earlier ones made of files, and files that they added: others can
+ * only have touched those of the base. */
+static void leave_own(rebasing *r) {
+    tarn_change *c = r->change;
+    size_t n = 0;
+    for (size_t i = 0; i < c->read_files.n; i++) {
+        const tarn_file *was = tarn_map_get(&r->before, c->read_files.at[i]->path);
+        if (was) c->read_files.at[n++] = was;
+    }
+    c->read_files.n = n;
+}
+
 /* What is to be removed, or was read, has to be there as it was. */
 static tarn_code check_kept(rebasing *r) {
     const tarn_change *c = r->change;
@@ -162,6 +174,7 @@ static tarn_code check(rebasing *r) {
     if (c->blind_append && !c->removes.n && !r->marks.list.n) return TARN_OK;
     TRY(index_files(r->cx, r->base, &r->before));
     TRY(index_files(r->cx, r->fresh, &r->now));
+    leave_own(r);
     TRY(check_kept(r));
     TRY(check_marks(r));
     TRY(check_reads(r));
