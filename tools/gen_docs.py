@@ -79,6 +79,8 @@ id, else a sequence number, or the name of a branch or tag; `t.branch_x` and `t.
 `t.delete_files`, `t.entries` and `t.metadata_log_entries` have the columns they have in Spark. Data files in ORC or Avro and encrypted tables are refused by name.
 `write.delete.mode`, `write.update.mode` and `write.merge.mode` = `merge-on-read` mark rows instead of writing files anew: statements on different rows of one file then both stand.
 `write.delete|update|merge.isolation-level` is `serializable`, or `snapshot`: files that others have added meanwhile, with rows the statement would have read, are then no conflict.
+Rows of version 3 have an id: `_row_id` and `_last_updated_sequence_number`, the sequence number of the commit that wrote the row last, can be named in any query and condition, and
+no `*` shows them. Rows that UPDATE, MERGE and OPTIMIZE move keep them. `table_changes` follows the past of the version it ends at; commits that only rewrote files are not in it.
 
 """
 

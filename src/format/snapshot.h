@@ -56,6 +56,8 @@ typedef struct tarn_snapshot {
     size_t n_checks;
     int64_t own_id;        /* what the format calls this version, where that is not its number; else -1 */
     const char *branch;    /* that a commit on top of it moves, of a TARN_CAN_BRANCH format; NULL: the table itself */
+    const tarn_field *row_ids; /* the two columns in which files keep the ids of rows that moved, and the sequence of
+                                  the commit that wrote them last; NULL: rows have no ids */
     const char *pointer;   /* the metadata file it was read from, of a TARN_IN_CATALOG format; else NULL */
     const char *read_only; /* why it cannot be written ("writer feature \"x\" is not supported"); NULL: it can */
     tarn_arena *arena;

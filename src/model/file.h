@@ -18,7 +18,8 @@ typedef struct tarn_file {
     const tarn_value *partition; /* one per partition field of the snapshot; a format's own may follow */
     bool other_layout;           /* it was partitioned otherwise: null is what is not known of it */
     const tarn_deletes *deletes; /* NULL: none */
-    int64_t sequence;            /* deletes by key count where theirs is higher */
+    int64_t sequence;            /* of the commit that brought it; deletes by key count where theirs is higher */
+    int64_t first_row_id;        /* of a snapshot with row_ids: its rows count on from here; -1: they have none yet */
     uint32_t ordinal;            /* place in its snapshot */
     const void *entry;           /* the format's own record of it: ask here, as a tarn_file may be a copy */
 } tarn_file;
@@ -42,6 +43,8 @@ typedef struct tarn_column_map {
     const tarn_type *file_type; /* NULL: as the column's; else members belong to the column's by their ids */
     int partition;              /* >= 0: constant, from tarn_file.partition[partition]; -1: in the file */
     bool fallback;              /* the constant stands only where the file has no value */
+    enum { TARN_NOTHING, TARN_ROW_PLACE, TARN_FILE_SEQUENCE } otherwise; /* what stands where the file has no value:
+                                   first_row_id and the row's place, or sequence; null in files without first_row_id */
 } tarn_column_map;
 
 typedef struct tarn_file_group tarn_file_group;
@@ -71,5 +74,8 @@ struct tarn_file_group {
     const tarn_key_deletes *key_deletes;
     size_t n_key_deletes;
 };
+
+/* The group with `more` columns given after its own. */
+void tarn_group_widen(tarn_arena *arena, tarn_file_group *group, const tarn_column_map *more, size_t n);
 
 #endif

@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 
-#include "codec/json_tree.h"
 #include "format/data_path.h"
 #include "plan/totals.h"
 #include "store/path.h"
+#include "table/row_ids.h"
 
 enum { AST_DEPTH_MAX = 3000 };
 
@@ -27,7 +27,8 @@ typedef struct label {
 typedef struct walker {
     tarn_binding *binding;
     tarn_scope *scope;
-    int items; /* that are being walked */
+    bool hidden; /* the text names columns of rows that are not the table's */
+    int items;   /* that are being walked */
     TARN_VEC(label) labels;
     TARN_VEC(json *) columns; /* COLUMN_REFs with several parts, looked at when all tables are known */
     TARN_VEC(tarn_name) tables;
@@ -152,6 +153,16 @@ const char *tarn_bind_name_text(tarn_cx *cx, const tarn_name *name) {
     return tarn_buf_take(&out, cx->arena);
 }
 
+/* With the columns that only a query which names them sees. */
+static tarn_code show_hidden(tarn_cx *cx, tarn_relation *rel, tarn_splice *s) {
+    tarn_snapshot *wide = NULL;
+    s->row_ids = tarn_row_ids_there(rel->snapshot);
+    TRY(tarn_row_ids_open(cx, rel->snapshot, &wide));
+    tarn_snapshot_release(rel->snapshot);
+    rel->snapshot = wide;
+    return TARN_OK;
+}
+
 /* What a resolved name becomes. */
 static tarn_code splice_relation(tarn_cx *cx, walker *w, tarn_relation *rel, const tarn_name *name, size_t at, size_t n,
                                  const char *alias, bool show) {
@@ -168,6 +179,7 @@ static tarn_code splice_relation(tarn_cx *cx, walker *w, tarn_relation *rel, con
     s.alias = alias;
     s.show = show;
     if (rel->kind == TARN_REL_TABLE) {
+        if (w->hidden && !rel->positions) TRY(show_hidden(cx, rel, &s));
         s.ref = b->planned->refs.n;
         tarn_plan_ref *ref = TARN_PUSH(cx->arena, &b->planned->refs);
         *ref = (tarn_plan_ref){.name = text, .snapshot = rel->snapshot, .positions = rel->positions};
@@ -291,7 +303,7 @@ static tarn_code walk_with(tarn_cx *cx, walker *w, json *node, const cte *ctes, 
     }
     for (size_t i = 0; i < node->n; i++)
         if (!tarn_str_is(node->keys[i], "cte_map")) TRY(walk_member(cx, w, node, i, ctes, show, depth));
-    return TARN_OK;
+    return w->hidden ? tarn_hidden_stars(cx, w->scope, node) : TARN_OK;
 }
 
 /* SUMMARIZE t: DuckDB puts a SELECT * around t that the text does not have. */
@@ -320,7 +332,7 @@ static tarn_code walk(tarn_cx *cx, walker *w, json *node, const cte *ctes, bool 
         if (tarn_json_get(node, "cte_map")) return walk_with(cx, w, node, ctes, show, depth);
     }
     for (size_t i = 0; i < node->n; i++) TRY(walk_member(cx, w, node, i, ctes, show, depth));
-    return TARN_OK;
+    return w->hidden ? tarn_hidden_stars(cx, w->scope, node) : TARN_OK;
 }
 
 /* Columns can be qualified with this word alone. */
@@ -429,6 +441,7 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
     const char *ast_text;
     const tarn_json_value *ast;
     TRY(tarn_lex(cx, text, &scope->tokens));
+    w.hidden = tarn_hidden_named(&scope->tokens);
     reach_literals(cx, binding, &scope->tokens);
     TRY(tarn_tree_json(cx, binding->env->conn, TARN_TREE_QUERY, scope->query.text.sql, &ast_text));
     TRY(tarn_json_parse(cx, cx->arena, tarn_str_of(ast_text), AST_DEPTH_MAX, &ast));

@@ -3,6 +3,7 @@
 #ifndef TARN_PLAN_BIND_H
 #define TARN_PLAN_BIND_H
 
+#include "codec/json_tree.h"
 #include "plan/plan.h"
 
 typedef struct tarn_scope tarn_scope;
@@ -24,6 +25,7 @@ typedef struct tarn_splice {
     const char *alias; /* added as AS "alias"; NULL: the user wrote one */
     bool show;         /* inside DESCRIBE or SUMMARIZE: a select must stand here */
     int items;         /* how many items of select lists it stands in */
+    bool row_ids;      /* REF: with the columns of row_ids.h, which no star shows */
 } tarn_splice;
 
 struct tarn_scope {
@@ -83,6 +85,10 @@ TARN_MUST tarn_code tarn_tree_json(tarn_cx *cx, tarn_conn *conn, tarn_tree_kind 
 /* label.c: a splice at the end of the select list's item that the token stands in, which gives it the name DuckDB
  * would give its text; of several such items around each other the one `up` levels out. */
 TARN_MUST tarn_code tarn_label_item(tarn_cx *cx, tarn_conn *conn, tarn_scope *scope, size_t token, int up);
+/* hidden.c: whether the text names columns that rows have beside the table's, and what keeps them out of the stars of
+ * a SELECT (a node of the tree). */
+bool tarn_hidden_named(const tarn_tokens *tokens);
+TARN_MUST tarn_code tarn_hidden_stars(tarn_cx *cx, tarn_scope *scope, const tarn_json_value *select);
 /* Puts the scope's splices in the order of their places. */
 void tarn_bind_sort(tarn_scope *scope);
 /* Name of the shell of reference i. */

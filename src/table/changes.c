@@ -84,25 +84,23 @@ static tarn_code find_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_exp
 
 /* A group of the table's own, with the feed's columns. */
 static void extend_group(tarn_cx *cx, const changes *c, const tarn_map *items, bool recorded, tarn_file_group *group) {
-    tarn_column_map *columns = TARN_NEW_ARRAY(cx->arena, tarn_column_map, c->base.schema->n_fields);
+    size_t n_more = c->base.schema->n_fields - c->n_own;
+    tarn_column_map *more = TARN_NEW_ARRAY(cx->arena, tarn_column_map, n_more);
     const tarn_file **files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, group->n_files);
-    memcpy(columns, group->columns, group->n_columns * sizeof *columns);
-    for (size_t i = 0; i < group->n_columns; i++)
-        if (columns[i].partition >= (int)c->n_own_partition)
+    for (size_t i = 0; i < n_more; i++)
+        more[i] = (tarn_column_map){.field = &c->base.schema->fields[c->n_own + i],
+                                    .partition = (int)(c->n_own_partition + i)};
+    if (recorded) more[CHANGE_TYPE].partition = -1;
+    if (recorded) group->by_field_id = false; /* _change_type has no id */
+    tarn_group_widen(cx->arena, group, more, n_more);
+    tarn_column_map *columns = (tarn_column_map *)(uintptr_t)group->columns;
+    for (size_t i = 0; i < group->n_columns + group->n_extra; i++)
+        if (columns[i].partition >= (int)c->n_own_partition && (i < c->n_own || i >= group->n_columns))
             columns[i].partition += (int)(c->base.n_partition - c->n_own_partition);
-    for (size_t i = c->n_own; i < c->base.schema->n_fields; i++)
-        columns[i] = (tarn_column_map){.field = &c->base.schema->fields[i],
-                                       .partition = (int)(c->n_own_partition + i - c->n_own)};
     for (size_t i = 0; i < group->n_files; i++) {
         const tarn_file *inner = group->files[i];
         files[i] = tarn_map_get(items, (tarn_str){(const char *)&inner, sizeof inner});
     }
-    if (recorded) {
-        columns[c->n_own + CHANGE_TYPE].partition = -1;
-        group->by_field_id = false; /* _change_type has no id */
-    }
-    group->columns = columns;
-    group->n_columns = c->base.schema->n_fields;
     group->files = files;
 }
 

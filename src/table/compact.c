@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "codec/jsonw.h"
 #include "format/commit.h"
+#include "table/row_ids.h"
 #include "table/upkeep.h"
 #include "table/write_into.h"
 #include "table/zorder.h"
@@ -20,7 +21,7 @@ typedef TARN_VEC(partition) partition_list;
 typedef struct job {
     tarn_conn *conn;
     const tarn_table *table;
-    tarn_snapshot *base;
+    tarn_snapshot *base, *rows; /* rows: with their ids */
     const tarn_optimize_spec *spec;
     tarn_target target;
     tarn_change change;
@@ -143,7 +144,7 @@ static tarn_code rewrite_bin(tarn_cx *cx, job *j, file_list *bin, int64_t size) 
     tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
     if (!is_useful(j->spec, bin, size)) return TARN_OK;
     qsort(bin->at, bin->n, sizeof *bin->at, by_ordinal);
-    TRY(tarn_scan_build(cx, j->table->engine, j->base, bin->at, bin->n, false, NULL, &scan));
+    TRY(tarn_scan_build(cx, j->table->engine, j->rows, bin->at, bin->n, false, NULL, &scan));
     int64_t file_size = size > j->spec->file_size ? j->spec->file_size : 0;
     return rewrite(cx, j, bin, &file_size, scan.sql);
 }
@@ -181,7 +182,7 @@ static tarn_code sort_partition(tarn_cx *cx, job *j, const partition *p) {
         size += live_size(p->files.at[i]);
     }
     if (!files.n || (j->spec->choose && !is_useful(j->spec, &files, size))) return TARN_OK;
-    TRY(tarn_scan_build(cx, j->table->engine, j->base, files.at, files.n, false, NULL, &scan));
+    TRY(tarn_scan_build(cx, j->table->engine, j->rows, files.at, files.n, false, NULL, &scan));
     if (!order) TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec->zorder, j->spec->n_zorder, &order));
     return rewrite(cx, j, &files, &j->spec->file_size,
                    tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan.sql, order));
@@ -240,7 +241,7 @@ static tarn_code rewrite_elder(tarn_cx *cx, job *j, const tarn_file_list *list, 
         if (f->other_layout && (!j->spec->purge || f->deletes)) *TARN_PUSH(cx->arena, &elder) = f;
     }
     if (!elder.n) return TARN_OK;
-    TRY(tarn_scan_build(cx, j->table->engine, j->base, elder.at, elder.n, false, NULL, &scan));
+    TRY(tarn_scan_build(cx, j->table->engine, j->rows, elder.at, elder.n, false, NULL, &scan));
     TRY(rewrite(cx, j, &elder, NULL, scan.sql));
     tarn_map seen = {0};
     for (size_t i = 0; i < j->change.adds.n; i++) {
@@ -280,7 +281,10 @@ tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, t
     TRY(tarn_table_prepare(cx, table, base, &j.change));
     TRY(tarn_snapshot_files(cx, base, spec->where, &list));
     tarn_target_of(cx, table, base, &j.change, &j.target);
+    tarn_row_ids_target(cx, &j.target);
+    TRY(tarn_row_ids_open(cx, base, &j.rows));
     tarn_code code = rewrite_all(cx, &j, &list, &result);
+    tarn_snapshot_release(j.rows);
     if (code != TARN_OK) {
         tarn_write_abandon(cx, table, &j.change);
         return code;

@@ -2,6 +2,8 @@
  * lie, or their files are written anew without them, together with the new rows. */
 #include "table/dml.h"
 
+#include "table/row_ids.h"
+
 /* LIVE_MIN: a file keeps its place while one in so many of its rows is left. */
 enum { SQL_MAX = 1 << 30, RUN = 2048, LIVE_MIN = 5 };
 
@@ -83,14 +85,14 @@ static tarn_code count_actions(tarn_cx *cx, tarn_conn *conn, const char *from, t
 }
 
 /* The rows that stay, under the table's columns as they will be: the change may have added some. */
-static void put_kept(tarn_buf *out, const tarn_target *target, const char *scan) {
+static void put_kept(tarn_buf *out, const tarn_target *target, const tarn_schema *was, const char *scan) {
     tarn_buf_puts(out, "SELECT ");
     for (size_t i = 0; i < target->schema->n_fields; i++) {
         const tarn_field *f = &target->schema->fields[i];
-        int at = target->base ? tarn_schema_find(target->base->schema, tarn_str_of(f->name)) : -1;
+        int at = tarn_schema_find(was, tarn_str_of(f->name));
         tarn_buf_puts(out, i ? ", CAST(" : "CAST(");
         if (at >= 0)
-            tarn_buf_sql_name(out, target->base->schema->fields[at].name);
+            tarn_buf_sql_name(out, was->fields[at].name);
         else
             tarn_buf_printf(out, "(%s)", f->initial_sql ? f->initial_sql : "NULL");
         tarn_buf_puts(out, " AS ");
@@ -176,6 +178,7 @@ static tarn_code mark_rows(tarn_cx *cx, const tarn_target *target, const sorted 
 static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const tarn_scan *scan,
                             const char *from, const sorted *r, tarn_change *change, tarn_dml_result *out) {
     tarn_auto(tarn_scan, tarn_scan_done) kept = {0};
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) base = NULL;
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     bool fresh = out->updated + out->inserted > 0;
     tarn_insert_map map = {.by_name = true, .explicit_null = true, .counts = out->inserted > 0};
@@ -184,8 +187,9 @@ static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *tar
     size_t before = change->adds.n;
     if (!r->n && !fresh) return TARN_OK;
     if (r->n) {
-        TRY(tarn_scan_build(cx, scan->engine, target->base, r->files, r->n, false, r->skip, &kept));
-        put_kept(&sql, target, kept.sql);
+        TRY(tarn_row_ids_open(cx, target->base, &base));
+        TRY(tarn_scan_build(cx, scan->engine, base, r->files, r->n, false, r->skip, &kept));
+        put_kept(&sql, target, base->schema, kept.sql);
     }
     if (r->n && fresh) tarn_buf_puts(&sql, " UNION ALL ");
     if (fresh) TRY(put_new(cx, conn, target, from, &map, &sql, &source));
@@ -199,13 +203,16 @@ static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *tar
     return TARN_OK;
 }
 
-tarn_code tarn_dml_apply(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const tarn_scan *scan,
+tarn_code tarn_dml_apply(tarn_cx *cx, tarn_conn *conn, const tarn_target *into, const tarn_scan *scan,
                          const char *temp_table, tarn_change *change, tarn_dml_result *out) {
     tarn_auto(gone, free_gone) g = {scan->n_files, TARN_NEW_ARRAY(cx->arena, tarn_roaring64 *, scan->n_files),
                                     TARN_NEW_ARRAY(cx->arena, int64_t, scan->n_files)};
     const char *from = tarn_sql_name(cx->arena, temp_table);
     tarn_dml_result result = {0};
     sorted s = {0};
+    tarn_target moved = *into; /* rows that move keep their ids */
+    const tarn_target *target = &moved;
+    tarn_row_ids_target(cx, &moved);
     bool mark = target->base && (target->table->format->features & TARN_CAN_ROW_DELETES) &&
                 target->table->format->marks_rows(target->base, change);
     TRY(note_rows(cx, conn, from, &g));

@@ -336,6 +336,32 @@ static void put_constant(tarn_buf *out, const tarn_file_group *group, const tarn
     tarn_buf_putc(out, ')');
 }
 
+/* One number for each file of the group, -1 standing for null. */
+static void put_per_file(tarn_buf *out, const tarn_file_group *group, int64_t (*value)(const tarn_file *file)) {
+    bool same = true;
+    for (size_t i = 1; i < group->n_files && same; i++) same = value(group->files[i]) == value(group->files[0]);
+    tarn_buf_puts(out, same ? "CAST(" : "list_extract(CAST([");
+    for (size_t i = 0; i < (same ? 1 : group->n_files); i++) {
+        int64_t v = value(group->files[i]);
+        tarn_buf_puts(out, i ? ", " : "");
+        if (v < 0)
+            tarn_buf_puts(out, "NULL");
+        else
+            tarn_buf_printf(out, "%lld", (long long)v);
+    }
+    tarn_buf_puts(out, same ? " AS BIGINT)" : "] AS BIGINT[]), CAST(file_index AS BIGINT) + 1)");
+}
+
+static int64_t first_row_id(const tarn_file *file) { return file->first_row_id; }
+static int64_t sequence(const tarn_file *file) { return file->sequence; }
+static int64_t known_sequence(const tarn_file *file) { return file->first_row_id < 0 ? -1 : file->sequence; }
+
+/* What rows have that were never moved. */
+static void put_otherwise(tarn_buf *out, const tarn_file_group *group, const tarn_column_map *c) {
+    put_per_file(out, group, c->otherwise == TARN_ROW_PLACE ? first_row_id : known_sequence);
+    if (c->otherwise == TARN_ROW_PLACE) tarn_buf_puts(out, " + file_row_number");
+}
+
 static void put_column(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, const tarn_column_map *c,
                        bool zoneless) {
     const char *name = tarn_sql_name(cx->arena, scan_name(cx->arena, c->field));
@@ -350,6 +376,11 @@ static void put_column(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group,
         return tarn_buf_putc(out, ')');
     }
     if (c->partition >= 0) return put_constant(out, group, c);
+    if (c->otherwise) {
+        tarn_buf_printf(out, "coalesce(%s, ", name);
+        put_otherwise(out, group, c);
+        return tarn_buf_putc(out, ')');
+    }
     if (c->field->type->kind == TARN_VOID) return tarn_buf_puts(out, "CAST(NULL AS \"NULL\")");
     if (!c->file_type) return turn_expr(&to_table, out, name, c->field->type, 0);
     tarn_auto_buf value = TARN_BUF(out->max);
@@ -376,15 +407,7 @@ void tarn_scan_member(tarn_cx *cx, tarn_buf *out, const tarn_file_group *group, 
     }
 }
 
-void tarn_scan_sequence(tarn_buf *out, const tarn_file_group *group) {
-    bool same = true;
-    for (size_t i = 1; i < group->n_files && same; i++) same = group->files[i]->sequence == group->files[0]->sequence;
-    if (same) return tarn_buf_printf(out, "CAST(%lld AS BIGINT)", (long long)group->files[0]->sequence);
-    tarn_buf_puts(out, "list_extract(CAST([");
-    for (size_t i = 0; i < group->n_files; i++)
-        tarn_buf_printf(out, "%s%lld", i ? ", " : "", (long long)group->files[i]->sequence);
-    tarn_buf_puts(out, "] AS BIGINT[]), CAST(file_index AS BIGINT) + 1)");
-}
+void tarn_scan_sequence(tarn_buf *out, const tarn_file_group *group) { put_per_file(out, group, sequence); }
 
 void tarn_scan_empty(tarn_buf *out, const tarn_schema *schema, bool positions) {
     tarn_buf_puts(out, "SELECT ");

@@ -73,6 +73,7 @@ typedef struct tarn_iceberg_snapshot {
     char etag[TARN_ETAG_TEXT];
     const tarn_iceberg_version *version; /* NULL: no commit has brought rows yet */
     int32_t schema_id;                   /* of base.schema */
+    int64_t row_ids_end; /* ids of rows from here on are not final: a transaction has them that is not committed yet */
     int32_t *constants; /* ids of columns that some spec partitions by their values, in the order of the schema */
     size_t n_constants;
     const char *name_mapping;    /* JSON; NULL: none */

@@ -162,6 +162,7 @@ tarn_code tarn_iceberg_keep(tarn_cx *cx, tarn_iceberg_walk *walk, const tarn_ice
                               .partition = tuple->shown,
                               .other_layout = tuple->spec_id != s->meta.spec_id,
                               .sequence = f->sequence,
+                              .first_row_id = first_row_id < s->row_ids_end ? first_row_id : -1,
                               .ordinal = slot->first + ordinal,
                               .entry = f};
         TRY(tarn_iceberg_path(cx, s->meta.location, e.path, &f->file.path));

@@ -138,6 +138,22 @@ static void take_rules(tarn_iceberg_snapshot *s, tarn_schema *schema) {
     b->checks = checks;
 }
 
+/* 1.9: from version 3 on. */
+static void show_row_ids(tarn_snapshot *b) {
+    static const struct {
+        const char *name;
+        int32_t id;
+    } columns[] = {{"_row_id", 2147483540}, {"_last_updated_sequence_number", 2147483539}};
+    tarn_field *fields = TARN_NEW_ARRAY(b->arena, tarn_field, 2);
+    for (int i = 0; i < 2; i++)
+        fields[i] = (tarn_field){.name = columns[i].name,
+                                 .physical = columns[i].name,
+                                 .type = tarn_type_new(b->arena, TARN_INT64),
+                                 .nullable = true,
+                                 .id = columns[i].id};
+    b->row_ids = fields;
+}
+
 /* From the metadata to what callers see. */
 static tarn_code fill(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t schema_id) {
     tarn_snapshot *b = &s->base;
@@ -155,6 +171,7 @@ static tarn_code fill(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t schema_id) 
     b->comment = tarn_iceberg_property(m, "comment");
     s->name_mapping = tarn_iceberg_property(m, "schema.name-mapping.default");
     s->schemas = TARN_NEW_ARRAY(b->arena, const tarn_schema *, m->schemas.n);
+    if (m->format_version >= 3) show_row_ids(b);
     show_partition(s);
     find_constants(s);
     s->specs = TARN_NEW_ARRAY(b->arena, tarn_iceberg_spec_use, m->specs.n);
@@ -168,6 +185,7 @@ static tarn_iceberg_snapshot *new_snapshot(const tarn_table *table) {
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->load_lock, NULL);
     s->n_files = -1;
+    s->row_ids_end = INT64_MAX;
     return s;
 }
 
@@ -316,6 +334,7 @@ tarn_code tarn_iceberg_open_like(tarn_cx *cx, tarn_iceberg_snapshot *like, const
     s->key = like->key;
     s->base.pointer = like->key;
     s->version = version;
+    s->row_ids_end = like->row_ids_end;
     TRY(fill(cx, s, like->schema_id));
     *out = held;
     held = NULL;

@@ -1,6 +1,7 @@
 /* plan.c: what the statements that change rows share: planning a query over the target and others, and applying its
  * actions. */
 #include "stmt/stmts.h"
+#include "table/row_ids.h"
 
 /* Resolves TARN_TARGET to the opened table with positions, and leaves the rest to the session. */
 typedef struct target_resolver {
@@ -14,11 +15,8 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
     target_resolver *r = state;
     if (name->n_parts != 1 || name->path || strcmp(name->part[0], TARN_TARGET) != 0)
         return r->session.resolve(cx, r->session.state, view_state, name, at, out);
-    *out = (tarn_relation){.kind = TARN_REL_TABLE,
-                           .snapshot = tarn_snapshot_retain(r->opened->snapshot),
-                           .positions = true,
-                           .known_as = r->name};
-    return TARN_OK;
+    *out = (tarn_relation){.kind = TARN_REL_TABLE, .positions = true, .known_as = r->name};
+    return tarn_row_ids_open(cx, r->opened->snapshot, &out->snapshot);
 }
 
 static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text, const tarn_at *at,
@@ -132,7 +130,7 @@ tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_run *run, const tarn_opened *o
     tarn_target_of(cx, opened->table, opened->snapshot, change, &target);
     const tarn_scan none = {0};
     if (target_ref && target_ref->filter)
-        *TARN_PUSH(cx->arena, &change->reads) = target_ref->filter;
+        *TARN_PUSH(cx->arena, &change->reads) = tarn_row_ids_strip(cx, opened->snapshot, target_ref->filter);
     else
         change->read_all = true;
     TRY(tarn_dml_apply(cx, conn, &target, target_ref ? &target_ref->scan : &none, into, change, result));

@@ -1,6 +1,7 @@
 /* update.c: UPDATE t [AS a] SET c = e, … [FROM other] [WHERE p]. */
 #include "stmt/dml/assign.h"
 #include "stmt/stmts.h"
+#include "table/row_ids.h"
 
 static const char ROWS[] = "tarn_dml";
 
@@ -26,6 +27,7 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     tarn_buf_printf(&sql, "SELECT %s." TARN_FILE_COLUMN ", %s." TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN,
                     alias, alias, TARN_ACTION_UPDATE);
     TRY(tarn_assign_columns(cx, opened->snapshot->schema, &u->set, u->alias, &sql));
+    if (tarn_row_ids_there(opened->snapshot)) tarn_buf_printf(&sql, ", %s." TARN_ROW_ID, alias);
     tarn_buf_printf(&sql, " FROM \"" TARN_TARGET "\" AS %s", alias);
     if (u->from.p) tarn_buf_printf(&sql, ", %.*s", (int)u->from.n, u->from.p);
     if (u->where.p) tarn_buf_printf(&sql, " WHERE %.*s", (int)u->where.n, u->where.p);

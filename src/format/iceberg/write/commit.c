@@ -121,8 +121,12 @@ tarn_code tarn_iceberg_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change
     tarn_iceberg_composed composed;
     (void)version;
     if (made && made->key) return tarn_iceberg_open_text(cx, base->table, made->key, made->text, base->branch, out);
-    TRY(tarn_iceberg_compose(cx, base->table, real_base(base), change, &composed));
-    return tarn_iceberg_open_text(cx, base->table, composed.key, composed.text, base->branch, out);
+    tarn_iceberg_snapshot *b = real_base(base);
+    TRY(tarn_iceberg_compose(cx, base->table, b, change, &composed));
+    TRY(tarn_iceberg_open_text(cx, base->table, composed.key, composed.text, base->branch, out));
+    int64_t known = !b ? 0 : b->row_ids_end < INT64_MAX ? b->row_ids_end : b->meta.next_row_id;
+    tarn_iceberg_of(*out)->row_ids_end = known;
+    return TARN_OK;
 }
 
 tarn_code tarn_iceberg_app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *app_id, int64_t *version) {

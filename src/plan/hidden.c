@@ -1,0 +1,101 @@
+/* hidden.c: columns that rows have beside the table's (row_ids.h): a query that names them sees them, and its stars do
+ * not. */
+#include "plan/bind.h"
+#include "table/row_ids.h"
+
+enum { JOINS_MAX = 3000, STAR_MAX = 1 << 20 };
+
+static bool is(const tarn_json_value *node, const char *key, const char *text) {
+    return tarn_str_is(tarn_json_as_str(tarn_json_get(node, key)), text);
+}
+
+bool tarn_hidden_named(const tarn_tokens *tokens) {
+    for (size_t i = 0; i < tokens->tokens.n; i++) {
+        const tarn_token *t = &tokens->tokens.at[i];
+        tarn_str text = {tokens->text + t->at, t->n};
+        if (t->kind == TARN_T_NAME && t->n >= 2) text = (tarn_str){text.p + 1, text.n - 2};
+        bool name = t->kind == TARN_T_WORD || t->kind == TARN_T_NAME;
+        if (name && (tarn_str_ieq(text, TARN_LIT(TARN_ROW_ID)) || tarn_str_ieq(text, TARN_LIT(TARN_ROW_SEQUENCE))))
+            return true;
+    }
+    return false;
+}
+
+static void put_pair(tarn_buf *out, const char *alias) {
+    static const char *const names[] = {TARN_ROW_ID, TARN_ROW_SEQUENCE};
+    for (int i = 0; i < 2; i++) {
+        tarn_buf_puts(out, out->n ? ", " : "");
+        tarn_buf_sql_name(out, alias);
+        tarn_buf_putc(out, '.');
+        tarn_buf_puts(out, names[i]);
+    }
+}
+
+/* The columns to leave out of a star over `relation` (empty: over all tables of the FROM clause). */
+static void put_hidden(tarn_cx *cx, const tarn_scope *scope, const tarn_json_value *from, tarn_str relation,
+                       tarn_buf *out, int depth) {
+    if (!from || depth > JOINS_MAX) return;
+    put_hidden(cx, scope, tarn_json_get(from, "left"), relation, out, depth + 1);
+    put_hidden(cx, scope, tarn_json_get(from, "right"), relation, out, depth + 1);
+    int64_t at = tarn_json_as_int(tarn_json_get(from, "query_location"), -1);
+    tarn_str given = tarn_json_as_str(tarn_json_get(from, "alias"));
+    for (size_t i = 0; i < scope->splices.n && is(from, "type", "BASE_TABLE"); i++) {
+        const tarn_splice *s = &scope->splices.at[i];
+        if (!s->row_ids || (int64_t)s->at != at) continue;
+        const char *alias = s->alias ? s->alias : tarn_arena_strndup(cx->arena, given.p, given.n);
+        if (!relation.n || tarn_str_ieq(relation, tarn_str_of(alias))) put_pair(out, alias);
+    }
+}
+
+static void add(tarn_cx *cx, tarn_scope *scope, size_t at, const char *text) {
+    *TARN_PUSH(cx->arena, &scope->splices) = (tarn_splice){.at = at, .kind = TARN_SPLICE_TEXT, .text = text};
+}
+
+static bool is_op(const tarn_tokens *t, size_t i, char op) {
+    return i < t->tokens.n && t->tokens.at[i].kind == TARN_T_OP && t->tokens.at[i].n == 1 &&
+           t->text[t->tokens.at[i].at] == op;
+}
+
+/* `*` and `t.*`, with or without columns left out already; FROM t stands for SELECT * FROM t. */
+static tarn_code leave_out(tarn_cx *cx, tarn_scope *scope, size_t at, const char *columns) {
+    const tarn_tokens *t = &scope->tokens;
+    tarn_cursor c = {t, tarn_bind_token(t, at)};
+    if (tarn_peek(&c, "FROM")) {
+        add(cx, scope, at, tarn_printf(cx, "SELECT * EXCLUDE (%s) ", columns));
+        return TARN_OK;
+    }
+    while (is_op(t, c.i + 1, '.')) c.i += 2; /* schema . t . * */
+    if (!is_op(t, c.i, '*')) return TARN_OK;
+    size_t after = t->tokens.at[c.i].at + 1;
+    c.i++;
+    if (!tarn_accept(&c, "EXCLUDE|EXCEPT")) {
+        add(cx, scope, after, tarn_printf(cx, " EXCLUDE (%s)", columns));
+        return TARN_OK;
+    }
+    size_t first = t->tokens.at[c.i].at;
+    if (is_op(t, c.i, '(')) {
+        add(cx, scope, first + 1, tarn_printf(cx, "%s, ", columns));
+        return TARN_OK;
+    }
+    tarn_name name;
+    TRY(tarn_parse_name(cx, &c, &name));
+    const tarn_token *last = &t->tokens.at[c.i - 1];
+    add(cx, scope, first, tarn_printf(cx, "(%s, ", columns));
+    add(cx, scope, last->at + last->n, ")");
+    return TARN_OK;
+}
+
+tarn_code tarn_hidden_stars(tarn_cx *cx, tarn_scope *scope, const tarn_json_value *select) {
+    const tarn_json_value *list = tarn_json_get(select, "select_list"), *from = tarn_json_get(select, "from_table");
+    if (select->kind != TARN_JSON_OBJECT || !list || !from) return TARN_OK;
+    for (size_t i = 0; i < list->n; i++) {
+        const tarn_json_value *item = tarn_json_at(list, i);
+        tarn_auto_buf columns = TARN_BUF(STAR_MAX);
+        int64_t at = tarn_json_as_int(tarn_json_get(item, "query_location"), -1);
+        bool star = is(item, "class", "STAR") && !tarn_json_as_bool(tarn_json_get(item, "columns"), false);
+        if (!star || at < 0 || (size_t)at >= scope->tokens.n_text) continue;
+        put_hidden(cx, scope, from, tarn_json_as_str(tarn_json_get(item, "relation_name")), &columns, 0);
+        if (columns.n && !columns.failed) TRY(leave_out(cx, scope, (size_t)at, columns.data));
+    }
+    return TARN_OK;
+}
