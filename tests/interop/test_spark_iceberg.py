@@ -3,9 +3,9 @@ import itertools
 import pathlib
 
 import pytest
-from engines import duckdb_rows, duckdb_with, same_rows
+from engines import SparkError, duckdb_rows, duckdb_with, same_rows
 from pyiceberg.table import StaticTable
-from tarnlib import Session
+from tarnlib import Session, TarnError
 
 NAMES = itertools.count()
 MERGE_ON_READ = "'write.delete.mode' = 'merge-on-read', 'write.update.mode' = 'merge-on-read', 'write.merge.mode' = 'merge-on-read'"
@@ -118,4 +118,57 @@ def test_schema_evolution(table, version, who):
     assert len(table.same("pyiceberg", "duckdb")) == 5
     table.ours("UPDATE $t SET gone = 'u' WHERE renamed = 'b1'")
     table.same("pyiceberg", "duckdb")
+    table.same_history()
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_branches_in_turn(table, version):
+    """Both engines name versions, write to branches, and move the table between its versions; each sees what the other has done."""
+    def same():
+        refs = "SELECT name, type, snapshot_id, max_reference_age_in_ms, min_snapshots_to_keep, max_snapshot_age_in_ms FROM $t.refs"
+        named = same_rows(Tarn=table.ours(refs).to_pylist(), Spark=table.theirs(refs))
+        return {ref["name"]: sorted(row["id"] for row in same_rows(Tarn=table.ours(read).to_pylist(), Spark=table.theirs(read)))
+                for ref in named for read in [f"SELECT * FROM $t VERSION AS OF '{ref['name']}'"]}
+
+    def call(who, procedure, *arguments):
+        values = "".join(f", {argument!r}" for argument in arguments)
+        if who == "theirs":
+            return table.theirs(f"CALL hadoop.system.{procedure}('ns.{table.name}'{values})")
+        return table.ours(f"CALL system.{procedure}($t{values})").to_pylist()
+
+    table.ours(f"CREATE TABLE $t (id INT, v INT) TBLPROPERTIES ('format-version' = '{version}', {MERGE_ON_READ})")
+    table.ours("INSERT INTO $t VALUES (1, 1), (2, 2), (3, 3)")
+    steps = [
+        ("ours", "ALTER TABLE $t CREATE TAG start RETAIN 7 DAYS"),
+        ("theirs", "ALTER TABLE $t CREATE BRANCH work RETAIN 2 DAYS WITH SNAPSHOT RETENTION 3 SNAPSHOTS 4 HOURS"),
+        ("ours", "INSERT INTO $t.branch_work VALUES (4, 4)"), ("theirs", "INSERT INTO $t.branch_work VALUES (5, 5)"),
+        ("theirs", "DELETE FROM $t.branch_work WHERE id = 1"), ("ours", "DELETE FROM $t.branch_work WHERE id = 2"),
+        ("ours", "UPDATE $t.branch_work SET id = 50 WHERE id = 5"), ("theirs", "INSERT INTO $t VALUES (6, 6)"),
+        ("theirs", "ALTER TABLE $t CREATE OR REPLACE TAG start"), ("ours", "ALTER TABLE $t CREATE BRANCH IF NOT EXISTS more"),
+        ("ours", "INSERT INTO $t.branch_more VALUES (7, 7)"), ("theirs", "INSERT INTO $t VALUES (8, 8)")]
+    for who, sql in steps:
+        getattr(table, who)(sql)
+        rows = same()
+    assert rows == {"main": [1, 2, 3, 6, 8], "start": [1, 2, 3, 6], "work": [3, 4, 50], "more": [1, 2, 3, 6, 7]}
+    heads = {row["name"]: row["snapshot_id"] for row in table.theirs("SELECT * FROM $t.refs")}
+    picked, = call("ours", "cherrypick_snapshot", heads["more"])
+    assert picked["source_snapshot_id"] == heads["more"] and same()["main"] == [1, 2, 3, 6, 7, 8]
+    with pytest.raises(SparkError, match="already picked|already"):
+        call("theirs", "cherrypick_snapshot", heads["more"])
+    moved, = call("theirs", "rollback_to_snapshot", heads["main"])
+    assert moved == {"previous_snapshot_id": picked["current_snapshot_id"], "current_snapshot_id": heads["main"]} and same()["main"] == [1, 2, 3, 6, 8]
+    again, = call("theirs", "cherrypick_snapshot", heads["more"])
+    with pytest.raises(TarnError, match="was picked already"):
+        call("ours", "cherrypick_snapshot", heads["more"])
+    assert call("ours", "ancestors_of") == call("theirs", "ancestors_of")
+    assert call("ours", "rollback_to_snapshot", heads["main"]) == [{"previous_snapshot_id": again["current_snapshot_id"], "current_snapshot_id": heads["main"]}]
+    call("ours", "set_current_snapshot", heads["work"])
+    assert same()["main"] == [3, 4, 50]
+    table.theirs("ALTER TABLE $t CREATE BRANCH onward")
+    table.theirs("INSERT INTO $t.branch_onward VALUES (9, 9)")
+    forward, = call("ours", "fast_forward", "main", "onward")
+    assert forward["previous_ref"] == heads["work"] and same()["main"] == [3, 4, 9, 50]
+    table.ours("ALTER TABLE $t DROP BRANCH onward")
+    table.theirs("ALTER TABLE $t DROP TAG start")
+    assert sorted(same()) == ["main", "more", "work"]
     table.same_history()
