@@ -21,6 +21,10 @@ FORMATS = {
     "delta": [{"delta.enableDeletionVectors": "true"}, {"delta.enableDeletionVectors": "false"}],
     "iceberg": [{}, {"format-version": "3"}, {"format-version": "2", **MARKED}, {"format-version": "3", **MARKED}],
 }
+SPECS = {
+    "delta": ["", "(day)", "(k, day)"],
+    "iceberg": ["", "(day)", "(k, day)", "(bucket(3, id), day)", "(truncate(1, k), months(day))", "(truncate(2, n), bucket(2, k))", "(years(day))"],
+}
 BASE = [("id", "INT"), ("k", "STRING"), ("n", "BIGINT"), ("day", "DATE")]
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 
@@ -100,6 +104,24 @@ class Model:
         for row in rows:
             self.rows[self.tuple(row)] += 1
 
+    def add(self, name):
+        self.rows = collections.Counter({row + (None,): count for row, count in self.rows.items()})
+        self.columns.append(name)
+
+    def drop(self, name):
+        at, rows = self.columns.index(name), collections.Counter()
+        for row, count in self.rows.items():
+            rows[row[:at] + row[at + 1:]] += count
+        self.rows = rows
+        del self.columns[at]
+
+
+class Branch:
+    """A branch: its rows, the table's version it goes on from, and what each of its commits left."""
+
+    def __init__(self, model, base):
+        self.model, self.base, self.commits = model, base, []
+
 
 class History:
     def __init__(self, seed, table_format, folder):
@@ -108,16 +130,18 @@ class History:
         self.format = table_format
         self.sessions = [Session(folder / f"lake{seed}", {"default_format": table_format}) for _ in range(2)]
         properties = self.dice.choice(FORMATS[table_format])
-        by = self.dice.choice(["", " PARTITIONED BY (day)", " PARTITIONED BY (k, day)"])
+        by = self.dice.choice(SPECS[table_format])
         self.model = Model([name for name, _ in BASE])
         self.versions = {}
         pairs = {**properties, **({"delta.columnMapping.mode": "name"} if table_format == "delta" and self.dice.random() < 0.3 else {}),
                  **({"delta.checkpointInterval": "3"} if table_format == "delta" and self.dice.random() < 0.5 else {})}
         self.mapped = table_format != "delta" or "delta.columnMapping.mode" in pairs
         self.partitioned = by
-        self.added = 0
+        self.added = self.named = 0
+        self.at = "t"  # what statements are about
+        self.branches, self.tags = {}, {}
         listed = ", ".join(f"'{name}' = '{value}'" for name, value in pairs.items())
-        self.run(0, f"CREATE TABLE t ({', '.join(f'{n} {t}' for n, t in BASE)}){by} TBLPROPERTIES ({listed})")
+        self.run(0, f"CREATE TABLE t ({', '.join(f'{n} {t}' for n, t in BASE)}){by and ' PARTITIONED BY ' + by} TBLPROPERTIES ({listed})")
         self.note()
 
     def run(self, writer, sql):
@@ -152,7 +176,7 @@ class History:
     def insert(self):
         rows = [{name: one_value(self.dice, name) for name in self.model.columns} for _ in range(self.dice.randrange(1, 6))]
         values = ", ".join("(" + ", ".join(literal(name, row[name]) for name in self.model.columns) + ")" for row in rows)
-        return f"INSERT INTO t VALUES {values}", lambda model: model.insert(rows)
+        return f"INSERT INTO {self.at} VALUES {values}", lambda model: model.insert(rows)
 
     def overwrite(self):
         day = self.dice.choice(DAYS)
@@ -162,25 +186,25 @@ class History:
         def apply(model):
             model.delete(lambda row: compare("=", row["day"], day))
             model.insert(rows)
-        return f"INSERT INTO t REPLACE WHERE day = DATE '{day}' VALUES {values}", apply
+        return f"INSERT INTO {self.at} REPLACE WHERE day = DATE '{day}' VALUES {values}", apply
 
     def update(self):
         where = Predicate.random(self.dice)
         name, sql, change = self.dice.choice([
             ("n", "n + 1", lambda row: None if row["n"] is None else row["n"] + 1), ("k", "'z'", lambda row: "z"),
             ("day", "DATE '2026-01-02'", lambda row: "2026-01-02"), ("id", "NULL", lambda row: None)])
-        return f"UPDATE t SET {name} = {sql} WHERE {where.sql}", lambda model: model.update(where.test, lambda row: {name: change(row)})
+        return f"UPDATE {self.at} SET {name} = {sql} WHERE {where.sql}", lambda model: model.update(where.test, lambda row: {name: change(row)})
 
     def delete(self):
         where = Predicate.random(self.dice)
-        return f"DELETE FROM t WHERE {where.sql}", lambda model: model.delete(where.test)
+        return f"DELETE FROM {self.at} WHERE {where.sql}", lambda model: model.delete(where.test)
 
     def merge(self):
         source = {i: {"id": i, "k": one_value(self.dice, "k"), "n": one_value(self.dice, "n"), "day": self.dice.choice(DAYS)} for i in self.dice.sample(range(14), 4)}
         rows = ", ".join(f"({row['id']}, {literal('k', row['k'])}, {literal('n', row['n'])}, {literal('day', row['day'])})" for row in source.values())
         matched = self.dice.choice(["UPDATE SET n = s.n, k = s.k", "DELETE", "UPDATE SET day = s.day"])
         only, insert, orphan = (self.dice.random() < p for p in (0.3, 0.8, 0.2))
-        sql = (f"MERGE INTO t USING (SELECT * FROM (VALUES {rows}) AS v(id, k, n, day)) AS s ON t.id = s.id WHEN MATCHED{' AND t.n < 3' if only else ''} THEN {matched}"
+        sql = (f"MERGE INTO {self.at} AS t USING (SELECT * FROM (VALUES {rows}) AS v(id, k, n, day)) AS s ON t.id = s.id WHEN MATCHED{' AND t.n < 3' if only else ''} THEN {matched}"
                + (" WHEN NOT MATCHED THEN INSERT (id, k, n, day) VALUES (s.id, s.k, s.n, s.day)" if insert else "")
                + (" WHEN NOT MATCHED BY SOURCE AND t.n = 0 THEN DELETE" if orphan else ""))
 
@@ -221,22 +245,91 @@ class History:
             self.model = self.versions[version].copy()
 
     def evolve(self):
+        """Branches have the table's columns."""
         self.added += 1
+        models = [self.model, *(branch.model for branch in self.branches.values())]
         if self.mapped and self.added > 1 and self.dice.random() < 0.6:
             old = self.dice.choice([name for name in self.model.columns if name.startswith("x")] or [None])
             if old and self.dice.random() < 0.5:
                 self.run(0, f"ALTER TABLE t RENAME COLUMN {old} TO x{self.added}")
-                self.model.columns[self.model.columns.index(old)] = f"x{self.added}"
+                for model in models:
+                    model.columns[model.columns.index(old)] = f"x{self.added}"
             elif old:
                 self.run(0, f"ALTER TABLE t DROP COLUMN {old}")
-                at = self.model.columns.index(old)
-                rows = collections.Counter()
-                for row, count in self.model.rows.items():
-                    rows[row[:at] + row[at + 1:]] += count
-                self.model = Model(self.model.columns[:at] + self.model.columns[at + 1:], rows)
+                for model in models:
+                    model.drop(old)
         else:
             self.run(0, f"ALTER TABLE t ADD COLUMNS (x{self.added} INT)")
-            self.model = Model(self.model.columns + [f"x{self.added}"], {row + (None,): count for row, count in self.model.rows.items()})
+            for model in models:
+                model.add(f"x{self.added}")
+
+    def repartition(self):
+        self.partitioned = self.dice.choice(SPECS[self.format])
+        self.run(self.dice.randrange(2), f"ALTER TABLE t SET PARTITION SPEC {self.partitioned or '()'}")
+
+    def branch(self):
+        """Names for versions: rows written to a branch are the branch's until the table is fast-forwarded to it."""
+        kept = self.kept()
+        self.named += 1
+        if not kept or self.dice.random() < 0.2:
+            if kept:
+                version = self.dice.choice(kept)
+                self.run(0, f"ALTER TABLE t CREATE TAG g{self.named} AS OF VERSION {version}")
+                self.tags[f"g{self.named}"] = self.versions[version].copy()
+            return
+        if not self.branches or self.dice.random() < 0.2:
+            self.run(1, f"ALTER TABLE t CREATE BRANCH b{self.named}")
+            self.branches[f"b{self.named}"] = Branch(self.model.copy(), self.version())
+        name = self.dice.choice(sorted(self.branches))
+        what = self.dice.choice(["write", "write", "write", "forward", "drop"])
+        if what == "write":
+            self.write_branch(name, self.branches[name])
+        elif what == "forward":
+            self.forward(name, self.branches[name])
+        else:
+            self.run(0, f"ALTER TABLE t DROP BRANCH {name}")
+            del self.branches[name]
+
+    def head(self, name):
+        return self.sessions[0].rows(f"SELECT snapshot_id FROM t.refs WHERE name = '{name}'")
+
+    def write_branch(self, name, branch):
+        for _ in range(self.dice.randrange(1, 4)):
+            before, self.at = self.head(name), f"t.branch_{name}"
+            sql, apply = self.change_rows()
+            self.run(self.dice.randrange(2), sql)
+            apply(branch.model)
+            self.check(self.at, branch.model, self.dice.randrange(2))
+            self.at = "t"
+            if self.head(name) != before:
+                branch.commits.append(branch.model.copy())
+
+    def forward(self, name, branch):
+        """Only where the branch goes on from the table's newest version."""
+        possible = branch.base == self.version()
+        try:
+            self.run(self.dice.randrange(2), f"CALL system.fast_forward('t', 'main', '{name}')")
+        except TarnError as refused:
+            assert not possible, refused
+            self.log.append(f"-- {refused}")
+            return
+        assert possible, f"the table moved on from version {branch.base}"
+        self.model = branch.model.copy()
+        branch.base = self.version()
+        history = [row[0] for row in self.sessions[0].rows("DESCRIBE HISTORY t")]
+        self.keep_alive({**self.versions, **dict(zip(history, reversed(branch.commits)))})
+        branch.commits = []
+
+    def keep_alive(self, versions):
+        alive = {row[0] for row in self.sessions[0].rows("DESCRIBE HISTORY t")}
+        self.versions = {v: model for v, model in versions.items() if v in alive or not v}
+
+    def expire(self):
+        before, last = self.kept(), self.dice.randrange(1, 5)
+        self.run(self.dice.randrange(2), f"CALL system.expire_snapshots('t', now() + INTERVAL 1 DAY, retain_last => {last})")
+        self.keep_alive(self.versions)
+        assert set(before[-last:]) <= set(self.kept()), f"{before} before, {self.kept()} after"
+        assert self.branches or self.tags or self.kept() == before[-last:], f"{before} before, {self.kept()} after"
 
     def transaction(self):
         """One writer's transaction with another's statement inside: it commits what it did to the rows it saw, or not at all."""
@@ -271,7 +364,7 @@ class History:
         self.model = Model(other.columns, other.rows - removed + added)
 
     def check_changes(self):
-        """Deletes and inserts of the feed (Iceberg has none) lead from one version to the other; table_diff gives nothing else."""
+        """Deletes and inserts of the feed lead from one version to the other; table_diff gives nothing else."""
         order = self.kept()
         for _ in range(3 if order else 0):
             a, b = sorted(self.dice.choices(range(len(order)), k=2))
@@ -279,17 +372,32 @@ class History:
             if a == b or any(self.versions[v].columns != last.columns for v in order[a:b + 1]):
                 continue
             self.log.append(f"-- changes after {order[a]} up to {order[b]}")
-            if self.format != "iceberg":
-                feed = f"table_changes('t', {order[a + 1]}, {order[b]})"
-                came = self.rows(feed, last, where=" WHERE _change_type IN ('insert', 'update_postimage')")
-                went = self.rows(feed, last, where=" WHERE _change_type IN ('delete', 'update_preimage')")
-                assert first.rows + came - went == last.rows, f"{feed}: {came} came, {went} went"
+            feed = f"table_changes('t', {order[a + 1]}, {order[b]})"
+            came = self.rows(feed, last, where=" WHERE _change_type IN ('insert', 'update_postimage')")
+            went = self.rows(feed, last, where=" WHERE _change_type IN ('delete', 'update_preimage')")
+            assert first.rows + came - went == last.rows, f"{feed}: {came} came, {went} went"
             diff = f"table_diff('t', {order[a]}, {order[b]})"
             came, went = (self.rows(diff, last, where=f" WHERE _change_type = '{kind}'") for kind in ("insert", "delete"))
             assert came == last.rows - first.rows and went == first.rows - last.rows, f"{diff}: {came} came, {went} went"
 
+    def check_names(self):
+        for name, branch in self.branches.items():
+            self.check(f"t.branch_{name}", branch.model, self.dice.randrange(2))
+        for name, model in self.tags.items():
+            self.check(f"t VERSION AS OF '{name}'", model, self.dice.randrange(2))
+
+    def vacuum(self):
+        """Nothing that is needed goes."""
+        self.sessions[1].rows("SET vacuum.retention_check = false")
+        self.run(1, "VACUUM t RETAIN 0 HOURS")
+        self.check("t", self.model)
+        self.check("t", self.model, 1)
+        self.check_names()
+
     def play(self):
         steps = [self.autocommit] * 6 + [self.transaction] * 2 + [self.upkeep, self.restore, self.evolve]
+        if self.format == "iceberg":
+            steps += [self.repartition] + [self.branch] * 3 + [self.expire]
         for _ in range(self.dice.randrange(6, 16)):
             self.dice.choice(steps)()
             self.check("t", self.model, self.dice.randrange(2))
@@ -298,6 +406,9 @@ class History:
             self.log.append(f"-- version {version}")
             self.check(f"t VERSION AS OF {version}", self.versions[version])
         self.check_changes()
+        self.check_names()
+        if self.dice.random() < 0.5:
+            self.vacuum()
 
     def close(self):
         for session in self.sessions:
