@@ -234,6 +234,19 @@ def newest_metadata(session):
     return session.sql("SELECT file FROM t.metadata_log_entries ORDER BY timestamp DESC LIMIT 1").to_pylist()[0]["file"]
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_branch_before_rows(lake, version):
+    _, session = lake
+    session.sql(f"CREATE TABLE t (x BIGINT) USING iceberg TBLPROPERTIES ('format-version' = '{version}')")
+    session.sql("ALTER TABLE t CREATE BRANCH audit")
+    table = StaticTable.from_metadata(newest_metadata(session))
+    assert table.current_snapshot() is None and table.scan().to_arrow().num_rows == 0
+    assert table.scan(snapshot_id=table.metadata.refs["audit"].snapshot_id).to_arrow().num_rows == 0
+    session.sql("INSERT INTO t.branch_audit VALUES (1)")
+    session.sql("CALL system.fast_forward('t', 'main', 'audit')")
+    assert StaticTable.from_metadata(newest_metadata(session)).scan().to_arrow()["x"].to_pylist() == [1]
+
+
 def test_publish(lake):
     """What PyIceberg stages under a wap.id is published once, beside what was committed meanwhile."""
     catalog, session = lake

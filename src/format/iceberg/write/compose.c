@@ -401,7 +401,7 @@ static void edit_properties(composing *c) {
 }
 
 static tarn_code edit_snapshot(composing *c) {
-    const char *branch = c->base ? c->base->base.branch : NULL;
+    const char *branch = c->plan.started ? c->plan.started : c->base ? c->base->base.branch : NULL;
     tarn_iceberg_manifests list = {0};
     const char *path;
     TRY(write_manifests(c, &list));
@@ -458,9 +458,11 @@ static void edit_new_table(composing *c) {
     if (c->plan.format_version >= 3) edit_int(c, "next-row-id", 0);
 }
 
+/* Whether the version is a snapshot of its own, not only other metadata. */
+static bool makes_snapshot(const composing *c) { return c->change->adds.n || c->change->removes.n || c->plan.started; }
+
 static tarn_code edit_all(composing *c) {
-    const tarn_change *change = c->change;
-    bool rows = change->adds.n || change->removes.n;
+    bool rows = makes_snapshot(c);
     bool upgraded = c->base && c->plan.format_version != c->base->meta.format_version;
     if (!c->base || upgraded) edit_int(c, "format-version", c->plan.format_version);
     if (upgraded && c->plan.format_version >= 3 && !rows) edit_int(c, "next-row-id", 0);
@@ -552,7 +554,7 @@ tarn_code tarn_iceberg_compose(tarn_cx *cx, const tarn_table *table, tarn_iceber
     TRY(choose_key(&c, &key));
     TRY(edit_all(&c));
     TRY(tarn_iceberg_edit_members(cx, base ? base->meta.text : TARN_LIT("{}"), c.edits, c.n_edits, &text));
-    bool rows = change->adds.n || change->removes.n;
+    bool rows = makes_snapshot(&c);
     size_t n = text.n;
     const tarn_iceberg_version *head = base ? tarn_iceberg_version_find(&base->meta, c.plan.head) : NULL;
     *out = (tarn_iceberg_composed){.key = key, .snapshot_id = rows ? c.w.snapshot_id : -1};

@@ -190,7 +190,10 @@ tarn_code tarn_iceberg_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapsho
     if (!base || base->version < 0)
         return tarn_fail(cx, TARN_CONFLICT, "another writer has created the table; run the statement again");
     tarn_at latest = {.kind = base->branch ? TARN_AT_REF : TARN_AT_LATEST, .ref = base->branch};
-    TRY(table->format->open(cx, table, &latest, base, &newest));
+    tarn_code code = table->format->open(cx, table, &latest, base, &newest);
+    if (code == TARN_NOTFOUND && base->branch)
+        return tarn_fail(cx, TARN_CONFLICT, "branch %s was dropped meanwhile", base->branch);
+    TRY(code);
     tarn_auto(rebasing, done_rebasing)
         r = {.cx = cx, .change = change, .base = tarn_iceberg_of(base), .fresh = tarn_iceberg_of(newest)};
     tarn_marks_of(cx, change, &r.marks);

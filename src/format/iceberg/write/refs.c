@@ -103,6 +103,8 @@ static void drop_ref(tarn_iceberg_plan *plan, const char *name) {
     plan->refs_changed = true;
 }
 
+static bool is_set(const tarn_ref_change *r) { return r->version >= 0 || r->to || r->before_ms >= 0; }
+
 static tarn_code plan_ref(planning *p, const tarn_ref_change *r) {
     tarn_iceberg_ref *was = find(p->plan, r->name);
     int64_t id = -1;
@@ -110,7 +112,11 @@ static tarn_code plan_ref(planning *p, const tarn_ref_change *r) {
     bool drop = !r->create && !r->replace;
     if (drop && was) drop_ref(p->plan, r->name);
     if (drop || (was && !r->replace) || (!was && !r->create)) return TARN_OK;
-    TRY(find_target(p, r, was, &id));
+    bool starts = r->branch && !is_set(r) && !p->m->versions.n && strcmp(r->name, "main") != 0;
+    if (starts && p->plan->started)
+        return tarn_fail(p->cx, TARN_UNSUPPORTED, "one commit starts one branch: %s", r->name);
+    if (starts) p->plan->started = r->name;
+    if (!starts) TRY(find_target(p, r, was, &id));
     TRY(check_way(p, r, was, id));
     if (!was) {
         was = TARN_PUSH(p->cx->arena, &p->plan->refs);

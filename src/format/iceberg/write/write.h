@@ -53,6 +53,7 @@ typedef struct tarn_iceberg_plan {
     bool properties_changed;
     TARN_VEC(tarn_iceberg_ref) refs; /* before the change's rows: main goes on to them */
     bool refs_changed;
+    const char *started; /* a branch of a table that has no snapshot: it begins with one of no rows; NULL: none does */
     int64_t head;     /* where main points then; -1: nowhere */
     const bool *kept; /* of each version of the base; NULL: all are */
 } tarn_iceberg_plan;
