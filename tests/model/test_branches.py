@@ -39,7 +39,7 @@ class Branches(History):
         if branch == "main":
             return sql
         name = f"t.branch_{branch}"
-        return (sql.replace("MERGE INTO t ", f"MERGE INTO {name} AS t ").replace("INSERT INTO t ", f"INSERT INTO {name} ")
+        return (sql.replace("MERGE INTO t ", f"MERGE INTO {name} ").replace("INSERT INTO t ", f"INSERT INTO {name} ")
                 .replace("UPDATE t ", f"UPDATE {name} ").replace("DELETE FROM t ", f"DELETE FROM {name} "))
 
     def moved(self, branch, model):
