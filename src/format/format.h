@@ -41,7 +41,7 @@ struct tarn_format {
                       tarn_snapshot **out);
     /* Called once, by the last tarn_snapshot_release. Frees everything, the arena too. */
     void (*free)(tarn_snapshot *snapshot);
-    /* How many files there are. NULL callback: that is no cheaper to know than the files. */
+    /* How many files there are, or about. NULL callback: that is no cheaper to know than the files. */
     tarn_code (*count)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *files);
     /* Files that may hold rows for which `where` (NULL: all) is true. */
     tarn_code (*files)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out);

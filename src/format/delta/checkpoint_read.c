@@ -53,10 +53,10 @@ typedef struct states {
     tarn_delta_snapshot *s;
     bool *protocol, *meta;
     TARN_VEC(const char *) sidecars;
-    tarn_arena *arena;         /* of the sidecars' names */
-    tarn_delta_replay *replay; /* takes adds of a JSON checkpoint; NULL: not wanted */
-    tarn_delta_action_fn *removes;
-    void *removes_state;
+    tarn_arena *arena;        /* of the sidecars' names */
+    tarn_delta_kind kind;     /* of the file actions of a JSON checkpoint that go to */
+    tarn_delta_action_fn *fn; /* NULL: they are not wanted */
+    void *fn_state;
 } states;
 
 static tarn_code take_state(tarn_cx *cx, void *state, const tarn_delta_action *a) {
@@ -82,8 +82,8 @@ static tarn_code take_state(tarn_cx *cx, void *state, const tarn_delta_action *a
             tarn_arena_printf(st->arena, TARN_DELTA_LOG "_sidecars/%.*s", (int)path.n, path.p);
         return TARN_OK;
     }
-    case TARN_DELTA_ADD: return st->replay ? tarn_delta_replay_base_add(cx, st->replay, a) : TARN_OK;
-    case TARN_DELTA_REMOVE: return st->removes ? st->removes(cx, st->removes_state, a) : TARN_OK;
+    case TARN_DELTA_ADD:
+    case TARN_DELTA_REMOVE: return st->fn && a->kind == st->kind ? st->fn(cx, st->fn_state, a) : TARN_OK;
     default: return TARN_OK;
     }
 }
@@ -230,19 +230,12 @@ static tarn_code take_files(tarn_cx *cx, const relation *r, tarn_delta_kind kind
     }
 }
 
-static tarn_code base_add(tarn_cx *cx, void *state, const tarn_delta_action *a) {
-    return tarn_delta_replay_base_add(cx, state, a);
-}
-
-/* Adds into `replay`, or removes to a callback, from the top files and the sidecars. */
-static tarn_code walk_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_kind kind, tarn_delta_action_fn *fn,
-                            void *state) {
+tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_kind kind,
+                                      tarn_delta_action_fn *fn, void *state) {
     const tarn_table *table = s->base.table;
     const tarn_delta_log *log = &s->log;
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
-    states st = {.replay = kind == TARN_DELTA_ADD ? state : NULL,
-                 .removes = kind == TARN_DELTA_REMOVE ? fn : NULL,
-                 .removes_state = state};
+    states st = {.kind = kind, .fn = fn, .fn_state = state};
     bool parts = log->ckpt == TARN_DELTA_CKPT_PARTS; /* has no sidecars; its states are read already or come later */
     if (!parts || !s->states_complete) TRY(read_states(cx, s, &conn, &st));
     relation r = {0};
@@ -255,12 +248,4 @@ static tarn_code walk_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_kind
     if (!conn) TRY(need_engine(cx, s, &conn));
     TRY(open_relation(cx, table, conn, st.sidecars.at, st.sidecars.n, &r));
     return take_files(cx, &r, kind, fn, state);
-}
-
-tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_replay *r) {
-    return walk_files(cx, s, TARN_DELTA_ADD, base_add, r);
-}
-
-tarn_code tarn_delta_checkpoint_removes(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_action_fn *fn, void *state) {
-    return walk_files(cx, s, TARN_DELTA_REMOVE, fn, state);
 }

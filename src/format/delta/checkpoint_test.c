@@ -96,7 +96,95 @@ static void written_and_read_back(void **state) {
     remove_all(&b, folder);
 }
 
+static tarn_value number(int64_t i) { return (tarn_value){.kind = TARN_INT64, .i = i}; }
+
+static tarn_value name(const char *text) { return (tarn_value){.kind = TARN_STRING, .s = tarn_str_of(text)}; }
+
+enum { MANY = 50000 };
+
+/* File i holds ids i * 10 to i * 10 + 9 and is of partition i % 7. */
+static void add_many(tarn_buf *out, int i) {
+    tarn_buf_printf(out,
+                    "{\"add\":{\"path\":\"%08x-%d\",\"partitionValues\":{\"p\":\"%d\"},\"size\":%d,"
+                    "\"modificationTime\":1,\"dataChange\":true,\"stats\":\"{\\\"numRecords\\\":10,"
+                    "\\\"minValues\\\":{\\\"id\\\":%d},\\\"maxValues\\\":{\\\"id\\\":%d}}\"}}\n",
+                    (unsigned)i * 2654435761u, i, i % 7, i + 1, i * 10, i * 10 + 9);
+}
+
+static void same_lists(bench *b, tarn_snapshot *peeked, tarn_snapshot *loaded, const tarn_expr *where, size_t files) {
+    tarn_file_list x = {0}, y = {0};
+    assert_int_equal(tarn_snapshot_files(&b->cx, peeked, where, &x), TARN_OK);
+    assert_int_equal(tarn_snapshot_files(&b->cx, loaded, where, &y), TARN_OK);
+    assert_int_equal(x.files.n, files);
+    assert_int_equal(y.files.n, files);
+    assert_true(x.total_files == y.total_files && x.total_bytes == y.total_bytes && x.bytes == y.bytes);
+    assert_true(x.pruned_by_partition == y.pruned_by_partition && x.pruned_by_stats == y.pruned_by_stats);
+    for (size_t i = 0; i < files; i++) {
+        const tarn_file *f = x.files.at[i], *g = y.files.at[i];
+        assert_true(tarn_str_eq(f->path, g->path) && f->size == g->size && f->rows == g->rows);
+        assert_true(tarn_str_eq(f->partition[0].s, g->partition[0].s) && f->entry == f);
+        assert_int_equal(tarn_file_live_rows(f), tarn_file_live_rows(g));
+    }
+}
+
+/* The first questions after a large snapshot read its checkpoint without keeping it, and get the same answers. */
+static void peeked_at(void **state) {
+    (void)state;
+    bench b;
+    char folder[32];
+    bench_on_disk(&b, folder);
+    tarn_auto_buf commit = TARN_BUF(32 << 20);
+    tarn_buf_puts(&commit, PROTOCOL META);
+    for (int i = 0; i < MANY; i++) add_many(&commit, i);
+    put_commit(&b, 0, commit.data);
+    tarn_snapshot *s = must_open(&b, -1);
+    if (tarn_delta_checkpoint_write(&b.cx, tarn_delta_of(s)) != TARN_OK) fail_msg("%s", b.cx.error.message);
+    tarn_snapshot_release(s);
+    put_commit(&b, 1, REMOVE("0000001-0") ADD("new", "3") ADD("other", "4"));
+    tarn_buf_clear(&commit);
+    tarn_buf_printf(&commit, "{\"remove\":{\"path\":\"%08x-10\",\"deletionTimestamp\":5,\"dataChange\":true}}\n",
+                    10u * 2654435761u);
+    put_commit(&b, 2, commit.data);
+    tarn_snapshot *loaded = must_open(&b, -1);
+    assert_int_equal(tarn_delta_load(&b.cx, tarn_delta_of(loaded)), TARN_OK);
+    assert_int_equal(tarn_delta_of(loaded)->n_files, MANY + 1);
+    s = must_open(&b, -1);
+    tarn_delta_snapshot *d = tarn_delta_of(s);
+    if (d->log.ckpt_bytes <= 1 << 20) fail_msg("%lld", (long long)d->log.ckpt_bytes);
+    tarn_value three = name("3"), ten = number(100), late = number((MANY - 1) * 10);
+    tarn_expr *partition = tarn_expr_cmp(b.cx.arena, TARN_EXPR_EQ, 1, &three);
+    tarn_expr *tenth = tarn_expr_cmp(b.cx.arena, TARN_EXPR_EQ, 0, &ten),
+              *last = tarn_expr_cmp(b.cx.arena, TARN_EXPR_GE, 0, &late);
+    int64_t about = 0;
+    assert_int_equal(tarn_snapshot_count(&b.cx, s, &about), TARN_OK);
+    assert_true(about > MANY / 10);
+    same_lists(&b, s, loaded, tarn_expr_and(b.cx.arena, partition, tenth), 1); /* "new" alone: the tenth is removed */
+    same_lists(&b, s, loaded, last, 3);
+    assert_false(d->loaded);
+    tarn_file_list list = {0};
+    tarn_bounds bounds;
+    same_lists(&b, s, loaded, partition, MANY / 7 + (MANY % 7 > 3)); /* the tenth less, "new" more */
+    assert_true(d->loaded);
+    assert_int_equal(tarn_snapshot_files(&b.cx, s, last, &list), TARN_OK);
+    tarn_format_delta.bounds(s, list.files.at[0], 0, NULL, &bounds);
+    assert_true(bounds.has_min && bounds.min.i == (MANY - 1) * 10);
+
+    /* A snapshot that follows one that was asked counts on. */
+    tarn_snapshot *first = must_open(&b, 1), *second = NULL;
+    tarn_at at = {.kind = TARN_AT_VERSION, .version = 2};
+    for (int i = 0; i < 2; i++) assert_int_equal(tarn_snapshot_files(&b.cx, first, last, &list), TARN_OK);
+    assert_false(tarn_delta_of(first)->loaded);
+    assert_int_equal(tarn_table_open(&b.cx, &b.table, &at, first, &second), TARN_OK);
+    same_lists(&b, second, loaded, last, 3);
+    assert_true(tarn_delta_of(second)->loaded);
+    tarn_snapshot_release(first);
+    tarn_snapshot_release(second);
+    tarn_snapshot_release(s);
+    tarn_snapshot_release(loaded);
+    remove_all(&b, folder);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(written_and_read_back)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(written_and_read_back), cmocka_unit_test(peeked_at)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,7 @@ typedef struct tarn_delta_log {
     tarn_delta_ckpt ckpt;
     int64_t ckpt_version; /* -1: none */
     TARN_VEC(const char *) ckpt_keys;
+    int64_t ckpt_bytes;  /* of these; 0: not known */
     int64_t crc_version; /* newest checksum in [checkpoint, version]; -1: none */
     int64_t mtime_ms;    /* of the newest commit, or checkpoint where that is gone */
 } tarn_delta_log;

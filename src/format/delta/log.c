@@ -159,6 +159,7 @@ static void take_checkpoint(tarn_arena *arena, const tarn_entry_list *list, cons
         log_name name = entry_name(&list->at[i]);
         if (c->kind == TARN_DELTA_CKPT_PARTS && (name.kind != NAME_PART || name.parts != c->parts)) continue;
         *TARN_PUSH(arena, &log->ckpt_keys) = list->at[i].key;
+        if (list->at[i].size > 0) log->ckpt_bytes += list->at[i].size;
         log->mtime_ms = list->at[i].mtime_ms;
     }
 }

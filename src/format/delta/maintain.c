@@ -35,7 +35,8 @@ static tarn_code read_tombstones(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta
         TRY(tarn_delta_commit_walk(cx, table->store, arena, tarn_delta_commit_key(arena, &at.log.commits.at[i]),
                                    file_action, r));
     }
-    return at.log.ckpt == TARN_DELTA_NO_CKPT ? TARN_OK : tarn_delta_checkpoint_removes(cx, &at, base_remove, r);
+    return at.log.ckpt == TARN_DELTA_NO_CKPT ? TARN_OK
+                                             : tarn_delta_checkpoint_files(cx, &at, TARN_DELTA_REMOVE, base_remove, r);
 }
 
 /* ---- VACUUM */

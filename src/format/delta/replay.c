@@ -209,6 +209,83 @@ tarn_code tarn_delta_replay_base_add(tarn_cx *cx, tarn_delta_replay *r, const ta
     return keep_add(cx, r, a);
 }
 
+/* What a search through a checkpoint knows. */
+typedef struct matching {
+    tarn_delta_replay *r;
+    tarn_delta_snapshot *s;
+    const tarn_delta_replay *recent;
+    tarn_delta_tester *tester;
+    TARN_VEC(bool) can; /* per tuple: its files may match */
+    tarn_file_list *list;
+} matching;
+
+static tarn_code tuple_values(tarn_cx *cx, matching *m, uint32_t tuple, tarn_delta_file *f) {
+    tarn_delta_tuple *t = &m->r->tuples.at[tuple];
+    const tarn_snapshot *b = &m->s->base;
+    if (!t->values)
+        TRY(tarn_delta_partition_values(cx, m->r->mem->arena, t->json, b->schema, b->partition, b->n_partition,
+                                        &t->values));
+    f->file.partition = t->values;
+    f->tuple = tuple;
+    if (tuple == m->can.n) *TARN_PUSH(m->r->arena, &m->can) = tarn_delta_test_partition(m->tester, f);
+    return TARN_OK;
+}
+
+/* Whether to keep the file, whose texts may go; it is counted. */
+static tarn_code match_file(tarn_cx *cx, matching *m, tarn_str tuple, tarn_delta_file *f, bool *keep) {
+    *keep = false;
+    m->list->total_files++;
+    m->list->total_bytes += f->file.size;
+    TRY(tuple_values(cx, m, intern_tuple(m->r, tuple), f));
+    if (!m->can.at[f->tuple])
+        m->list->pruned_by_partition++;
+    else if (f->stats.p && !tarn_delta_test_file(cx, m->tester, f))
+        m->list->pruned_by_stats++;
+    else
+        *keep = true;
+    return TARN_OK;
+}
+
+static tarn_code match_add(tarn_cx *cx, void *state, const tarn_delta_action *a) {
+    matching *m = state;
+    bool keep;
+    const tarn_delta_dv *dv = a->has_dv ? &a->dv : NULL;
+    if (m->recent->used && seen(m->recent, key_hash(a->path, dv), a->path, dv)) return TARN_OK;
+    if (m->list->total_files >= m->r->limit)
+        return tarn_fail(cx, TARN_LIMIT, "more than %lld files; raise limit.files", (long long)m->r->limit);
+    tarn_delta_file f = {.file = {.size = a->size, .rows = -1, .deletes = dv ? &dv->deletes : NULL}, .stats = a->stats};
+    TRY(match_file(cx, m, a->partition, &f, &keep));
+    return keep ? keep_add(cx, m->r, a) : TARN_OK;
+}
+
+tarn_code tarn_delta_replay_matching(tarn_cx *cx, tarn_delta_replay *r, tarn_delta_snapshot *s,
+                                     const tarn_delta_replay *recent, const tarn_expr *where, tarn_file_list *out) {
+    tarn_auto(tarn_delta_tester *, tarn_delta_tester_freep) tester = tarn_delta_tester_new(s, where);
+    tarn_file_list list = {0};
+    matching m = {.r = r, .s = s, .recent = recent, .tester = tester, .list = &list};
+    TRY(tarn_delta_checkpoint_files(cx, s, TARN_DELTA_ADD, match_add, &m));
+    for (size_t i = recent->n_files; i-- > 0;) {
+        tarn_delta_file f = recent->files[i], *kept;
+        bool keep;
+        TRY(match_file(cx, &m, recent->tuples.at[f.tuple].json, &f, &keep));
+        if (!keep) continue;
+        TRY(new_file(cx, r, &kept));
+        *kept = f;
+    }
+    list.files.at = TARN_NEW_ARRAY(cx->arena, const tarn_file *, r->n_files);
+    list.files.n = list.files.cap = r->n_files;
+    for (size_t i = 0; i < r->n_files; i++) {
+        tarn_file *f = &r->files[i].file;
+        f->partition = r->tuples.at[r->files[i].tuple].values;
+        f->ordinal = (uint32_t)i;
+        f->entry = f;
+        list.files.at[i] = f;
+        list.bytes += f->size;
+    }
+    *out = list;
+    return TARN_OK;
+}
+
 void tarn_delta_replay_base_tuples(tarn_delta_replay *r, const tarn_delta_tuple *tuples, size_t n) {
     for (size_t i = 0; i < n; i++) {
         *TARN_PUSH(r->arena, &r->tuples) = tuples[i];

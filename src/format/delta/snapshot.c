@@ -7,8 +7,18 @@
 #include "format/delta/feed/changes.h"
 #include "format/delta/write.h"
 
-/* FILES_UNREAD: a table known to have more is not read for an append to it. FILES_MANY: reading them leaves holes. */
-enum { WINDOW_BYTES = 16 << 20, WINDOW_FILES = 64, MEMS_MAX = 64, FILES_UNREAD = 10000, FILES_MANY = 50000 };
+/* FILES_UNREAD: a table known to have more is not read for an append to it. FILES_MANY: reading them leaves holes.
+ * PEEK: so large a checkpoint is not kept for the first questions. ADD_BYTES: of one file in a checkpoint, about. */
+enum {
+    WINDOW_BYTES = 16 << 20,
+    WINDOW_FILES = 64,
+    MEMS_MAX = 64,
+    FILES_UNREAD = 10000,
+    FILES_MANY = 50000,
+    PEEK_BYTES = 1 << 20,
+    PEEKS_MAX = 2,
+    ADD_BYTES = 64
+};
 
 /* What the walk over the commits fills. */
 typedef struct walk {
@@ -230,6 +240,11 @@ static tarn_delta_snapshot *new_snapshot(const tarn_table *table, int64_t versio
     return s;
 }
 
+static void hold_mem(tarn_delta_snapshot *s, tarn_delta_mem *mem) {
+    atomic_fetch_add_explicit(&mem->refs, 1, memory_order_relaxed);
+    *TARN_PUSH(s->base.arena, &s->mems) = mem;
+}
+
 /* Gives the snapshot its files: the replay is used up. */
 static tarn_code finish_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_replay *r) {
     tarn_snapshot *b = &s->base;
@@ -264,18 +279,66 @@ static tarn_code finish_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_re
 
 static void free_replay(tarn_delta_replay **r) { tarn_delta_replay_free(*r); }
 
+/* What the commits after the checkpoint say of files. */
+static tarn_code read_recent(tarn_cx *cx, tarn_delta_snapshot *s) {
+    if (s->replay) return TARN_OK;
+    tarn_auto(tarn_delta_replay *, free_replay) r = tarn_delta_replay_new(cx);
+    walk w = {.s = s, .replay = r, .protocol = true, .meta = true};
+    TRY(take_commits(cx, &w, &s->log));
+    s->replay = r;
+    r = NULL;
+    return TARN_OK;
+}
+
+static tarn_code base_add(tarn_cx *cx, void *state, const tarn_delta_action *a) {
+    return tarn_delta_replay_base_add(cx, state, a);
+}
+
 static tarn_code load_locked(tarn_cx *cx, tarn_delta_snapshot *s) {
     if (s->loaded) return TARN_OK;
+    TRY(read_recent(cx, s));
     tarn_auto(tarn_delta_replay *, free_replay) r = s->replay;
     s->replay = NULL; /* a load that fails starts over the next time */
-    if (!r) {
-        r = tarn_delta_replay_new(cx);
-        walk w = {.s = s, .replay = r, .protocol = true, .meta = true};
-        TRY(take_commits(cx, &w, &s->log));
-    }
-    if (s->log.ckpt != TARN_DELTA_NO_CKPT) TRY(tarn_delta_checkpoint_files(cx, s, r));
+    if (s->log.ckpt != TARN_DELTA_NO_CKPT) TRY(tarn_delta_checkpoint_files(cx, s, TARN_DELTA_ADD, base_add, r));
     s->states_complete = true;
     return finish_files(cx, s, r);
+}
+
+static bool can_peek(const tarn_delta_snapshot *s) {
+    return !s->loaded && s->log.ckpt_bytes >= PEEK_BYTES && s->n_peeks < PEEKS_MAX;
+}
+
+static tarn_code peek_locked(tarn_cx *cx, tarn_delta_snapshot *s, const tarn_expr *where, tarn_file_list *out) {
+    tarn_auto(tarn_delta_replay *, free_replay) r = tarn_delta_replay_new(cx);
+    TRY(read_recent(cx, s));
+    TRY(tarn_delta_replay_matching(cx, r, s, s->replay, where, out));
+    s->states_complete = true;
+    s->n_peeks++;
+    *TARN_PUSH(s->base.arena, &s->peeks) = r;
+    r = NULL;
+    hold_mem(s, s->replay->mem); /* files of commits point there, also after a load that failed */
+    return TARN_OK;
+}
+
+tarn_code tarn_delta_peek(tarn_cx *cx, tarn_delta_snapshot *s, const tarn_expr *where, tarn_file_list *out,
+                          bool *done) {
+    tarn_code code = TARN_OK;
+    pthread_mutex_lock(&s->lock);
+    *done = can_peek(s);
+    if (*done) code = peek_locked(cx, s, where, out);
+    pthread_mutex_unlock(&s->lock);
+    return code;
+}
+
+tarn_code tarn_delta_count(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *files) {
+    tarn_delta_snapshot *s = tarn_delta_of(snapshot);
+    pthread_mutex_lock(&s->lock);
+    bool peek = can_peek(s);
+    int64_t about = s->crc_files >= 0 ? s->crc_files : s->log.ckpt_bytes / ADD_BYTES;
+    pthread_mutex_unlock(&s->lock);
+    if (!peek) TRY(tarn_delta_load(cx, s));
+    *files = peek ? about : (int64_t)s->n_files;
+    return TARN_OK;
 }
 
 tarn_code tarn_delta_load(tarn_cx *cx, tarn_delta_snapshot *s) {
@@ -334,10 +397,7 @@ static tarn_code build(tarn_cx *cx, tarn_delta_snapshot *s, walk *w, const tarn_
         take_metadata(s, w, prev);
         for (size_t i = 0; w->meta && i < w->replay->tuples.n; i++) w->replay->tuples.at[i].values = NULL;
         TRY(tarn_delta_replay_base_files(cx, w->replay, prev->files, prev->n_files));
-        for (size_t i = 0; i < prev->mems.n; i++) {
-            atomic_fetch_add_explicit(&prev->mems.at[i]->refs, 1, memory_order_relaxed);
-            *TARN_PUSH(s->base.arena, &s->mems) = prev->mems.at[i];
-        }
+        for (size_t i = 0; i < prev->mems.n; i++) hold_mem(s, prev->mems.at[i]);
     } else {
         if (!w->protocol || !w->meta)
             return tarn_fail(cx, TARN_CORRUPT, "the first commit has no protocol or no metaData");
@@ -437,6 +497,13 @@ static tarn_code open_on(tarn_cx *cx, const tarn_table *table, tarn_delta_snapsh
     return TARN_OK;
 }
 
+static int peeks_of(tarn_delta_snapshot *s) {
+    pthread_mutex_lock(&s->lock);
+    int n = s->n_peeks;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
 static tarn_code open_version(tarn_cx *cx, const tarn_table *table, int64_t version, tarn_snapshot *prev,
                               tarn_snapshot **out) {
     if (prev && usable(tarn_delta_of(prev), version)) {
@@ -444,7 +511,10 @@ static tarn_code open_version(tarn_cx *cx, const tarn_table *table, int64_t vers
         TRY(open_on(cx, table, tarn_delta_of(prev), version, out, &done));
         if (done) return TARN_OK;
     }
-    return open_log(cx, table, version, out);
+    TRY(open_log(cx, table, version, out));
+    /* A process that stays and sees the table change would else never come to keep its files. */
+    if (prev && prev != *out) tarn_delta_of(*out)->n_peeks = peeks_of(tarn_delta_of(prev));
+    return TARN_OK;
 }
 
 tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev,
@@ -475,6 +545,7 @@ tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *a
 void tarn_delta_free(tarn_snapshot *snapshot) {
     tarn_delta_snapshot *s = tarn_delta_of(snapshot);
     tarn_delta_replay_free(s->replay);
+    for (size_t i = 0; i < s->peeks.n; i++) tarn_delta_replay_free(s->peeks.at[i]);
     tarn_delta_stats_free(s->stats);
     for (size_t i = 0; i < s->mems.n; i++) tarn_delta_mem_release(s->mems.at[i]);
     free(s->files);
@@ -514,6 +585,7 @@ const tarn_format tarn_format_delta = {
     .detect = detect,
     .open = tarn_delta_open,
     .free = tarn_delta_free,
+    .count = tarn_delta_count,
     .files = tarn_delta_files,
     .groups = tarn_delta_groups,
     .bounds = tarn_delta_bounds,

@@ -46,6 +46,11 @@ TARN_MUST tarn_code tarn_delta_replay_base_files(tarn_cx *cx, tarn_delta_replay 
                                                  size_t n);
 /* Puts the files in the order they were added. */
 void tarn_delta_replay_order(tarn_delta_replay *r);
+/* Keeps the files of the checkpoint that may match, and those of `recent`, the replay of the commits after it, in order
+ * and complete; counts all. */
+TARN_MUST tarn_code tarn_delta_replay_matching(tarn_cx *cx, tarn_delta_replay *r, tarn_delta_snapshot *s,
+                                               const tarn_delta_replay *recent, const tarn_expr *where,
+                                               tarn_file_list *out);
 
 /* snapshot.c */
 typedef struct tarn_delta_stats tarn_delta_stats;
@@ -70,6 +75,8 @@ struct tarn_delta_snapshot {
     const tarn_delta_tuple *tuples;
     size_t n_tuples;
     TARN_VEC(tarn_delta_mem *) mems;
+    TARN_VEC(tarn_delta_replay *) peeks; /* files found without keeping all */
+    int n_peeks;                         /* those of older snapshots are counted too */
     tarn_delta_stats *stats;
     atomic_int narrow; /* questions after few files of many */
 };
@@ -77,6 +84,12 @@ struct tarn_delta_snapshot {
 static inline tarn_delta_snapshot *tarn_delta_of(tarn_snapshot *snapshot) { return (tarn_delta_snapshot *)snapshot; }
 
 TARN_MUST tarn_code tarn_delta_load(tarn_cx *cx, tarn_delta_snapshot *s);
+/* The files that may match, out of a large checkpoint, without keeping the others: for the first questions after a
+ * snapshot, as it may be the only ones. *done is false when all files are to be loaded. */
+TARN_MUST tarn_code tarn_delta_peek(tarn_cx *cx, tarn_delta_snapshot *s, const tarn_expr *where, tarn_file_list *out,
+                                    bool *done);
+/* How many files there are; about, while they are not loaded. */
+TARN_MUST tarn_code tarn_delta_count(tarn_cx *cx, tarn_snapshot *snapshot, int64_t *files);
 TARN_MUST tarn_code tarn_delta_open(tarn_cx *cx, const tarn_table *table, const tarn_at *at, tarn_snapshot *prev,
                                     tarn_snapshot **out);
 /* `prev` (NULL: nothing) with the text of one more commit on it. mtime_ms -1: not known. */
@@ -100,15 +113,22 @@ TARN_MUST tarn_code tarn_delta_files(tarn_cx *cx, tarn_snapshot *snapshot, const
 void tarn_delta_bounds(tarn_snapshot *snapshot, const tarn_file *file, int column, const char *path, tarn_bounds *out);
 TARN_MUST tarn_code tarn_delta_groups(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n,
                                       tarn_file_group **out, size_t *n_out);
+/* Tests files one by one: by their partition values alone, or by all that is known of them. */
+typedef struct tarn_delta_tester tarn_delta_tester;
+tarn_delta_tester *tarn_delta_tester_new(const tarn_delta_snapshot *s, const tarn_expr *where);
+void tarn_delta_tester_free(tarn_delta_tester *t);
+static inline void tarn_delta_tester_freep(tarn_delta_tester **t) { tarn_delta_tester_free(*t); }
+bool tarn_delta_test_partition(const tarn_delta_tester *t, const tarn_delta_file *file);
+bool tarn_delta_test_file(tarn_cx *cx, tarn_delta_tester *t, const tarn_delta_file *file);
 /* For a file that is not of the snapshot: a winner's. */
 bool tarn_delta_file_may_match(tarn_cx *cx, const tarn_delta_snapshot *s, const tarn_delta_file *file,
                                const tarn_expr *where);
 
 /* checkpoint_read.c */
 TARN_MUST tarn_code tarn_delta_checkpoint_states(tarn_cx *cx, tarn_delta_snapshot *s, bool *protocol, bool *meta);
-TARN_MUST tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_replay *r);
-TARN_MUST tarn_code tarn_delta_checkpoint_removes(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_action_fn *fn,
-                                                  void *state);
+/* Its adds or its removes, from the top files and the sidecars. */
+TARN_MUST tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_kind kind,
+                                                tarn_delta_action_fn *fn, void *state);
 
 /* crc.c. Reading sets what is not found yet; false when there is nothing to be had. */
 bool tarn_delta_crc_read(tarn_cx *cx, tarn_delta_snapshot *s, int64_t version, bool *protocol, bool *meta);

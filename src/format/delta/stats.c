@@ -6,6 +6,7 @@
 enum {
     FEW = 16,
     NARROW_MAX = 2,
+    TEXTS_OF = 4096,
     WANTED_MAX = 64,
     PARTS_MAX = 32,
     HAS_MIN = 1,
@@ -182,22 +183,28 @@ static tarn_code take_stats(tarn_cx *cx, reader *rd, const tarn_delta_file *f, s
     return TARN_OK;
 }
 
-static void build(tarn_cx *cx, tarn_arena *arena, const tarn_delta_file *files, size_t n, leaf **wanted,
-                  size_t n_wanted) {
+/* Room for what n files say. */
+static void make_arrays(tarn_arena *arena, leaf **wanted, size_t n_wanted, size_t n) {
     for (size_t i = 0; i < n_wanted; i++) {
         wanted[i]->min = TARN_NEW_ARRAY(arena, cell, n);
         wanted[i]->max = TARN_NEW_ARRAY(arena, cell, n);
         wanted[i]->nulls = TARN_NEW_ARRAY(arena, int64_t, n);
         wanted[i]->flags = TARN_NEW_ARRAY(arena, uint8_t, n);
-        memset(wanted[i]->nulls, 0xff, n * sizeof(int64_t));
-        memset(wanted[i]->flags, EXACT, n);
     }
+}
+
+static void fill_arrays(tarn_cx *cx, reader *rd, const tarn_delta_file *f, size_t n_wanted) {
+    for (size_t i = 0; i < n_wanted; i++) rd->wanted[i]->flags[rd->at] = EXACT, rd->wanted[i]->nulls[rd->at] = -1;
+    if (!f->stats.p || take_stats(cx, rd, f, n_wanted) == TARN_OK) return;
+    tarn_clear_error(cx); /* statistics that cannot be read keep the file */
+    for (size_t i = 0; i < n_wanted; i++) rd->wanted[i]->flags[rd->at] = 0, rd->wanted[i]->nulls[rd->at] = -1;
+}
+
+static void build(tarn_cx *cx, tarn_arena *arena, const tarn_delta_file *files, size_t n, leaf **wanted,
+                  size_t n_wanted) {
     reader rd = {.arena = arena, .wanted = wanted};
-    for (rd.at = 0; rd.at < n; rd.at++) {
-        if (!files[rd.at].stats.p || take_stats(cx, &rd, &files[rd.at], n_wanted) == TARN_OK) continue;
-        tarn_clear_error(cx); /* statistics that cannot be read keep the file */
-        for (size_t i = 0; i < n_wanted; i++) wanted[i]->flags[rd.at] = 0, wanted[i]->nulls[rd.at] = -1;
-    }
+    make_arrays(arena, wanted, n_wanted, n);
+    for (rd.at = 0; rd.at < n; rd.at++) fill_arrays(cx, &rd, &files[rd.at], n_wanted);
 }
 
 static bool leaf_is(const leaf *l, int column, const char *path) {
@@ -322,17 +329,51 @@ static void ready(tarn_cx *cx, tarn_delta_snapshot *s, const tarn_expr *where, l
     pthread_mutex_unlock(&s->lock);
 }
 
+struct tarn_delta_tester {
+    const tarn_delta_snapshot *s;
+    const tarn_expr *where;
+    leaf *wanted[WANTED_MAX]; /* of one file */
+    size_t n, tested;
+    tarn_arena *arena, *texts; /* texts: of the last files' statistics */
+};
+
+tarn_delta_tester *tarn_delta_tester_new(const tarn_delta_snapshot *s, const tarn_expr *where) {
+    tarn_delta_stats none = {0};
+    tarn_arena *arena = tarn_arena_new();
+    tarn_delta_tester *t = TARN_NEW(arena, tarn_delta_tester);
+    *t = (tarn_delta_tester){.s = s, .where = where, .arena = arena, .texts = tarn_arena_new()};
+    want_expr(&s->base, &none, arena, where, t->wanted, &t->n);
+    make_arrays(arena, t->wanted, t->n, 1);
+    return t;
+}
+
+void tarn_delta_tester_free(tarn_delta_tester *t) {
+    if (!t) return;
+    tarn_arena_free(t->texts);
+    tarn_arena_free(t->arena);
+}
+
+bool tarn_delta_test_partition(const tarn_delta_tester *t, const tarn_delta_file *file) {
+    probe p = {.b = &t->s->base, .file = file, .partitions_only = true};
+    return tarn_may_match(t->where, probe_bounds, &p);
+}
+
+bool tarn_delta_test_file(tarn_cx *cx, tarn_delta_tester *t, const tarn_delta_file *file) {
+    if (++t->tested % TEXTS_OF == 0) {
+        tarn_arena_free(t->texts);
+        t->texts = tarn_arena_new();
+    }
+    reader rd = {.arena = t->texts, .wanted = t->wanted};
+    fill_arrays(cx, &rd, file, t->n);
+    probe p = {.b = &t->s->base, .file = file, .leaves = t->wanted, .n_leaves = t->n};
+    return tarn_may_match(t->where, probe_bounds, &p);
+}
+
 bool tarn_delta_file_may_match(tarn_cx *cx, const tarn_delta_snapshot *s, const tarn_delta_file *file,
                                const tarn_expr *where) {
-    tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
-    tarn_delta_stats none = {0};
-    leaf *wanted[WANTED_MAX];
-    size_t n = 0;
     if (!where) return true;
-    want_expr(&s->base, &none, arena, where, wanted, &n);
-    build(cx, arena, file, 1, wanted, n);
-    probe p = {.b = &s->base, .file = file, .leaves = wanted, .n_leaves = n};
-    return tarn_may_match(where, probe_bounds, &p);
+    tarn_auto(tarn_delta_tester *, tarn_delta_tester_freep) t = tarn_delta_tester_new(s, where);
+    return tarn_delta_test_file(cx, t, file);
 }
 
 static void keep(tarn_file_list *out, const tarn_delta_file *f) {
@@ -357,6 +398,11 @@ static size_t try_tuples(tarn_arena *scratch, const tarn_delta_snapshot *s, cons
 
 tarn_code tarn_delta_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr *where, tarn_file_list *out) {
     tarn_delta_snapshot *s = tarn_delta_of(snapshot);
+    if (where) {
+        bool done;
+        TRY(tarn_delta_peek(cx, s, where, out, &done));
+        if (done) return TARN_OK;
+    }
     TRY(tarn_delta_load(cx, s));
     tarn_file_list list = {.total_files = (int64_t)s->n_files, .total_bytes = s->bytes};
     probe p = {.b = snapshot};
@@ -366,6 +412,8 @@ tarn_code tarn_delta_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr
     leaf **leaves = NULL;
     list.files.at = TARN_NEW_ARRAY(cx->arena, const tarn_file *, left);
     list.files.cap = left;
+    tarn_auto(tarn_delta_tester *, tarn_delta_tester_freep) tester =
+        where && few ? tarn_delta_tester_new(s, where) : NULL;
     if (where && !few) ready(cx, s, where, &leaves, &p.n_leaves);
     p.leaves = leaves;
     for (p.at = 0; p.at < s->n_files; p.at++) {
@@ -374,7 +422,7 @@ tarn_code tarn_delta_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr
         if (where && !can[p.file->tuple])
             list.pruned_by_partition++;
         else if (where && p.file->stats.p &&
-                 !(few ? tarn_delta_file_may_match(cx, s, p.file, where) : tarn_may_match(where, probe_bounds, &p)))
+                 !(few ? tarn_delta_test_file(cx, tester, p.file) : tarn_may_match(where, probe_bounds, &p)))
             list.pruned_by_stats++;
         else
             keep(&list, p.file);
@@ -392,6 +440,14 @@ static leaf *find_leaf(tarn_delta_snapshot *s, int column, const char *path) {
     return found;
 }
 
+/* Whether the file is one of all files, not one found without reading them. */
+static bool is_loaded(tarn_delta_snapshot *s, const tarn_delta_file *f) {
+    pthread_mutex_lock(&s->lock);
+    bool found = s->loaded && f->file.ordinal < s->n_files && f == &s->files[f->file.ordinal];
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
 void tarn_delta_bounds(tarn_snapshot *snapshot, const tarn_file *file, int column, const char *path, tarn_bounds *out) {
     tarn_delta_snapshot *s = tarn_delta_of(snapshot);
     const tarn_delta_file *f = (const tarn_delta_file *)file;
@@ -401,7 +457,7 @@ void tarn_delta_bounds(tarn_snapshot *snapshot, const tarn_file *file, int colum
         partition_bounds(f, partition, out);
         return;
     }
-    if (file->ordinal >= s->n_files || f != &s->files[file->ordinal]) return;
+    if (!is_loaded(s, f)) return;
     leaf *l = find_leaf(s, column, path);
     if (!l) {
         tarn_conf *conf = tarn_conf_defaults();

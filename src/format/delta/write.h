@@ -21,8 +21,8 @@ void tarn_delta_plan_set(tarn_arena *arena, tarn_delta_plan *plan, const char *n
 TARN_MUST tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change);
 
 /* rebase.c */
-TARN_MUST tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base,
-                                      tarn_change *change, tarn_snapshot **fresh);
+TARN_MUST tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
+                                      tarn_snapshot **fresh);
 
 /* commit_write.c */
 void tarn_delta_write_protocol(tarn_jsonw *w, const tarn_delta_protocol *p);
