@@ -20,9 +20,10 @@ EDGES = {
     "engine": GROUND + ["model", "codec", "net", "store"],
     "format": LAKE,
     "format/delta": LAKE + ["format", "format/delta/feed"],
-    "format/delta/feed": LAKE + ["format", "format/delta"],  # one format in two folders
-    "format/iceberg": LAKE + ["format", "format/iceberg/write"],
-    "format/iceberg/write": LAKE + ["format", "format/iceberg"],  # one format in two folders
+    "format/delta/feed": LAKE + ["format", "format/delta"],  # one format in several folders
+    "format/iceberg": LAKE + ["format", "format/iceberg/write", "format/iceberg/tables"],
+    "format/iceberg/write": LAKE + ["format", "format/iceberg"],  # one format in several folders
+    "format/iceberg/tables": LAKE + ["format", "format/iceberg"],
     "format/hudi": LAKE + ["format"],
     "format/parquet": LAKE + ["format"],
     "table": LAKE + ["format", "sql"],  # a table's rules are SQL in any engine's spelling

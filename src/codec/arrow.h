@@ -41,7 +41,8 @@ typedef struct tarn_row_source {
 } tarn_row_source;
 
 /* BUILDING small tables (metadata, reports). Formats are Arrow's: "u" text, "l" int64, "i" int32, "g" double, "b" bool,
- * "tsu:UTC" instant in µs, "tdD" date, "z" bytes. Lists and maps of text are given as JSON text in "u". */
+ * "tsu:UTC" instant in µs, "tdD" date, "z" bytes; "+s" a struct, whose members are the columns after it, up to one
+ * without a name; "+l" a list of what the next column is; "+m" a map from the next column to the one after that. */
 typedef struct tarn_rowset tarn_rowset;
 
 typedef struct tarn_rowset_column {
@@ -53,10 +54,15 @@ tarn_rowset *tarn_rowset_new(const tarn_rowset_column *columns, size_t n);
 void tarn_rowset_free(tarn_rowset *rows);
 /* Cells are appended from left to right, row after row. */
 void tarn_rowset_null(tarn_rowset *rows);
-void tarn_rowset_int(tarn_rowset *rows, int64_t value); /* l, i, b, ts, td */
-void tarn_rowset_double(tarn_rowset *rows, double value);
+void tarn_rowset_int(tarn_rowset *rows, int64_t value);      /* l, i, b, ts, td */
+void tarn_rowset_double(tarn_rowset *rows, double value);    /* g, f */
+void tarn_rowset_decimal(tarn_rowset *rows, __int128 value); /* d:38,9 */
 void tarn_rowset_str(tarn_rowset *rows, tarn_str value);     /* .p NULL: null */
 void tarn_rowset_text(tarn_rowset *rows, const char *value); /* NULL: null */
+/* A struct, whose members are the next cells; or a list or map, whose items, or keys and values in turn, are the cells
+ * from here to its end. */
+void tarn_rowset_enter(tarn_rowset *rows);
+void tarn_rowset_leave(tarn_rowset *rows);
 int64_t tarn_rowset_count(const tarn_rowset *rows);
 /* As a stream the set goes on: each time its rows are gone, `more` adds some, or none at the end. `done` frees the
  * state with the set. */
@@ -64,6 +70,10 @@ void tarn_rowset_feed(tarn_rowset *rows, void (*more)(void *state, tarn_rowset *
                       void *state);
 /* Such a set without rows yet as a stream. */
 void tarn_rowset_open(tarn_rowset *rows, struct ArrowArrayStream *out);
+/* For `more`: the stream ends with this error. */
+void tarn_rowset_fail(tarn_rowset *rows, const tarn_error *error);
+/* What a stream's callback returns for a failure. */
+int tarn_arrow_errno(tarn_code code);
 /* Moves the rows into a stream of one batch. LIMIT when they passed 2 GB of text; INTERNAL when a row is not whole. */
 TARN_MUST tarn_code tarn_rowset_stream(tarn_cx *cx, tarn_rowset **rows, struct ArrowArrayStream *out);
 

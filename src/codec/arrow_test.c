@@ -121,6 +121,64 @@ static void test_rowset_feed(void **state) {
     tarn_conf_free(conf);
 }
 
+/* A struct with a list and a map in it, a null one, and an empty one. */
+static void test_rowset_nested(void **state) {
+    (void)state;
+    static const tarn_rowset_column nested[] = {{"s", "+s"},  {"l", "+l"},    {"item", "l"}, {"m", "+m"},
+                                                {"key", "i"}, {"value", "u"}, {NULL, NULL},  {"after", "l"}};
+    tarn_conf *conf = tarn_conf_defaults();
+    tarn_cx cx;
+    tarn_cx_init(&cx, conf);
+    tarn_rowset *rows = tarn_rowset_new(nested, 8);
+    tarn_rowset_enter(rows);
+    tarn_rowset_enter(rows);
+    for (int i = 0; i < 3; i++) tarn_rowset_int(rows, 10 + i);
+    tarn_rowset_leave(rows);
+    tarn_rowset_enter(rows);
+    tarn_rowset_int(rows, 1);
+    tarn_rowset_text(rows, "one");
+    tarn_rowset_int(rows, 2);
+    tarn_rowset_null(rows);
+    tarn_rowset_leave(rows);
+    tarn_rowset_int(rows, 7);
+    tarn_rowset_null(rows);
+    tarn_rowset_int(rows, 8);
+    tarn_rowset_enter(rows);
+    tarn_rowset_enter(rows);
+    tarn_rowset_leave(rows);
+    tarn_rowset_null(rows);
+    tarn_rowset_int(rows, 9);
+    assert_int_equal(tarn_rowset_count(rows), 3);
+    struct ArrowArrayStream stream;
+    struct ArrowSchema schema;
+    struct ArrowArray batch;
+    assert_int_equal(tarn_rowset_stream(&cx, &rows, &stream), TARN_OK);
+    assert_int_equal(stream.get_schema(&stream, &schema), 0);
+    assert_int_equal(stream.get_next(&stream, &batch), 0);
+    tarn_column all = {&schema, &batch}, s = tarn_column_named(all, "s");
+    const struct ArrowArray *list = s.array->children[0], *map = s.array->children[1];
+    const int32_t list_ends[] = {0, 3, 3, 3}, map_ends[] = {0, 2, 2, 2};
+    assert_int_equal(batch.length, 3);
+    assert_false(tarn_column_null(s, 0));
+    assert_true(tarn_column_null(s, 1));
+    assert_memory_equal(list->buffers[1], list_ends, sizeof list_ends);
+    assert_memory_equal(map->buffers[1], map_ends, sizeof map_ends);
+    assert_int_equal(list->null_count, 1);
+    assert_int_equal(map->null_count, 2);
+    assert_int_equal(((const int64_t *)list->children[0]->buffers[1])[2], 12);
+    assert_string_equal(schema.children[0]->children[1]->format, "+m");
+    tarn_column entries = {schema.children[0]->children[1]->children[0], map->children[0]};
+    assert_int_equal(tarn_column_int(tarn_column_child(entries, 0), 1), 2);
+    assert_true(tarn_str_is(tarn_column_str(tarn_column_child(entries, 1), 0), "one"));
+    assert_true(tarn_column_null(tarn_column_child(entries, 1), 1));
+    assert_int_equal(tarn_column_int(tarn_column_named(all, "after"), 2), 9);
+    batch.release(&batch);
+    schema.release(&schema);
+    stream.release(&stream);
+    tarn_cx_done(&cx);
+    tarn_conf_free(conf);
+}
+
 static void test_rowset_wrong(void **state) {
     (void)state;
     tarn_conf *conf = tarn_conf_defaults();
@@ -275,9 +333,10 @@ static void test_absent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rowset),        cmocka_unit_test(test_rowset_feed), cmocka_unit_test(test_rowset_wrong),
-        cmocka_unit_test(test_rowset_unread), cmocka_unit_test(test_numbers),     cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_dictionary),    cmocka_unit_test(test_lists),       cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_rowset),       cmocka_unit_test(test_rowset_feed),   cmocka_unit_test(test_rowset_nested),
+        cmocka_unit_test(test_rowset_wrong), cmocka_unit_test(test_rowset_unread), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_strings),      cmocka_unit_test(test_dictionary),    cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,22 +141,10 @@ static tarn_code next_batch(stream *s, struct ArrowArray *out) {
     return TARN_OK;
 }
 
-/* What the stream's reader makes the same code of again. */
-static int errno_of(tarn_code code) {
-    switch (code) {
-    case TARN_CANCELLED: return ECANCELED;
-    case TARN_TIMEOUT: return ETIMEDOUT;
-    case TARN_CORRUPT: return EBADMSG;
-    case TARN_LIMIT: return EOVERFLOW;
-    case TARN_IO: return EREMOTEIO;
-    default: return EINVAL;
-    }
-}
-
 static int get_next(struct ArrowArrayStream *arrow, struct ArrowArray *out) {
     stream *s = arrow->private_data;
     tarn_code code = s->cx.error.code ? s->cx.error.code : next_batch(s, out);
-    return code == TARN_OK ? 0 : errno_of(code);
+    return code == TARN_OK ? 0 : tarn_arrow_errno(code);
 }
 
 static int get_schema(struct ArrowArrayStream *arrow, struct ArrowSchema *out) {

@@ -241,10 +241,8 @@ static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, tarn_map *out, t
     return TARN_OK;
 }
 
-static tarn_code read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file, tarn_arena *arena,
-                                tarn_map *out) {
-    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
-    tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
+tarn_code tarn_iceberg_open_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file, tarn_conn **conn,
+                                      tarn_rows **out) {
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     const char *path;
     tarn_buf_puts(&sql, "SELECT file_path, pos FROM read_parquet([");
@@ -253,8 +251,15 @@ static tarn_code read_positions(tarn_cx *cx, const tarn_table *table, const tarn
     tarn_buf_puts(&sql, "], hive_partitioning=false)");
     if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "its path is too long");
     TRY(tarn_data_reach(cx, table->engine, table, &file, 1));
-    TRY(tarn_engine_conn(cx, table->engine, TARN_DB_EXECUTE, &conn));
-    TRY(tarn_conn_query(cx, conn, sql.data, NULL, 0, &rows));
+    TRY(tarn_engine_conn(cx, table->engine, TARN_DB_EXECUTE, conn));
+    return tarn_conn_query(cx, *conn, sql.data, NULL, 0, out);
+}
+
+static tarn_code read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file, tarn_arena *arena,
+                                tarn_map *out) {
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
+    TRY(tarn_iceberg_open_positions(cx, table, file, &conn, &rows));
     for (;;) {
         tarn_auto(struct ArrowArray, tarn_array_release) batch = {0};
         TRY(tarn_rows_next(cx, rows, &batch));

@@ -117,6 +117,7 @@ typedef tarn_code tarn_iceberg_entry_fn(tarn_cx *cx, tarn_iceberg_walk *walk, co
 struct tarn_iceberg_walk {
     tarn_iceberg_snapshot *s;
     size_t slot;
+    const tarn_iceberg_manifest *manifest; /* in place of the slot's; NULL: the slot's */
     uint32_t ordinal; /* of the current entry among the live ones */
     tarn_iceberg_layout *layout;
     tarn_arena *keep; /* for what is kept: becomes part of the snapshot */
@@ -156,7 +157,7 @@ tarn_code tarn_iceberg_changes(tarn_cx *cx, tarn_snapshot *end, const tarn_at *f
                                tarn_changed_files *out);
 tarn_code tarn_iceberg_like(tarn_cx *cx, tarn_snapshot *snapshot, tarn_snapshot *like, tarn_snapshot **out);
 
-/* tables.c */
+/* tables/tables.c */
 tarn_code tarn_iceberg_metadata_table(tarn_cx *cx, tarn_snapshot *snapshot, const char *name, tarn_rowset **out);
 
 #endif

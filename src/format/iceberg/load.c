@@ -217,8 +217,12 @@ static tarn_code walk_entry(tarn_cx *cx, tarn_iceberg_walk *walk, const tarn_ice
     return TARN_OK;
 }
 
+static const tarn_iceberg_manifest *manifest_of(const tarn_iceberg_walk *walk) {
+    return walk->manifest ? walk->manifest : walk->s->slots[walk->slot].manifest;
+}
+
 static tarn_code walk_blocks(tarn_cx *cx, tarn_iceberg_walk *walk, tarn_avro_reader *reader) {
-    const tarn_iceberg_manifest *m = walk->s->slots[walk->slot].manifest;
+    const tarn_iceberg_manifest *m = manifest_of(walk);
     const tarn_iceberg_spec_use *use = tarn_iceberg_spec_use_of(walk->s, spec_of(m, reader->header));
     int64_t next_row_id = m->deletes ? -1 : m->first_row_id;
     tarn_map seen = {0};
@@ -248,7 +252,7 @@ static tarn_code walk_bytes(tarn_cx *cx, tarn_iceberg_walk *walk, tarn_str bytes
 }
 
 tarn_code tarn_iceberg_walk_manifest(tarn_cx *cx, tarn_iceberg_walk *walk) {
-    const tarn_iceberg_manifest *m = walk->s->slots[walk->slot].manifest;
+    const tarn_iceberg_manifest *m = manifest_of(walk);
     tarn_auto_buf bytes = TARN_BUF(MANIFEST_MAX);
     tarn_str path;
     TRY(tarn_iceberg_path(cx, walk->s->meta.location, m->path, &path));
