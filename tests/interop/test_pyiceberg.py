@@ -412,3 +412,35 @@ def test_written_specs(lake):
     session.sql("OPTIMIZE w")
     table = opened(session, "w")
     assert {task.file.spec_id for task in table.scan().plan_files()} == {5} and check_partitions(table) > 5
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_summaries(lake, tmp_path, version):
+    """The totals a snapshot of ours states are those of the files PyIceberg finds in it."""
+    _, session = lake
+    t = f"iceberg.`{tmp_path}/totals`"
+    modes = ", ".join(f"'write.{s}.mode' = 'merge-on-read'" for s in ("delete", "update", "merge"))
+    for statement in (
+            f"CREATE TABLE {t} (id INT, v STRING, d DATE) PARTITIONED BY (d) TBLPROPERTIES ('format-version' = '{version}', {modes})",
+            f"INSERT INTO {t} SELECT i, 'a', DATE '2026-01-01' + (i % 3)::INT FROM range(60) r(i)",
+            f"DELETE FROM {t} WHERE id < 6", f"DELETE FROM {t} WHERE id = 6", f"UPDATE {t} SET v = 'b' WHERE id BETWEEN 5 AND 12",
+            f"DELETE FROM {t} WHERE d = DATE '2026-01-02' AND id < 50", f"DELETE FROM {t} WHERE d = DATE '2026-01-03'", f"OPTIMIZE {t}",
+            f"RESTORE TABLE {t} TO VERSION AS OF 3", f"DELETE FROM {t} WHERE id = 20"):
+        session.sql(statement)
+    table = StaticTable.from_metadata(f"{tmp_path}/totals")
+    assert len(table.snapshots()) == 9
+    for snapshot in table.snapshots():
+        files = [e.data_file for m in snapshot.manifests(table.io) for e in m.fetch_manifest_entry(table.io, discard_deleted=True)]
+        data, deletes = [f for f in files if f.content == 0], [f for f in files if f.content == 1]
+        stated = {k: int(v) for k, v in snapshot.summary.additional_properties.items() if k.startswith("total-")}
+        assert stated["total-data-files"] == len(data)
+        assert stated["total-records"] == sum(f.record_count for f in data)
+        assert stated["total-delete-files"] == len(deletes)
+        assert stated["total-position-deletes"] == sum(f.record_count for f in deletes)
+        assert stated["total-equality-deletes"] == 0
+        if version == 2:
+            assert stated["total-files-size"] == sum(f.file_size_in_bytes for f in files)
+    last = {k: v for k, v in table.current_snapshot().summary.additional_properties.items() if not k.startswith(("tarn", "total"))}
+    kind = "dvs" if version == 3 else "position-delete-files"
+    assert last["added-delete-files"] == last[f"added-{kind}"] == last[f"removed-{kind}"] == "1"
+    assert last["added-position-deletes"] == "3" and last["removed-position-deletes"] == "2" and last["changed-partition-count"] == "1"

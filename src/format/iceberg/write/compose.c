@@ -17,11 +17,11 @@ typedef struct composing {
     int64_t now_ms, parent, next_row_id, first_row_id;
     tarn_iceberg_edit edits[EDITS_MAX];
     size_t n_edits;
-    /* For the summary. */
-    int64_t added_files, added_rows, added_bytes, removed_files, removed_rows, removed_bytes;
-    int64_t marks, marked_rows, unmarked, unmarked_rows; /* delete files, and positions in them */
-    tarn_map removed;                                    /* by recorded path: data files that go */
-    tarn_map marked; /* by recorded path: data files whose deleted rows are written anew */
+    tarn_iceberg_counts counts;
+    tarn_map removed;  /* by recorded path: data files that go */
+    tarn_map marked;   /* by recorded path: data files whose deleted rows are written anew */
+    tarn_map unmarked; /* by path and place: delete files that go */
+    tarn_map touched;  /* partitions */
 } composing;
 
 static void edit(composing *c, const char *member, const char *json) {
@@ -46,11 +46,40 @@ static bool stays(void *state, const tarn_iceberg_entry *e) {
     return !tarn_map_get(&c->removed, e->path);
 }
 
+static void count_removed(composing *c, const tarn_iceberg_entry *e) {
+    const char *name = tarn_printf(c->cx, "%lld %.*s", (long long)e->offset, (int)e->path.n, e->path.p);
+    tarn_iceberg_counts *n = &c->counts;
+    if (tarn_map_put(&c->unmarked, c->cx->arena, tarn_str_of(name), c)) return; /* asked about a second time */
+    *(e->offset >= 0 ? &n->removed_vectors : &n->removed_position_files) += 1;
+    n->removed_positions += e->rows;
+    n->removed_bytes += e->offset >= 0 ? e->length : e->size;
+}
+
 /* Deletes of one data file go with it, and when all its deleted rows are written anew (1.8). */
 static bool deletes_stay(void *state, const tarn_iceberg_entry *e) {
     composing *c = state;
     tarn_str target = tarn_iceberg_delete_target(e);
-    return !target.p || (!tarn_map_get(&c->removed, target) && !tarn_map_get(&c->marked, target));
+    bool stay = !target.p || (!tarn_map_get(&c->removed, target) && !tarn_map_get(&c->marked, target));
+    if (!stay) count_removed(c, e);
+    return stay;
+}
+
+static void touch(composing *c, const tarn_iceberg_spec *spec, const tarn_value *values) {
+    tarn_auto_buf key = TARN_BUF(1 << 20);
+    tarn_buf_printf(&key, "%d", spec->id);
+    for (size_t i = 0; values && i < spec->n_fields; i++) {
+        tarn_buf_putc(&key, ' ');
+        tarn_value_sql(&key, &values[i]);
+    }
+    if (key.failed) return;
+    tarn_str name = {tarn_arena_strndup(c->cx->arena, key.data, key.n), key.n};
+    c->counts.partitions += !tarn_map_put(&c->touched, c->cx->arena, name, c);
+}
+
+static void count_file(composing *c, int64_t rows, int64_t size) {
+    c->counts.added_files++;
+    c->counts.added_rows += rows;
+    c->counts.added_bytes += size;
 }
 
 static void note_removed(composing *c) {
@@ -58,9 +87,11 @@ static void note_removed(composing *c) {
         const tarn_file *f = c->change->removes.at[i];
         const tarn_iceberg_file *own = f->entry;
         tarn_map_put(&c->removed, c->cx->arena, own->recorded, (void *)(uintptr_t)f);
-        c->removed_files++;
-        c->removed_bytes += f->size;
-        if (f->rows > 0) c->removed_rows += f->rows;
+        c->counts.removed_files++;
+        c->counts.removed_bytes += f->size;
+        if (f->rows > 0) c->counts.removed_rows += f->rows;
+        const tarn_iceberg_spec *spec = c->base ? tarn_iceberg_spec_find(&c->base->meta, own->tuple->spec_id) : NULL;
+        if (spec) touch(c, spec, own->tuple->values);
     }
 }
 
@@ -121,9 +152,8 @@ static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
                                            .length = -1,
                                            .first_row_id = -1};
         if (add->from) list_again(c, add->from, &files[n - 1]);
-        c->added_files++;
-        c->added_rows += add->rows;
-        c->added_bytes += add->size;
+        count_file(c, add->rows, add->size);
+        touch(c, &c->plan.spec, files[n - 1].partition);
     }
     if (!n) return TARN_OK;
     tarn_iceberg_spec spec = spec_with_sources(c, &c->plan.spec);
@@ -154,8 +184,10 @@ static tarn_code add_marks(composing *c, tarn_iceberg_manifests *out) {
                                                .length = mark->length,
                                                .first_row_id = -1};
             tarn_map_put(&c->marked, c->cx->arena, tarn_str_of(mark->referenced), c);
-            c->marks++;
-            c->marked_rows += mark->rows;
+            *(mark->offset >= 0 ? &c->counts.added_vectors : &c->counts.added_position_files) += 1;
+            c->counts.added_positions += mark->rows;
+            c->counts.added_bytes += mark->offset >= 0 ? mark->length : mark->size;
+            touch(c, &m->specs.at[s], mark->partition);
         }
         if (!n) continue;
         tarn_iceberg_spec spec = spec_with_sources(c, &m->specs.at[s]);
@@ -166,11 +198,8 @@ static tarn_code add_marks(composing *c, tarn_iceberg_manifests *out) {
 }
 
 static void count_added(composing *c) {
-    for (size_t i = 0; i < c->change->adds.n; i++) {
-        c->added_files++;
-        c->added_rows += c->change->adds.at[i].rows;
-        c->added_bytes += c->change->adds.at[i].size;
-    }
+    for (size_t i = 0; i < c->change->adds.n; i++)
+        count_file(c, c->change->adds.at[i].rows, c->change->adds.at[i].size);
 }
 
 /* An older version's manifests are the new one's: they hold all that is known of its files. */
@@ -211,10 +240,9 @@ static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
         bool changed = false;
         if (!m->deletes && holds_removed(c, m))
             TRY(tarn_iceberg_manifest_rewrite(c->cx, &c->w, c->base->meta.location, m, stays, c, &now, &changed));
-        if (m->deletes && (c->marks || c->removed_files))
+        if (m->deletes && (c->marked.n || c->counts.removed_files))
             TRY(tarn_iceberg_manifest_rewrite(c->cx, &c->w, c->base->meta.location, m, deletes_stay, c, &now,
                                               &changed));
-        if (m->deletes && changed) c->unmarked += now.deleted_files, c->unmarked_rows += now.deleted_rows;
         /* What went is told by the snapshot that took it away, and no longer (1.5). */
         bool empty = now.added_files == 0 && now.existing_files == 0 && (now.deleted_files == 0 || !changed);
         if (!empty) *TARN_PUSH(c->cx->arena, out) = changed ? now : *m;
@@ -235,83 +263,6 @@ static void assign_rows(composing *c, tarn_iceberg_manifests *list) {
 
 /* THE SNAPSHOT. */
 
-static const char *operation(const composing *c) {
-    if (c->change->no_data_change) return "replace";
-    if (!c->change->removes.n && !c->marks) return "append";
-    return c->added_files ? "overwrite" : "delete";
-}
-
-static void put_count(tarn_jsonw *w, tarn_cx *cx, const char *name, int64_t v) {
-    if (!v) return;
-    tarn_jsonw_key(w, name);
-    tarn_jsonw_text(w, tarn_printf(cx, "%lld", (long long)v));
-}
-
-/* The previous total and the change; left out where the previous one is not known (1.9). */
-static void put_total(composing *c, tarn_jsonw *w, const char *name, int64_t change) {
-    const tarn_iceberg_version *before = c->base ? c->base->version : NULL;
-    const char *old = before ? tarn_iceberg_summary(c->cx, before, name) : "0";
-    int64_t total;
-    if (!old || !tarn_parse_i64(tarn_str_of(old), &total)) return;
-    tarn_jsonw_key(w, name);
-    tarn_jsonw_text(w, tarn_printf(c->cx, "%lld", (long long)(total + change)));
-}
-
-/* Our own history's: an object, as text. Parameters are JSON already. */
-static void put_pairs(composing *c, tarn_jsonw *w, const char *name, bool parameters) {
-    tarn_auto_buf text = TARN_BUF(JSON_MAX);
-    tarn_jsonw inner = TARN_JSONW(&text);
-    size_t n = parameters ? c->change->parameters.n : c->change->metrics.n;
-    const tarn_pair *pairs = parameters ? c->change->parameters.at : c->change->metrics.at;
-    tarn_jsonw_begin_object(&inner);
-    for (size_t i = 0; i < n; i++) {
-        tarn_jsonw_key(&inner, pairs[i].name);
-        tarn_jsonw_text(&inner, pairs[i].value);
-    }
-    tarn_jsonw_end_object(&inner);
-    if (!n || text.failed) return;
-    tarn_jsonw_key(w, name);
-    tarn_jsonw_string(w, (tarn_str){text.data, text.n});
-}
-
-static void put_summary(composing *c, tarn_jsonw *w) {
-    tarn_cx *cx = c->cx;
-    tarn_jsonw_key(w, "summary");
-    tarn_jsonw_begin_object(w);
-    tarn_jsonw_key(w, "operation");
-    tarn_jsonw_text(w, operation(c));
-    put_count(w, cx, "added-data-files", c->added_files);
-    put_count(w, cx, "added-records", c->added_rows);
-    put_count(w, cx, "added-files-size", c->added_bytes);
-    put_count(w, cx, "deleted-data-files", c->removed_files);
-    put_count(w, cx, "deleted-records", c->removed_rows);
-    put_count(w, cx, "removed-files-size", c->removed_bytes);
-    put_total(c, w, "total-data-files", c->added_files - c->removed_files);
-    put_total(c, w, "total-records", c->added_rows - c->removed_rows);
-    put_total(c, w, "total-files-size", c->added_bytes - c->removed_bytes);
-    put_count(w, cx, c->plan.format_version >= 3 ? "added-dvs" : "added-position-delete-files", c->marks);
-    put_count(w, cx, "added-delete-files", c->marks);
-    put_count(w, cx, "removed-delete-files", c->unmarked);
-    put_count(w, cx, "added-position-deletes", c->marked_rows);
-    put_count(w, cx, "removed-position-deletes", c->unmarked_rows);
-    put_total(c, w, "total-delete-files", c->marks - c->unmarked);
-    put_total(c, w, "total-position-deletes", c->marked_rows - c->unmarked_rows);
-    put_total(c, w, "total-equality-deletes", 0);
-    for (size_t i = 0; i < c->change->notes.n; i++) {
-        tarn_jsonw_key(w, c->change->notes.at[i].name);
-        tarn_jsonw_text(w, c->change->notes.at[i].value);
-    }
-    tarn_jsonw_key(w, "engine-name");
-    tarn_jsonw_text(w, "Tarn");
-    tarn_jsonw_key(w, "engine-version");
-    tarn_jsonw_text(w, TARN_VERSION);
-    tarn_jsonw_key(w, "tarn.operation");
-    tarn_jsonw_text(w, c->change->operation);
-    put_pairs(c, w, "tarn.parameters", true);
-    put_pairs(c, w, "tarn.metrics", false);
-    tarn_jsonw_end_object(w);
-}
-
 static const char *snapshot_json(composing *c, const char *list) {
     tarn_auto_buf out = TARN_BUF(JSON_MAX);
     tarn_jsonw w = TARN_JSONW(&out);
@@ -328,7 +279,7 @@ static const char *snapshot_json(composing *c, const char *list) {
     }
     tarn_jsonw_key(&w, "timestamp-ms");
     tarn_jsonw_int(&w, c->now_ms);
-    put_summary(c, &w);
+    tarn_iceberg_summary_put(c->cx, &w, c->base, c->change, &c->counts);
     tarn_jsonw_key(&w, "manifest-list");
     tarn_jsonw_text(&w, list);
     tarn_jsonw_key(&w, "schema-id");

@@ -3,6 +3,7 @@
 #define TARN_FORMAT_ICEBERG_WRITE_MANIFEST_H
 
 #include "codec/avro_write.h"
+#include "codec/jsonw.h"
 #include "format/iceberg/manifest.h"
 #include "format/iceberg/write/write.h"
 
@@ -15,6 +16,18 @@ typedef struct tarn_iceberg_writing {
     int64_t snapshot_id, sequence;
     int files; /* manifests written so far */
 } tarn_iceberg_writing;
+
+/* What a commit did, for its summary (1.9). */
+typedef struct tarn_iceberg_counts {
+    int64_t added_files, added_rows, added_bytes, removed_files, removed_rows, removed_bytes; /* bytes: deletes' too */
+    int64_t added_vectors, added_position_files, added_positions;
+    int64_t removed_vectors, removed_position_files, removed_positions;
+    int64_t partitions;
+} tarn_iceberg_counts;
+
+/* summary.c: the member "summary" of a snapshot. */
+void tarn_iceberg_summary_put(tarn_cx *cx, tarn_jsonw *w, const struct tarn_iceberg_snapshot *base,
+                              const tarn_change *change, const tarn_iceberg_counts *counts);
 
 /* One file to be listed. Partition values by the fields of the spec, already transformed. */
 typedef struct tarn_iceberg_listed {
