@@ -235,12 +235,92 @@ static void test_missing_versions(void **state) {
     assert_null(s);
 }
 
+static tarn_snapshot *open_ref(fixture *f, const char *name) {
+    tarn_snapshot *s = NULL;
+    tarn_at at = {.kind = TARN_AT_REF, .ref = name};
+    ok(f, tarn_table_open(&f->cx, &f->table, &at, NULL, &s));
+    return s;
+}
+
+/* Puts a branch or tag on the newest version. */
+static void name_version(fixture *f, const char *name, bool branch) {
+    tarn_change change = {.operation = "CREATE"};
+    tarn_snapshot *base = open_at(f, -1);
+    *TARN_PUSH(f->cx.arena, &change.refs) = (tarn_ref_change){.name = name,
+                                                              .branch = branch,
+                                                              .create = true,
+                                                              .version = -1,
+                                                              .before_ms = -1,
+                                                              .ref_age_ms_max = -1,
+                                                              .snapshot_age_ms_max = -1,
+                                                              .snapshots_min = -1};
+    ok(f, tarn_commit(&f->cx, &f->table, base, &change, NULL));
+    tarn_snapshot_release(base);
+}
+
+/* A commit on a branch moves the branch alone, and races with commits to that branch alone. */
+static void test_branches(void **state) {
+    fixture *f = *state;
+    if (!(f->table.format->features & TARN_CAN_BRANCH)) skip();
+    tarn_snapshot *empty = open_at(f, -1), *first = NULL, *main_next = NULL, *next = NULL, *last = NULL;
+    append(f, empty, 0, 0, &first);
+    name_version(f, "work", true);
+    name_version(f, "mark", false);
+    tarn_snapshot *work = open_ref(f, "work"), *mark = open_ref(f, "mark");
+    assert_string_equal(work->branch, "work");
+    assert_null(first->branch);
+    assert_int_equal(tarn_snapshot_writable(&f->cx, mark), TARN_UNSUPPORTED);
+    append(f, first, 10, 0, &main_next);
+    append(f, work, 20, 1, &next);
+    append(f, work, 30, 2, &last); /* rebased over the one before */
+    assert_string_equal(last->branch, "work");
+    assert_int_equal(count(f, main_next, NULL), 2);
+    assert_int_equal(count(f, next, NULL), 2);
+    assert_int_equal(count(f, last, NULL), 3);
+    tarn_ancestor *past;
+    size_t n;
+    ok(f, tarn_snapshot_ancestors(&f->cx, last, &past, &n));
+    assert_int_equal(n, 3);
+    assert_true(past[0].id == last->own_id && past[1].id == next->own_id && past[2].id == first->own_id);
+    tarn_snapshot *newest = open_at(f, -1), *reopened = open_ref(f, "work");
+    assert_true(newest->own_id == main_next->own_id && reopened->own_id == last->own_id);
+    tarn_snapshot *all[] = {empty, first, main_next, next, last, work, mark, newest, reopened};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) tarn_snapshot_release(all[i]);
+}
+
+/* The commit of one branch made once more on the table, and not a second time. */
+static void test_pick(void **state) {
+    fixture *f = *state;
+    if (!(f->table.format->features & TARN_CAN_BRANCH)) skip();
+    tarn_snapshot *empty = open_at(f, -1), *first = NULL, *main_next = NULL, *next = NULL, *picked = NULL;
+    append(f, empty, 0, 0, &first);
+    name_version(f, "work", true);
+    tarn_snapshot *work = open_ref(f, "work");
+    append(f, work, 20, 1, &next);
+    append(f, first, 10, 0, &main_next);
+    tarn_pick pick = {.version = next->own_id};
+    tarn_change change = {0}, again = {0};
+    ok(f, tarn_snapshot_pick(&f->cx, main_next, &pick, &change));
+    assert_int_equal(pick.id, next->own_id);
+    ok(f, tarn_commit(&f->cx, &f->table, main_next, &change, &picked));
+    assert_int_equal(count(f, picked, NULL), 3);
+    tarn_snapshot_release(pick.from);
+    pick.from = NULL;
+    assert_int_equal(tarn_snapshot_pick(&f->cx, picked, &pick, &again), TARN_INVALID);
+    pick.version = first->own_id;
+    assert_int_equal(tarn_snapshot_pick(&f->cx, picked, &pick, &again), TARN_INVALID);
+    assert_null(pick.from);
+    tarn_snapshot *all[] = {empty, first, main_next, next, work, picked};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) tarn_snapshot_release(all[i]);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(test_detect),  CASE(test_apply_is_reopen),  CASE(test_pruning),          CASE(test_races),
-        CASE(test_history), CASE(test_app_transactions), CASE(test_missing_versions),
+        CASE(test_history), CASE(test_app_transactions), CASE(test_missing_versions), CASE(test_branches),
+        CASE(test_pick),
     };
     int failed = 0;
     for (current = 0; current < sizeof names / sizeof *names; current++)
