@@ -172,3 +172,47 @@ def test_branches_in_turn(table, version):
     table.theirs("ALTER TABLE $t DROP TAG start")
     assert sorted(same()) == ["main", "more", "work"]
     table.same_history()
+
+
+@pytest.mark.parametrize("modes", ["", ", " + MERGE_ON_READ])
+def test_row_lineage_in_turn(table, modes):
+    """Rows keep their ids, and say which commit wrote them last, whichever engine moves them."""
+    table.ours(f"CREATE TABLE $t (id INT, k STRING, v INT) PARTITIONED BY (k) TBLPROPERTIES ('format-version' = '3'{modes})")
+    table.ours("INSERT INTO $t SELECT range, 'k' || range % 3, 0 FROM range(60)")
+    steps = [
+        ("theirs", "INSERT INTO $t SELECT id + 100, k, 1 FROM $t WHERE id < 10"), ("ours", "UPDATE $t SET v = v + 1 WHERE id BETWEEN 5 AND 12"),
+        ("theirs", "UPDATE $t SET v = v + 10, k = 'k9' WHERE id BETWEEN 10 AND 15"), ("ours", "DELETE FROM $t WHERE id = 0"),
+        ("theirs", "DELETE FROM $t WHERE id = 1"),
+        ("ours", "MERGE INTO $t AS t USING (VALUES (2, 7), (900, 8)) AS s(id, v) ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = s.v"
+                 " WHEN NOT MATCHED THEN INSERT (id, k, v) VALUES (s.id, 'k0', s.v)"),
+        ("theirs", "MERGE INTO $t AS t USING (SELECT 3 AS id, 7 AS v UNION ALL SELECT 901, 8) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = s.v"
+                   " WHEN NOT MATCHED THEN INSERT (id, k, v) VALUES (s.id, 'k0', s.v)"),
+        ("ours", "OPTIMIZE $t"), ("ours", "UPDATE $t SET v = 99 WHERE id = 20"), ("theirs", "UPDATE $t SET v = 98 WHERE id = 21")]
+    ids = {}
+    for who, sql in steps:
+        getattr(table, who)(sql)
+        rows = table.same(columns="id, k, v, _row_id, _last_updated_sequence_number")
+        now = {row["id"]: row["_row_id"] for row in rows}
+        assert len(set(now.values())) == len(rows) and None not in now.values(), sql
+        assert all(now[i] == ids[i] for i in now.keys() & ids.keys()), sql
+        ids = now
+    written = {row["id"]: row["_last_updated_sequence_number"] for row in rows}
+    assert (written[4], written[5], written[15], written[20], written[21]) == (1, 3, 4, 10, 11)
+
+
+def test_changes(table):
+    """What a commit did to rows, by our change feed and by Spark's, for files that are written anew."""
+    table.ours("CREATE TABLE $t (id INT, k STRING) PARTITIONED BY (k)")
+    table.ours("INSERT INTO $t SELECT range, 'k' || range % 3 FROM range(30)")
+    table.theirs("UPDATE $t SET k = 'k1' WHERE id = 3")
+    table.ours("DELETE FROM $t WHERE id < 5")
+    table.ours("MERGE INTO $t AS t USING (VALUES (7, 'm'), (50, 'k0')) AS s(id, k) ON t.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k"
+               " WHEN NOT MATCHED THEN INSERT *")
+    table.ours("OPTIMIZE $t")
+    table.theirs("DELETE FROM $t WHERE k = 'k2'")
+    table.theirs(f"CALL hadoop.system.create_changelog_view(table => 'ns.{table.name}', changelog_view => 'v_{table.name}')")
+    ids = {row["snapshot_id"]: row["n"] for row in table.theirs("SELECT snapshot_id, row_number() OVER (ORDER BY committed_at) AS n FROM $t.snapshots")}
+    theirs = [(ids[row["_commit_snapshot_id"]], row["_change_type"].lower(), row["id"], row["k"])
+              for row in table.theirs(f"SELECT * FROM v_{table.name}")]
+    ours = table.ours(f"SELECT * FROM table_changes('{table.tarn}', 0)").to_pylist()
+    assert sorted(theirs) == sorted((row["_commit_version"], row["_change_type"], row["id"], row["k"]) for row in ours)
