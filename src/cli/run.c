@@ -216,7 +216,18 @@ static double now_ms(void) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
+/* Statements are handed on as C strings: what stands after a zero byte would be lost. */
+static int refuse_zero(const cli_run *run, const char *sql, size_t n, size_t at) {
+    tarn_error error;
+    (void)cli_error(&error, TARN_INVALID, "a zero byte, which no statement holds; nothing was run");
+    error.line = error.column = 1;
+    locate(run, sql, n, at, &error);
+    return cli_fail(&error);
+}
+
 int cli_run_text(cli_run *run, const char *sql, size_t n) {
+    const char *zero = n ? memchr(sql, 0, n) : NULL;
+    if (zero) return refuse_zero(run, sql, n, (size_t)(zero - sql));
     for (size_t at = cli_skip_blank(sql, n); at < n;) {
         size_t length = tarn_statement_length(sql + at, n - at, 1);
         if (!length) length = n - at; /* an open quote: running it says where */

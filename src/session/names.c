@@ -9,6 +9,7 @@
 #include "session/avro_files.h"
 #include "session/changes.h"
 #include "session/guard.h"
+#include "session/information.h"
 #include "session/metadata.h"
 #include "session/session.h"
 #include "session/sources.h"
@@ -327,6 +328,16 @@ static tarn_code resolve_metadata(tarn_cx *cx, tarn_session *s, const tarn_name 
     return code;
 }
 
+static tarn_code resolve_information(tarn_cx *cx, tarn_session *s, const tarn_name *name, tarn_relation *out) {
+    tarn_rowset *rows = NULL;
+    TRY(tarn_information_rows(cx, s, name, &rows));
+    if (!rows) return TARN_OK;
+    tarn_code code = tarn_rowset_stream(cx, &rows, &out->rows);
+    if (code == TARN_OK) out->kind = TARN_REL_ROWS;
+    tarn_rowset_free(rows);
+    return code;
+}
+
 /* A table is a folder; a dot in its name or above it makes no file of it. */
 static tarn_code is_file(tarn_cx *cx, const char *path, bool *out) {
     const char *slash = strrchr(path, '/');
@@ -371,7 +382,8 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
     if (code != TARN_NOTFOUND) return code;
     tarn_error missing = cx->error;
     tarn_clear_error(cx);
-    if (tarn_session_is_engine_name(name)) return TARN_OK;
+    TRY(resolve_information(cx, s, name, out));
+    if (out->kind != TARN_REL_NONE || tarn_session_is_engine_name(name)) return TARN_OK;
     if (name->n_parts > 1 && (code = resolve_metadata(cx, s, name, at, out)) != TARN_NOTFOUND) return code;
     if (name->n_parts > 1 && (tarn_metadata_find(table) || ref_of(table))) return code;
     if (callers && (code = tarn_sources_open(cx, s, table, at, out)) != TARN_NOTFOUND) return code;

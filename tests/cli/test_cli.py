@@ -114,6 +114,9 @@ def test_an_error_names_code_and_place_and_stops(tarn, tmp_path):
     assert tarn("sql", "SELECT * FROM nowhere", code=1).startswith("tarn: NOTFOUND: ")
     assert tarn("sql", "SELECT 'open", code=1).startswith("tarn: INVALID: line 1, column 8: ")
     assert tarn("sql", "-f", str(tmp_path / "none.sql"), code=1).startswith("tarn: NOTFOUND: ")
+    script.write_bytes(b"CREATE TABLE cut (a INT);\nSELECT 'a\0b'; DROP TABLE cut")
+    assert tarn("sql", "-f", str(script), code=1).startswith(f"tarn: INVALID: {script}:2:10: a zero byte")
+    assert tarn("sql", "SELECT * FROM cut", code=1).startswith("tarn: NOTFOUND: ")
     assert tarn("--set", "no.such=1", "sql", "SELECT 1", code=1).startswith("tarn: ")
 
 
