@@ -122,6 +122,7 @@ typedef struct tarn_write_spec {
     size_t n_partition_by;
     bool hold_partitions;      /* their values are written into the files too */
     const tarn_schema *schema; /* for FIELD_IDS where fields have ids; NULL: none */
+    const char *order_by; /* behind the select: rows of each file are in this very order; NULL: in any */
     const char *compression;
     int64_t file_size; /* cut at about this many bytes; 0: never */
     const tarn_bind *binds;

@@ -85,6 +85,21 @@ void tarn_feeds_free(tarn_feeds *feeds);
 void tarn_feeds_end(tarn_conn *conn);
 TARN_MUST tarn_code tarn_feeds_register(tarn_cx *cx, tarn_engine *engine, duckdb_connection handle);
 
+/* write.c: where one call writes: its folder as DuckDB has it, and how its files' names begin. */
+typedef struct tarn_write_target {
+    const tarn_write_spec *spec;
+    const char *directory, *prefix;
+    const char *file; /* all rows go into this one, in their order; NULL: into as many as the writer makes */
+} tarn_write_target;
+
+typedef TARN_VEC(tarn_written_file) tarn_written_files;
+
+TARN_MUST tarn_code tarn_write_copy(tarn_cx *cx, tarn_conn *conn, const tarn_write_target *to,
+                                    tarn_written_files *files);
+/* write_sorted.c: the same for a spec with an order. */
+TARN_MUST tarn_code tarn_write_sorted(tarn_cx *cx, tarn_conn *conn, const tarn_write_target *to,
+                                      tarn_written_files *files);
+
 /* access.c: which object stores the databases know. */
 /* requests.c: connections of the database count their HTTP requests, those that are made after this one. */
 TARN_MUST tarn_code tarn_requests_count(tarn_cx *cx, duckdb_database database, tarn_conn *conn);

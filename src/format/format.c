@@ -98,6 +98,8 @@ static tarn_code check_transforms(tarn_cx *cx, const tarn_format *format, const 
         if (change->partition_by[i].transform != TARN_IDENTITY)
             return tarn_hint(cx, tarn_format_require(cx, format, TARN_CAN_TRANSFORM, "hidden partitioning"),
                              "partition by a generated column: day DATE GENERATED ALWAYS AS (CAST(ts AS DATE))");
+    if (change->resort)
+        TRY(tarn_format_require(cx, format, TARN_CAN_SORT, "order of their own: OPTIMIZE … ZORDER BY orders rows"));
     if (change->repartition && !able)
         return tarn_fail(cx, TARN_UNSUPPORTED,
                          "%s tables cannot change their partitioning: CREATE OR REPLACE TABLE … AS SELECT does",

@@ -50,6 +50,8 @@ typedef struct tarn_snapshot {
     const tarn_partition_field *partition;
     size_t n_partition;
     size_t n_more; /* values of each file that follow those of its partition, for the format alone */
+    const tarn_sort_by *sort_by; /* of the rows in new files */
+    size_t n_sort_by;
     const tarn_pair *properties;
     size_t n_properties;
     const tarn_pair *checks; /* CHECK constraints: name, SQL; NOT NULL is in the schema */

@@ -11,6 +11,7 @@ typedef struct tarn_add {
     const char *path; /* key below the table's root, not encoded */
     int64_t size, rows, mtime_ms;
     const tarn_value *partition;
+    bool sorted; /* its rows are in the table's order */
     const tarn_leaf_stats *stats;
     size_t n_stats;
     const tarn_file
@@ -50,7 +51,7 @@ typedef struct tarn_expiry {
     int64_t older_than_ms, retain; /* -1: as the table has it */
     const int64_t *ids;            /* these go too, as VERSION AS OF says them */
     size_t n_ids;
-    int64_t versions, refs;        /* out, of prepare: how many go */
+    int64_t versions, refs; /* out, of prepare: how many go */
 } tarn_expiry;
 
 typedef struct tarn_change {
@@ -66,7 +67,10 @@ typedef struct tarn_change {
     const tarn_schema *schema;             /* NULL: as it is */
     const tarn_partition_by *partition_by; /* with create/replace/schema/repartition; NULL: as it is */
     size_t n_partition_by;
-    bool repartition;               /* files to come are partitioned so; those that are there stay as they are */
+    bool repartition; /* files to come are partitioned so; those that are there stay as they are */
+    const tarn_sort_by *sort_by;
+    size_t n_sort_by;
+    bool resort;                    /* rows of files to come are in this order; none: in any */
     TARN_VEC(tarn_pair) properties; /* set, or unset */
     TARN_VEC(tarn_pair) checks;     /* CHECK constraints: name and SQL; value NULL drops one */
     const char *comment;            /* the table's; NULL: as it is */

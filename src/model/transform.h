@@ -24,6 +24,12 @@ typedef struct tarn_partition_by {
     int param;
 } tarn_partition_by;
 
+/* One of the values that the rows of a file are in the order of. */
+typedef struct tarn_sort_by {
+    tarn_partition_by by; /* without a name */
+    bool descending, nulls_last;
+} tarn_sort_by;
+
 /* "identity", "bucket[16]", "truncate[4]", "year", "month", "day", "hour", "void". What is none of them is OTHER. */
 void tarn_transform_parse(tarn_str text, tarn_transform *transform, int *param);
 void tarn_transform_print(tarn_buf *out, tarn_transform transform, int param);

@@ -116,6 +116,11 @@ static void merge_change(tarn_arena *arena, tarn_change *into, const tarn_change
         into->n_partition_by = from->n_partition_by;
         into->repartition = from->repartition;
     }
+    if (from->resort) {
+        into->sort_by = from->sort_by;
+        into->n_sort_by = from->n_sort_by;
+        into->resort = true;
+    }
     if (from->comment) into->comment = from->comment;
     if (from->app_id) {
         into->app_id = from->app_id;
@@ -165,11 +170,11 @@ static tarn_code check_application(tarn_cx *cx, const txn_table *t, const tarn_c
                      name_of(t), was, change->app_id);
 }
 
-/* Files are all of one partitioning in a commit, and those written before know nothing of the new one. */
+/* Files are all of one layout in a commit, and those written before know nothing of the new one. */
 static tarn_code check_layout(tarn_cx *cx, const txn_table *t, const tarn_change *change) {
-    if (!change->repartition || !t->statements || !t->change.adds.n) return TARN_OK;
+    if (!(change->repartition || change->resort) || !t->statements || !t->change.adds.n) return TARN_OK;
     return tarn_fail(cx, TARN_UNSUPPORTED,
-                     "this transaction has written rows to %s: COMMIT before its partitioning is changed", name_of(t));
+                     "this transaction has written rows to %s: COMMIT before its layout is changed", name_of(t));
 }
 
 tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, tarn_change *change) {

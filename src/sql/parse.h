@@ -93,6 +93,8 @@ typedef struct tarn_table_def {
 
 /* The items of PARTITIONED BY, in parens or bare. */
 TARN_MUST tarn_code tarn_parse_partition_items(tarn_cx *cx, tarn_cursor *c, tarn_table_def *def);
+/* A column or a transform of one alone, as an order has it. *called (may be NULL): it was a call. */
+TARN_MUST tarn_code tarn_parse_transform_item(tarn_cx *cx, tarn_cursor *c, tarn_partition_item *out, bool *called);
 TARN_MUST tarn_code tarn_parse_partition_item(tarn_cx *cx, tarn_cursor *c, tarn_partition_item *out);
 /* "( columns and constraints )"; and then all clauses of CREATE TABLE in any order, up to AS SELECT or the end. */
 TARN_MUST tarn_code tarn_parse_column_type(tarn_cx *cx, tarn_cursor *c, tarn_field *out); /* type, length */

@@ -316,16 +316,25 @@ static tarn_code parse_transform(tarn_cx *cx, tarn_cursor *c, const char *name, 
     return tarn_expect(cx, c, ")");
 }
 
-tarn_code tarn_parse_partition_item(tarn_cx *cx, tarn_cursor *c, tarn_partition_item *out) {
+tarn_code tarn_parse_transform_item(tarn_cx *cx, tarn_cursor *c, tarn_partition_item *out, bool *called) {
     tarn_partition_item item = {0};
     tarn_cursor at = *c;
     TRY(tarn_parse_path(cx, c, &item.column));
-    if (tarn_accept(c, "(")) {
-        const char *transform = find_transform(tarn_str_of(item.column));
-        if (!transform)
-            return tarn_unexpected(cx, &at, "a transform: years, months, days, hours, bucket, truncate or identity");
-        TRY(parse_transform(cx, c, transform, &item));
-    } else if (kind_at(c) == TARN_T_WORD && !tarn_peek(c, "AS")) {
+    bool call = tarn_accept(c, "(");
+    const char *transform = call ? find_transform(tarn_str_of(item.column)) : NULL;
+    if (call && !transform)
+        return tarn_unexpected(cx, &at, "a transform: years, months, days, hours, bucket, truncate or identity");
+    if (call) TRY(parse_transform(cx, c, transform, &item));
+    if (called) *called = call;
+    *out = item;
+    return TARN_OK;
+}
+
+tarn_code tarn_parse_partition_item(tarn_cx *cx, tarn_cursor *c, tarn_partition_item *out) {
+    tarn_partition_item item;
+    bool called;
+    TRY(tarn_parse_transform_item(cx, c, &item, &called));
+    if (!called && kind_at(c) == TARN_T_WORD && !tarn_peek(c, "AS")) {
         /* A type, or the next clause when the items stand without parens. */
         tarn_type *type = NULL;
         tarn_cursor before = *c;

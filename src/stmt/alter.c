@@ -433,6 +433,7 @@ const tarn_stmt tarn_stmt_alter = {
             "      [WITH SNAPSHOT RETENTION [n SNAPSHOTS] [n DAYS | HOURS | MINUTES]]\n"
             "  | REPLACE BRANCH | TAG name … | DROP BRANCH | TAG [IF EXISTS] name\n"
             "  | ADD PARTITION FIELD f [AS name] | DROP PARTITION FIELD f | REPLACE PARTITION FIELD f WITH f [AS name]\n"
-            "  | SET PARTITION SPEC (f, …)\n"
+            "  | SET PARTITION SPEC (f, …) | WRITE [LOCALLY] ORDERED BY (f [ASC | DESC] [NULLS FIRST | LAST], …)\n"
+            "  | WRITE DISTRIBUTED BY PARTITION [LOCALLY ORDERED BY (…)] | WRITE UNORDERED\n"
             "Changes the table's metadata; data files are not rewritten.",
 };

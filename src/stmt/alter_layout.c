@@ -1,4 +1,5 @@
-/* alter_layout.c: ALTER TABLE … PARTITION FIELD and SET PARTITION SPEC: how the rows of files to come are laid out. */
+/* alter_layout.c: ALTER TABLE … PARTITION FIELD, SET PARTITION SPEC and WRITE ORDERED BY: how the rows of files to come
+ * are laid out. */
 #include "stmt/alter_layout.h"
 
 tarn_partition_by tarn_stmt_partition_by(tarn_cx *cx, const tarn_schema *schema, const tarn_partition_item *item) {
@@ -17,6 +18,39 @@ static tarn_code parse_replace(tarn_cx *cx, tarn_cursor *c, tarn_layout *out) {
     TRY(tarn_parse_partition_item(cx, c, &out->old));
     TRY(tarn_expect(cx, c, "WITH"));
     return tarn_parse_partition_item(cx, c, &out->item);
+}
+
+/* ASC | DESC, NULLS FIRST | LAST: nulls come first, or with DESC last, as Iceberg's engines have it. */
+static tarn_code parse_orders(tarn_cx *cx, tarn_cursor *c, tarn_layout *out) {
+    bool parens = tarn_accept(c, "(");
+    do {
+        tarn_sort_by *by = TARN_PUSH(cx->arena, &out->orders);
+        *by = (tarn_sort_by){0};
+        TRY(tarn_parse_transform_item(cx, c, TARN_PUSH(cx->arena, &out->spec.partition_by), NULL));
+        by->descending = tarn_accept(c, "DESC");
+        if (!by->descending) tarn_accept(c, "ASC");
+        by->nulls_last = by->descending;
+        if (tarn_accept(c, "NULLS FIRST")) by->nulls_last = false;
+        if (tarn_accept(c, "NULLS LAST")) by->nulls_last = true;
+    } while (tarn_accept(c, ","));
+    return parens ? tarn_expect(cx, c, ")") : TARN_OK;
+}
+
+/* After WRITE. */
+static tarn_code parse_write(tarn_cx *cx, tarn_cursor *c, tarn_layout *out) {
+    out->kind = TARN_LAYOUT_ORDER;
+    out->distribution = "none";
+    if (tarn_accept(c, "UNORDERED")) return TARN_OK;
+    if (tarn_accept(c, "ORDERED BY")) {
+        out->distribution = "range";
+        return parse_orders(cx, c, out);
+    }
+    bool spread = tarn_accept(c, "DISTRIBUTED BY PARTITION");
+    if (spread) out->distribution = "hash";
+    if (tarn_accept(c, spread ? "LOCALLY ORDERED BY|ORDERED BY" : "LOCALLY ORDERED BY"))
+        return parse_orders(cx, c, out);
+    return spread ? TARN_OK
+                  : tarn_unexpected(cx, c, "ORDERED BY, LOCALLY ORDERED BY, DISTRIBUTED BY PARTITION or UNORDERED");
 }
 
 tarn_code tarn_layout_parse(tarn_cx *cx, tarn_cursor *c, tarn_layout *out, bool *found) {
@@ -38,6 +72,7 @@ tarn_code tarn_layout_parse(tarn_cx *cx, tarn_cursor *c, tarn_layout *out, bool 
         if (tarn_accept(c, "( )|UNPARTITIONED")) return TARN_OK;
         return tarn_parse_partition_items(cx, c, &out->spec);
     }
+    if (tarn_accept(c, "WRITE")) return parse_write(cx, c, out);
     *found = false;
     return TARN_OK;
 }
@@ -45,7 +80,7 @@ tarn_code tarn_layout_parse(tarn_cx *cx, tarn_cursor *c, tarn_layout *out, bool 
 static tarn_code find_source(tarn_cx *cx, const tarn_snapshot *base, const tarn_partition_item *item,
                              tarn_partition_by *out) {
     if (!tarn_schema_path(base->schema, tarn_str_of(item->column)))
-        return tarn_fail(cx, TARN_INVALID, "there is no column %s to partition by", item->column);
+        return tarn_fail(cx, TARN_INVALID, "there is no column %s", item->column);
     *out = tarn_stmt_partition_by(cx, base->schema, item);
     return TARN_OK;
 }
@@ -69,7 +104,22 @@ static tarn_code find_field(tarn_cx *cx, const tarn_snapshot *base, const tarn_p
                      base->n_partition == 1 ? "is" : "are", base->n_partition && names.data ? names.data : "none");
 }
 
+static tarn_code apply_order(tarn_cx *cx, const tarn_layout *layout, const tarn_snapshot *base, tarn_change *change) {
+    tarn_sort_by *by = TARN_NEW_ARRAY(cx->arena, tarn_sort_by, layout->orders.n);
+    for (size_t i = 0; i < layout->orders.n; i++) {
+        by[i] = layout->orders.at[i];
+        TRY(find_source(cx, base, &layout->spec.partition_by.at[i], &by[i].by));
+    }
+    change->operation = "WRITE ORDERED BY";
+    change->resort = true;
+    change->sort_by = by;
+    change->n_sort_by = layout->orders.n;
+    tarn_change_property(cx->arena, change, "write.distribution-mode", layout->distribution);
+    return TARN_OK;
+}
+
 tarn_code tarn_layout_apply(tarn_cx *cx, const tarn_layout *layout, const tarn_snapshot *base, tarn_change *change) {
+    if (layout->kind == TARN_LAYOUT_ORDER) return apply_order(cx, layout, base, change);
     size_t n = base->n_partition, at = SIZE_MAX;
     const tarn_partition_by *now = tarn_snapshot_partition_by(cx->arena, base, base->schema);
     tarn_partition_by *by = TARN_NEW_ARRAY(cx->arena, tarn_partition_by, n + layout->spec.partition_by.n + 1);

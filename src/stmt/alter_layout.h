@@ -5,9 +5,11 @@
 #include "stmt/stmts.h"
 
 typedef struct tarn_layout {
-    enum { TARN_LAYOUT_ADD, TARN_LAYOUT_DROP, TARN_LAYOUT_REPLACE, TARN_LAYOUT_SPEC } kind;
+    enum { TARN_LAYOUT_ADD, TARN_LAYOUT_DROP, TARN_LAYOUT_REPLACE, TARN_LAYOUT_SPEC, TARN_LAYOUT_ORDER } kind;
     tarn_partition_item old, item; /* old: the one that goes */
-    tarn_table_def spec;           /* partition_by: all there will be */
+    tarn_table_def spec;           /* partition_by: all there will be; or what the order is made of */
+    TARN_VEC(tarn_sort_by) orders; /* one per item: its direction */
+    const char *distribution;      /* how engines are to spread rows over their writers */
 } tarn_layout;
 
 /* *found false: the clause at the cursor is another one, and nothing was consumed. */

@@ -93,11 +93,12 @@ static const char *folder_of(tarn_cx *cx, const file_list *files) {
 }
 
 /* The files, rewritten as one select: into their folder, or (file_size NULL) wherever the rows belong. */
-static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, const int64_t *file_size, const char *select) {
+static tarn_code rewrite(tarn_cx *cx, job *j, const file_list *files, const int64_t *file_size, bool ordered,
+                         const char *select) {
     int64_t rows = 0, live = 0;
     bool known = true;
     if (file_size) {
-        tarn_partition_folder into = {folder_of(cx, files), files->at[0]->partition, *file_size};
+        tarn_partition_folder into = {folder_of(cx, files), files->at[0]->partition, *file_size, ordered};
         TRY(tarn_write_into(cx, j->conn, &j->target, select, &into, &j->change, &rows));
     } else {
         TRY(tarn_write_files(cx, j->conn, &j->target, select, NULL, 0, &j->change, &rows));
@@ -146,7 +147,7 @@ static tarn_code rewrite_bin(tarn_cx *cx, job *j, file_list *bin, int64_t size) 
     qsort(bin->at, bin->n, sizeof *bin->at, by_ordinal);
     TRY(tarn_scan_build(cx, j->table->engine, j->rows, bin->at, bin->n, false, NULL, &scan));
     int64_t file_size = size > j->spec->file_size ? j->spec->file_size : 0;
-    return rewrite(cx, j, bin, &file_size, scan.sql);
+    return rewrite(cx, j, bin, &file_size, false, scan.sql);
 }
 
 /* Smallest first, so that a bin takes as many as fit. */
@@ -184,7 +185,7 @@ static tarn_code sort_partition(tarn_cx *cx, job *j, const partition *p) {
     if (!files.n || (j->spec->choose && !is_useful(j->spec, &files, size))) return TARN_OK;
     TRY(tarn_scan_build(cx, j->table->engine, j->rows, files.at, files.n, false, NULL, &scan));
     if (!order) TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec->zorder, j->spec->n_zorder, &order));
-    return rewrite(cx, j, &files, &j->spec->file_size,
+    return rewrite(cx, j, &files, &j->spec->file_size, true,
                    tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan.sql, order));
 }
 
@@ -242,7 +243,7 @@ static tarn_code rewrite_elder(tarn_cx *cx, job *j, const tarn_file_list *list, 
     }
     if (!elder.n) return TARN_OK;
     TRY(tarn_scan_build(cx, j->table->engine, j->rows, elder.at, elder.n, false, NULL, &scan));
-    TRY(rewrite(cx, j, &elder, NULL, scan.sql));
+    TRY(rewrite(cx, j, &elder, NULL, false, scan.sql));
     tarn_map seen = {0};
     for (size_t i = 0; i < j->change.adds.n; i++) {
         const tarn_add *a = &j->change.adds.at[i];

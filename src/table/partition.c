@@ -55,7 +55,7 @@ static void put_source(tarn_cx *cx, const tarn_schema *schema, const char *path,
         if (at >= 0) {
             const tarn_field *f = &schema->fields[at];
             const char *sql = of ? tarn_printf(cx, "struct_extract(%s, %s)", of, tarn_sql_string(cx->arena, f->name))
-                                 : tarn_sql_name(cx->arena, f->name);
+                                 : tarn_printf(cx, TARN_ROWS ".%s", tarn_sql_name(cx->arena, f->name));
             return path[n] ? put_source(cx, f->type, path + n + 1, sql, out) : tarn_buf_puts(out, sql);
         }
         if (n == 0) return;
@@ -79,6 +79,42 @@ tarn_code tarn_partition_select(tarn_cx *cx, const tarn_target *target, const ta
         else
             tarn_buf_printf(out, ", %s AS ", value.data);
         tarn_buf_sql_name(out, columns->names[i]);
+    }
+    return TARN_OK;
+}
+
+/* The values by which a transform's results are in order: texts of months and hours sort by their parts. */
+static void put_keys(tarn_cx *cx, const tarn_sort_by *by, const tarn_type *source, const char *value, tarn_buf *out) {
+    tarn_auto_buf name = TARN_BUF(64), type = TARN_BUF(256);
+    const char *order =
+        tarn_printf(cx, "%s NULLS %s", by->descending ? "DESC" : "ASC", by->nulls_last ? "LAST" : "FIRST");
+    tarn_transform t = by->by.transform;
+    if (t == TARN_IDENTITY) return tarn_buf_printf(out, "%s %s", value, order);
+    tarn_transform_print(&name, t, by->by.param);
+    tarn_type_duckdb(&type, source);
+    const char *text = tarn_printf(cx, "tarn_partition('%s', %s)", name.data, value);
+    const char *as = t == TARN_DAYS ? "DATE" : t == TARN_TRUNCATE ? type.data : "INTEGER";
+    if (t == TARN_MONTHS || t == TARN_HOURS)
+        tarn_buf_printf(out, "CAST(%s[:-4] AS %s) %s, %s[-2:] %s", text, t == TARN_HOURS ? "DATE" : "INTEGER", order,
+                        text, order);
+    else
+        tarn_buf_printf(out, "CAST(%s AS %s) %s", text, as, order);
+}
+
+tarn_code tarn_order_select(tarn_cx *cx, const tarn_target *target, tarn_buf *out) {
+    for (size_t i = 0; i < target->n_sort_by; i++) {
+        const tarn_sort_by *by = &target->sort_by[i];
+        const tarn_field *source = tarn_schema_path(target->schema, tarn_str_of(by->by.column));
+        tarn_auto_buf value = TARN_BUF(1 << 16);
+        if (!source)
+            return tarn_hint(cx,
+                             tarn_fail(cx, TARN_INVALID, "%s is in the order of %s, which is not a column",
+                                       tarn_target_name(target), by->by.column),
+                             "ALTER TABLE … WRITE UNORDERED, or another order");
+        put_source(cx, target->schema, by->by.column, NULL, &value);
+        if (!tarn_buf_ok(&value)) return tarn_fail(cx, TARN_LIMIT, "the name of column %s is too long", by->by.column);
+        tarn_buf_puts(out, i ? ", " : "");
+        put_keys(cx, by, source->type, value.data, out);
     }
     return TARN_OK;
 }

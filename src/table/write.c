@@ -108,7 +108,7 @@ static tarn_code put_physical(tarn_cx *cx, const tarn_target *target, const char
         return tarn_fail(cx, TARN_INVALID, "table %s has no column that is stored: all are partition columns or void",
                          tarn_target_name(target));
     if (partitions && partitions->apart) TRY(tarn_partition_select(cx, target, partitions, out));
-    tarn_buf_printf(out, " FROM (%s\n) AS _tarn_p", select);
+    tarn_buf_printf(out, " FROM (%s\n) AS " TARN_ROWS, select);
     if (out->failed)
         return tarn_fail(cx, TARN_LIMIT, "the statement that writes to %s is too long", tarn_target_name(target));
     *files = copy;
@@ -188,7 +188,7 @@ static tarn_code explain_bytes(tarn_cx *cx, const tarn_target *target, tarn_code
 static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *select,
                              const tarn_partition_folder *into, tarn_write_spec *spec, tarn_change *change,
                              int64_t *rows) {
-    tarn_auto_buf sql = TARN_BUF(SQL_MAX);
+    tarn_auto_buf sql = TARN_BUF(SQL_MAX), order = TARN_BUF(SQL_MAX);
     tarn_schema *in_files;
     tarn_written_file *files = NULL;
     tarn_partition_columns partitions;
@@ -197,6 +197,8 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     int64_t written = 0;
     TRY(tarn_partition_plan(cx, target, &partitions));
     TRY(put_physical(cx, target, select, into ? NULL : &partitions, &sql, &in_files));
+    if (!into || !into->ordered) TRY(tarn_order_select(cx, target, &order));
+    spec->order_by = order.n ? order.data : NULL;
     spec->store = target->table->store;
     spec->folder = folder;
     spec->select = sql.data;
@@ -209,6 +211,7 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     spec->file_size = into ? into->file_size : tarn_conf_int(cx->conf, TARN_WRITE_FILE_SIZE);
     TRY(explain_bytes(cx, target, tarn_rules_error(cx, tarn_engine_write(cx, conn, spec, &files, &n))));
     tarn_code code = add_files(cx, target, into, folder, files, n, change, &written);
+    for (size_t i = first; i < change->adds.n; i++) change->adds.at[i].sorted = spec->order_by != NULL;
     if (code != TARN_OK)
         remove_adds(cx, target->table, change, first);
     else

@@ -12,6 +12,8 @@ typedef struct tarn_target {
     const tarn_schema *schema;
     const tarn_partition_by *partition_by;
     size_t n_partition_by;
+    const tarn_sort_by *sort_by;
+    size_t n_sort_by;
     const tarn_pair *checks;
     size_t n_checks;
 } tarn_target;

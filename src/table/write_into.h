@@ -8,6 +8,7 @@ typedef struct tarn_partition_folder {
     const char *folder;       /* key below the table's root, "" the root */
     const tarn_value *values; /* of all files written, one per partition column */
     int64_t file_size;        /* cut at about this; 0: one file */
+    bool ordered;             /* the select has an order of its own */
 } tarn_partition_folder;
 
 /* As tarn_write_files, for rows of one partition. Row groups follow the select's order but for a few that end early and

@@ -18,6 +18,11 @@ void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, c
         t.partition_by = tarn_snapshot_partition_by(cx->arena, base, base->schema);
         t.n_partition_by = base->n_partition;
     }
+    bool resorted = change && (change->resort || anew);
+    if (resorted || base) {
+        t.sort_by = resorted ? change->sort_by : base->sort_by;
+        t.n_sort_by = resorted ? change->n_sort_by : base->n_sort_by;
+    }
     TARN_VEC(tarn_pair) checks = {0};
     for (size_t i = 0; base && !anew && i < base->n_checks; i++) *TARN_PUSH(cx->arena, &checks) = base->checks[i];
     for (size_t i = 0; change && i < change->checks.n; i++) {

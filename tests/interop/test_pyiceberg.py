@@ -444,3 +444,18 @@ def test_summaries(lake, tmp_path, version):
     kind = "dvs" if version == 3 else "position-delete-files"
     assert last["added-delete-files"] == last[f"added-{kind}"] == last[f"removed-{kind}"] == "1"
     assert last["added-position-deletes"] == "3" and last["removed-position-deletes"] == "2" and last["changed-partition-count"] == "1"
+
+
+def test_written_order(lake):
+    """The sort order that Tarn sets, and files that say they are in it and are."""
+    _, session = lake
+    session.sql("CREATE TABLE w (id INT, ts TIMESTAMP_NTZ, s STRING) USING iceberg PARTITIONED BY (s)")
+    session.sql("ALTER TABLE w WRITE ORDERED BY bucket(4, id) DESC, ts")
+    session.sql("INSERT INTO w SELECT range, TIMESTAMP '1970-01-02' - to_minutes(range * 7919 % 4001), chr(97 + (range % 3)::INT) FROM range(3000)")
+    table = opened(session, "w")
+    assert [str(f) for f in table.sort_order().fields] == ["bucket[4](1) DESC NULLS LAST", "2 ASC NULLS FIRST"]
+    bucket = BucketTransform(4).transform(IntegerType())
+    for task in table.scan().plan_files():
+        assert task.file.sort_order_id == table.sort_order().order_id == 1
+        keys = [(-bucket(r["id"]), r["ts"]) for r in pyarrow.parquet.read_table(task.file.file_path.removeprefix("file://"), partitioning=None).to_pylist()]
+        assert len(keys) == 1000 and keys == sorted(keys)

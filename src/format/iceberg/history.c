@@ -1,5 +1,6 @@
 /* history.c: what was current when, and what the table is made of (1.9). */
 #include "format/iceberg/iceberg.h"
+#include "format/iceberg/write/write.h"
 
 static const char *text_of(tarn_arena *arena, const tarn_json_value *v, const char *name) {
     tarn_str s = tarn_json_as_str(tarn_json_get(v, name));
@@ -65,6 +66,11 @@ tarn_code tarn_iceberg_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail 
     if (s->version)
         *TARN_PUSH(cx->arena, &d.more) =
             (tarn_pair){"currentSnapshotId", tarn_printf(cx, "%lld", (long long)s->version->id)};
+    if (snapshot->n_sort_by) {
+        tarn_auto_buf order = TARN_BUF(1 << 20);
+        tarn_iceberg_order_text(cx, snapshot, &order);
+        *TARN_PUSH(cx->arena, &d.more) = (tarn_pair){"sortOrder", tarn_buf_take(&order, cx->arena)};
+    }
     *TARN_PUSH(cx->arena, &d.more) = (tarn_pair){"metadataFile", tarn_arena_strdup(cx->arena, s->key)};
     *out = d;
     return TARN_OK;

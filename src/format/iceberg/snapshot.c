@@ -173,6 +173,7 @@ static tarn_code fill(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t schema_id) 
     s->schemas = TARN_NEW_ARRAY(b->arena, const tarn_schema *, m->schemas.n);
     if (m->format_version >= 3) show_row_ids(b);
     show_partition(s);
+    tarn_iceberg_read_order(cx, s);
     find_constants(s);
     s->specs = TARN_NEW_ARRAY(b->arena, tarn_iceberg_spec_use, m->specs.n);
     for (size_t i = 0; i < m->specs.n; i++) use_spec(cx, s, &m->specs.at[i], &s->specs[i]);
@@ -368,7 +369,7 @@ const tarn_format tarn_format_iceberg = {
     .data_folder = "data",
     .data_prefix = "",
     .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_BRANCH | TARN_CAN_APP_TRANSACTIONS |
-                TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS | TARN_CAN_TRANSFORM,
+                TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS | TARN_CAN_TRANSFORM | TARN_CAN_SORT,
     .names_file = tarn_iceberg_names_file,
     .view = tarn_iceberg_view,
     .detect = detect,

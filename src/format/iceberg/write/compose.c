@@ -127,7 +127,13 @@ static tarn_iceberg_spec spec_with_sources(composing *c, const tarn_iceberg_spec
     return own;
 }
 
-static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
+/* New files are of the spec there will be; one that was in the table before is of its own. */
+static int32_t spec_of(const composing *c, const tarn_add *add) {
+    const tarn_iceberg_file *own = add->from ? add->from->entry : NULL;
+    return own && own->tuple ? own->tuple->spec_id : c->plan.spec.id;
+}
+
+static tarn_code add_manifest(composing *c, int32_t spec_id, tarn_iceberg_manifests *out) {
     const tarn_change *change = c->change;
     tarn_iceberg_listed *files = TARN_NEW_ARRAY(c->cx->arena, tarn_iceberg_listed, change->adds.n);
     size_t n = 0;
@@ -135,8 +141,8 @@ static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
     tarn_value *tuple = NULL;
     for (size_t i = 0; i < change->adds.n; i++) {
         const tarn_add *add = &change->adds.at[i];
-        if (add->from && add->deletes) continue; /* the file stays as it is listed */
-        if (add->partition && add->partition != last)
+        if ((add->from && add->deletes) || spec_of(c, add) != spec_id) continue; /* the file stays as it is listed */
+        if (add->partition && add->partition != last && !add->from)
             tarn_iceberg_tuple_of(c->cx, &c->plan.spec, add->partition, &tuple);
         last = add->partition;
         files[n++] = (tarn_iceberg_listed){.path = add->path,
@@ -147,6 +153,7 @@ static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
                                            .n_stats = add->n_stats,
                                            .content = TARN_ICEBERG_DATA,
                                            .sequence = -1,
+                                           .sort_order = add->sorted ? c->plan.sort_order_id : 0,
                                            .format = "PARQUET",
                                            .offset = -1,
                                            .length = -1,
@@ -156,9 +163,24 @@ static tarn_code add_manifest(composing *c, tarn_iceberg_manifests *out) {
         touch(c, &c->plan.spec, files[n - 1].partition);
     }
     if (!n) return TARN_OK;
-    tarn_iceberg_spec spec = spec_with_sources(c, &c->plan.spec);
+    const tarn_iceberg_spec *own = c->base ? tarn_iceberg_spec_find(&c->base->meta, spec_id) : NULL;
+    tarn_iceberg_spec spec = spec_with_sources(c, spec_id == c->plan.spec.id || !own ? &c->plan.spec : own);
     return tarn_iceberg_manifest_write(c->cx, &c->w, c->plan.schema, c->plan.schema_id, &spec, false, files, n,
                                        TARN_PUSH(c->cx->arena, out));
+}
+
+/* One for each spec. */
+static tarn_code add_manifests(composing *c, tarn_iceberg_manifests *out) {
+    const tarn_change *change = c->change;
+    TARN_VEC(int32_t) ids = {0};
+    for (size_t i = 0; i < change->adds.n; i++) {
+        int32_t id = spec_of(c, &change->adds.at[i]);
+        size_t k = 0;
+        while (k < ids.n && ids.at[k] != id) k++;
+        if (k == ids.n) *TARN_PUSH(c->cx->arena, &ids) = id;
+    }
+    for (size_t i = 0; i < ids.n; i++) TRY(add_manifest(c, ids.at[i], out));
+    return TARN_OK;
 }
 
 /* The data file of a mark; of one that is added by this change the path was not known before. */
@@ -229,7 +251,7 @@ static tarn_code add_picked(composing *c, tarn_iceberg_snapshot *picked, tarn_ic
 static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
     const tarn_snapshot *picked = c->change->picked;
     if (c->change->restored) return take_manifests(c, tarn_iceberg_of((const tarn_snapshot *)c->change->restored), out);
-    TRY(picked ? add_picked(c, tarn_iceberg_of(picked), out) : add_manifest(c, out));
+    TRY(picked ? add_picked(c, tarn_iceberg_of(picked), out) : add_manifests(c, out));
     TRY(add_marks(c, out));
     if (!c->base) return TARN_OK;
     TRY(tarn_iceberg_list(c->cx, c->base));
@@ -339,6 +361,11 @@ static void edit_spec(composing *c) {
     if (c->plan.format_version == 1) edit(c, "partition-spec", text);
 }
 
+static void edit_order(composing *c) {
+    if (c->plan.sort_order) append_to(c, "sort-orders", c->plan.sort_order);
+    edit_int(c, "default-sort-order-id", c->plan.sort_order_id);
+}
+
 static void edit_properties(composing *c) {
     tarn_auto_buf out = TARN_BUF(JSON_MAX);
     tarn_jsonw w = TARN_JSONW(&out);
@@ -398,8 +425,10 @@ static void edit_new_table(composing *c) {
     tarn_uuid_v4(c->cx, uuid);
     edit(c, "table-uuid", quoted(c->cx, uuid));
     edit(c, "location", quoted(c->cx, c->w.root));
-    edit_int(c, "default-sort-order-id", 0);
-    edit(c, "sort-orders", "[{\"order-id\": 0, \"fields\": []}]");
+    edit_int(c, "default-sort-order-id", c->plan.sort_order_id);
+    static const char unsorted[] = "{\"order-id\": 0, \"fields\": []}";
+    const char *more = c->plan.sort_order;
+    edit(c, "sort-orders", tarn_printf(c->cx, "[%s%s%s]", unsorted, more ? ", " : "", more ? more : ""));
     edit(c, "snapshots", "[]");
     edit(c, "snapshot-log", "[]");
     edit(c, "metadata-log", "[]");
@@ -420,6 +449,7 @@ static tarn_code edit_all(composing *c) {
     edit_int(c, "last-updated-ms", c->now_ms);
     if (c->plan.schema_changed) TRY(edit_schema(c));
     if (c->plan.spec_changed) edit_spec(c);
+    if (c->plan.order_changed && c->base) edit_order(c);
     if (c->plan.properties_changed) edit_properties(c);
     if (!c->base && !rows) edit_new_table(c);
     if (!c->base && rows) { /* what the snapshot says is not said twice */

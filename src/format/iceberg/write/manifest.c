@@ -267,7 +267,7 @@ static void put_entry(tarn_cx *cx, const tarn_iceberg_writing *w, const tarn_sch
     put_counts(b, f, true);
     put_bounds(b, f, false);
     put_bounds(b, f, true);
-    put_none(b);
+    put_optional(b, f->sort_order > 0 ? f->sort_order : -1);
     if (third) put_optional(b, f->first_row_id); /* null: the manifest's count on */
     if (later && f->referenced) put_some(b), tarn_avro_put_str(b, tarn_str_of(f->referenced));
     if (later && !f->referenced) put_none(b);

@@ -38,6 +38,7 @@ typedef struct tarn_iceberg_listed {
     size_t n_stats;
     tarn_iceberg_content content;
     int64_t sequence;       /* -1: that of the commit */
+    int32_t sort_order;     /* 0: none */
     const char *format;     /* "PARQUET", "PUFFIN" */
     const char *referenced; /* data file a delete file is for, as recorded; NULL: none */
     int64_t offset, length; /* of a deletion vector in its file; -1: none */

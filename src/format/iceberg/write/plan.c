@@ -152,6 +152,7 @@ tarn_code tarn_iceberg_plan_change(tarn_cx *cx, const tarn_iceberg_snapshot *bas
     if (change->schema) TRY(tarn_iceberg_check_schema(cx, plan.schema, plan.format_version));
     plan_rules(cx, change, &plan);
     TRY(tarn_iceberg_plan_spec(cx, base, change, &plan));
+    TRY(tarn_iceberg_plan_order(cx, base, change, &plan));
     TRY(tarn_iceberg_plan_refs(cx, base, change, &plan));
     *out = plan;
     return TARN_OK;

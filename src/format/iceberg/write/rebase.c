@@ -41,6 +41,8 @@ static tarn_code check_metadata(rebasing *r) {
     if (c->replace) return conflict(r, "changed the table that is to be replaced");
     if (was->format_version != is->format_version) return conflict(r, "changed the table's format version");
     if (spec) return conflict(r, "changed how the table is partitioned");
+    if (was->sort_order_id != is->sort_order_id && (c->resort || c->adds.n))
+        return conflict(r, "changed the order of the table's rows");
     const tarn_iceberg_snapshot *restored = c->restored ? tarn_iceberg_of(c->restored) : NULL;
     if (restored && restored->version && !tarn_iceberg_version_find(is, restored->version->id))
         return conflict(r, "expired the version that is to be restored");

@@ -1,6 +1,10 @@
-/* spec.c: what a change makes of a table's partition spec (1.3). */
+/* spec.c: a table's partition specs (1.3) and sort orders (1.9): those of new files, and what a change makes of them.
+ */
+#include "codec/jsonw.h"
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
+
+enum { JSON_MAX = 16 << 20 };
 
 /* As the reference implementation calls them; a field that joins later tells its parameter too. */
 static const char *default_name(tarn_cx *cx, const tarn_partition_by *by, const char *source, bool later) {
@@ -179,4 +183,148 @@ void tarn_iceberg_tuple_of(tarn_cx *cx, const tarn_iceberg_spec *spec, const tar
         tuple[i] = spec->fields[i].transform == TARN_VOID_TRANSFORM ? (tarn_value){.kind = TARN_VOID, .null = true}
                                                                     : shown[n++];
     *out = tuple;
+}
+
+/* THE ORDER. */
+
+/* The path of a field by its id: "a", "s.a". */
+static const char *path_of(tarn_arena *arena, const tarn_type *type, int32_t id, const char *before) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        const char *path = before ? tarn_arena_printf(arena, "%s.%s", before, f->name) : f->name;
+        if (f->id == id) return path;
+        if (f->type->kind == TARN_STRUCT && (path = path_of(arena, f->type, id, path))) return path;
+    }
+    return NULL;
+}
+
+static bool read_sort_field(const tarn_iceberg_snapshot *s, const tarn_json_value *v, tarn_sort_by *out) {
+    int64_t id = tarn_json_as_int(tarn_json_get(v, "source-id"), -1);
+    tarn_str order = tarn_json_as_str(tarn_json_get(v, "direction")),
+             nulls = tarn_json_as_str(tarn_json_get(v, "null-order"));
+    if (id < 0 || id > INT32_MAX) return false;
+    tarn_sort_by by = {.descending = tarn_str_ieq(order, TARN_LIT("desc")),
+                       .nulls_last = tarn_str_ieq(nulls, TARN_LIT("nulls-last"))};
+    tarn_transform_parse(tarn_json_as_str(tarn_json_get(v, "transform")), &by.by.transform, &by.by.param);
+    const tarn_field *f = tarn_iceberg_field(s->base.schema, (int32_t)id, NULL);
+    by.by.column = path_of(s->base.arena, s->base.schema, (int32_t)id, NULL);
+    *out = by;
+    return by.by.column && tarn_transform_fits(by.by.transform, f->type);
+}
+
+static const tarn_json_value *find_order(tarn_cx *cx, const tarn_iceberg_metadata *m, const tarn_json_value **all) {
+    if (!m->sort_orders.p || tarn_json_parse(cx, cx->arena, m->sort_orders, TARN_JSON_DEPTH, all) != TARN_OK) {
+        tarn_clear_error(cx);
+        return NULL;
+    }
+    for (size_t i = 0; i < tarn_json_count(*all); i++) {
+        const tarn_json_value *order = tarn_json_at(*all, i);
+        if (tarn_json_as_int(tarn_json_get(order, "order-id"), -1) == m->sort_order_id) return order;
+    }
+    return NULL;
+}
+
+void tarn_iceberg_read_order(tarn_cx *cx, tarn_iceberg_snapshot *s) {
+    const tarn_json_value *all = NULL, *order = find_order(cx, &s->meta, &all),
+                          *fields = tarn_json_get(order, "fields");
+    size_t n = tarn_json_count(fields);
+    tarn_sort_by *by = TARN_NEW_ARRAY(s->base.arena, tarn_sort_by, n);
+    for (size_t i = 0; i < n; i++)
+        if (!read_sort_field(s, tarn_json_at(fields, i), &by[i])) return; /* rows are written in no order */
+    s->base.sort_by = by;
+    s->base.n_sort_by = n;
+}
+
+static tarn_code put_sort_field(tarn_cx *cx, const tarn_schema *schema, const tarn_sort_by *by, tarn_jsonw *w) {
+    const tarn_field *source = tarn_schema_path(schema, tarn_str_of(by->by.column));
+    tarn_auto_buf text = TARN_BUF(64);
+    tarn_transform_print(&text, by->by.transform, by->by.param);
+    if (!source) return tarn_fail(cx, TARN_INVALID, "there is no column %s to order by", by->by.column);
+    if (!tarn_transform_fits(by->by.transform, source->type))
+        return tarn_fail(cx, TARN_INVALID, "rows cannot be ordered by %s of column %s", text.data, by->by.column);
+    tarn_jsonw_begin_object(w);
+    tarn_jsonw_key(w, "transform");
+    tarn_jsonw_text(w, text.data);
+    tarn_jsonw_key(w, "source-id");
+    tarn_jsonw_int(w, source->id);
+    tarn_jsonw_key(w, "direction");
+    tarn_jsonw_text(w, by->descending ? "desc" : "asc");
+    tarn_jsonw_key(w, "null-order");
+    tarn_jsonw_text(w, by->nulls_last ? "nulls-last" : "nulls-first");
+    tarn_jsonw_end_object(w);
+    return TARN_OK;
+}
+
+static bool same_member(const tarn_json_value *a, const tarn_json_value *b, const char *name) {
+    return tarn_str_ieq(tarn_json_as_str(tarn_json_get(a, name)), tarn_json_as_str(tarn_json_get(b, name)));
+}
+
+static bool same_order(const tarn_json_value *a, const tarn_json_value *b) {
+    size_t n = tarn_json_count(a);
+    bool same = n == tarn_json_count(b);
+    for (size_t i = 0; same && i < n; i++) {
+        const tarn_json_value *f = tarn_json_at(a, i), *g = tarn_json_at(b, i);
+        int64_t x = tarn_json_as_int(tarn_json_get(f, "source-id"), -1);
+        same = x >= 0 && x == tarn_json_as_int(tarn_json_get(g, "source-id"), -1) && same_member(f, g, "transform") &&
+               same_member(f, g, "direction") && same_member(f, g, "null-order");
+    }
+    return same;
+}
+
+/* An equal order is taken up again; else a new number. */
+static tarn_code number_order(tarn_cx *cx, const tarn_iceberg_snapshot *base, const char *fields,
+                              tarn_iceberg_plan *plan) {
+    const tarn_json_value *all = NULL, *own = NULL;
+    TRY(tarn_json_parse(cx, cx->arena, tarn_str_of(fields), TARN_JSON_DEPTH, &own));
+    if (base) (void)find_order(cx, &base->meta, &all);
+    plan->sort_order_id = 1;
+    for (size_t i = 0; i < tarn_json_count(all); i++) {
+        const tarn_json_value *order = tarn_json_at(all, i);
+        int64_t id = tarn_json_as_int(tarn_json_get(order, "order-id"), -1);
+        if (id < 0 || id >= INT32_MAX) continue;
+        if (same_order(tarn_json_get(order, "fields"), own)) {
+            plan->sort_order_id = (int32_t)id;
+            plan->sort_order = NULL;
+            return TARN_OK;
+        }
+        if (id >= plan->sort_order_id) plan->sort_order_id = (int32_t)id + 1;
+    }
+    plan->sort_order = tarn_printf(cx, "{\"order-id\": %d, \"fields\": %s}", plan->sort_order_id, fields);
+    return TARN_OK;
+}
+
+tarn_code tarn_iceberg_plan_order(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_change *change,
+                                  tarn_iceberg_plan *plan) {
+    tarn_auto_buf json = TARN_BUF(JSON_MAX);
+    tarn_jsonw w = TARN_JSONW(&json);
+    bool anew = !base || change->replace;
+    plan->sort_order_id = base ? base->meta.sort_order_id : 0;
+    for (size_t i = 0; base && !anew && !change->resort && change->schema && i < base->base.n_sort_by; i++) {
+        const char *column = base->base.sort_by[i].by.column;
+        const tarn_field *source = tarn_schema_path(base->base.schema, tarn_str_of(column));
+        if (source && !tarn_iceberg_field(plan->schema, source->id, NULL))
+            return tarn_hint(cx, tarn_fail(cx, TARN_INVALID, "the table's rows are in the order of column %s", column),
+                             "ALTER TABLE … WRITE UNORDERED first");
+    }
+    if (!change->resort && !anew) return TARN_OK;
+    plan->order_changed = base != NULL || change->n_sort_by;
+    if (!change->n_sort_by) {
+        plan->sort_order_id = 0;
+        return TARN_OK;
+    }
+    tarn_jsonw_begin_array(&w);
+    for (size_t i = 0; i < change->n_sort_by; i++) TRY(put_sort_field(cx, plan->schema, &change->sort_by[i], &w));
+    tarn_jsonw_end_array(&w);
+    const char *fields = tarn_buf_take(&json, cx->arena);
+    if (!fields) return tarn_fail(cx, TARN_LIMIT, "the order is too long");
+    return number_order(cx, base, fields, plan);
+}
+
+void tarn_iceberg_order_text(tarn_cx *cx, const tarn_snapshot *snapshot, tarn_buf *out) {
+    for (size_t i = 0; i < snapshot->n_sort_by; i++) {
+        const tarn_sort_by *by = &snapshot->sort_by[i];
+        tarn_buf_puts(out, i ? ", " : "");
+        tarn_partition_sql(cx->arena, out, snapshot->schema, &by->by);
+        tarn_buf_printf(out, " %s NULLS %s", by->descending ? "DESC" : "ASC", by->nulls_last ? "LAST" : "FIRST");
+    }
 }

@@ -49,6 +49,9 @@ typedef struct tarn_iceberg_plan {
     tarn_iceberg_spec spec; /* of the files that are added */
     int32_t last_partition_id;
     bool spec_changed, spec_known; /* known: it is one of the table's already */
+    int32_t sort_order_id;
+    const char *sort_order; /* JSON of one that is new; NULL: none is */
+    bool order_changed;
     TARN_VEC(tarn_pair) properties;
     bool properties_changed;
     TARN_VEC(tarn_iceberg_ref) refs; /* before the change's rows: main goes on to them */
@@ -65,6 +68,11 @@ TARN_MUST tarn_code tarn_iceberg_plan_change(tarn_cx *cx, const struct tarn_iceb
 /* spec.c: fills plan->spec; the plan's schema is there. */
 TARN_MUST tarn_code tarn_iceberg_plan_spec(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
                                            const tarn_change *change, tarn_iceberg_plan *plan);
+/* The same for the sort order; that of a snapshot, as callers see it, and as SQL says it. */
+TARN_MUST tarn_code tarn_iceberg_plan_order(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
+                                            const tarn_change *change, tarn_iceberg_plan *plan);
+void tarn_iceberg_read_order(tarn_cx *cx, struct tarn_iceberg_snapshot *s);
+void tarn_iceberg_order_text(tarn_cx *cx, const tarn_snapshot *snapshot, tarn_buf *out);
 /* The values of the fields that callers see as values of all fields: dropped ones are null. */
 void tarn_iceberg_tuple_of(tarn_cx *cx, const tarn_iceberg_spec *spec, const tarn_value *shown, tarn_value **out);
 const char *tarn_iceberg_plan_property(const tarn_iceberg_plan *plan, const char *name);
