@@ -57,13 +57,14 @@ def head():
     return [{"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}, {"metaData": metadata}]
 
 
-def data_files(to, n):
+def data_files(to, n, options=""):
     """Only one file in a hundred is there, so that a planner that opens others fails; keys.json names a row of each. Returns their sizes."""
     there, sizes = range(0, n, n // 100 + 1), {}
     for number in there:
         path = f"{to}/{path_of(number)}"
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        duckdb.sql(f"COPY (SELECT i AS id, i / 2 AS v FROM range({number * ROWS_A_FILE}, {(number + 1) * ROWS_A_FILE}) r(i)) TO '{path}' (FORMAT parquet)")
+        columns = f"i AS id, i / 2 AS v{', ' + repr(day_of(number)) + ' AS day' if options else ''}"
+        duckdb.sql(f"COPY (SELECT {columns} FROM range({number * ROWS_A_FILE}, {(number + 1) * ROWS_A_FILE}) r(i)) TO '{path}' (FORMAT parquet{options})")
         sizes[number] = os.path.getsize(path)
     with open(f"{to}/keys.json", "w") as file:
         json.dump([[day_of(number), number * ROWS_A_FILE + 500] for number in there], file)
@@ -106,6 +107,14 @@ def checkpoint(to, n):
         json.dump({"version": 10, "size": n + 2}, file)
 
 
+def iceberg(maker, *arguments, **options):
+    """Of iceberg_data.py, which is loaded when it is needed."""
+    def make(to):
+        import iceberg_data
+        getattr(iceberg_data, maker)(to, *arguments, **options)
+    return make
+
+
 MAKERS = {
     "rows-2m": lambda to: rows(to, 2_000_000),
     "rows-10m": lambda to: rows(to, 10_000_000),
@@ -113,6 +122,11 @@ MAKERS = {
     "commits-2000": lambda to: commits(to, 20_000, 10),
     "checkpoint-200k": lambda to: checkpoint(to, 200_000),
     "checkpoint-1m": lambda to: checkpoint(to, 1_000_000),
+    "iceberg-200k": iceberg("files", 200_000),
+    "iceberg-1m": iceberg("files", 1_000_000),
+    "iceberg-200k-by-day": iceberg("files", 200_000, by_day=True),
+    "iceberg-history": iceberg("files", 10_000, n_older=365_000),
+    "iceberg-equality": iceberg("equality", 1_000_000, 50_000),
 }
 
 if __name__ == "__main__":

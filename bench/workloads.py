@@ -60,7 +60,7 @@ def duckdb(sql, *extensions):
 
 def data(what):
     """Made once, whole or not at all, and again when its maker has changed."""
-    made = zlib.crc32((HERE / "data.py").read_bytes())
+    made = zlib.crc32((HERE / "data.py").read_bytes() + (HERE / "iceberg_data.py").read_bytes())
     target, stamp = WORK / "data" / what, WORK / "data" / f"{what}.made"
     if not stamp.is_file() or stamp.read_text() != str(made):
         for path in (target, target.with_suffix(".tmp")):
@@ -105,20 +105,23 @@ def files_of(folder):
 SCAN = """SELECT cat, count(*), round(sum(price)), round(sum(price * share)), round(avg(n)), max(ts) FROM {} WHERE group_id < 900 GROUP BY cat ORDER BY cat"""
 
 
-@workload("scan")
-def scan(rounds):
+def scan(rounds, table_format):
     """A table against read_parquet of its files, by the same binary: what Tarn adds is the price of being a table."""
     source, rounds = data("rows-10m") / "rows.parquet", rounds * 2 + 1
     for what, clause in (("plain", ""), ("partitioned", "PARTITIONED BY (day)")):
-        lake = lake_of("scan", f"CREATE TABLE t {clause} AS SELECT * FROM read_parquet('{source}')")
+        lake = lake_of("scan", f"CREATE TABLE t USING {table_format} {clause} AS SELECT * FROM read_parquet('{source}')")
         files = files_of(lake)
-        raw = f"read_parquet([{', '.join(repr(str(path)) for path in files)}], hive_partitioning = {str(bool(clause)).lower()})"
+        raw = f"read_parquet([{', '.join(repr(str(path)) for path in files)}], hive_partitioning = {str(bool(clause) and table_format == 'delta').lower()})"
         ours, theirs = measure.alternate(rounds, lambda _: tarn(lake, SCAN.format("t")), lambda _: tarn(lake, SCAN.format(raw)))
         same("scan", ours.out, theirs.out)
-        yield Line(f"scan, {what}, {len(files)} files, 10 M rows", ours, theirs, "read_parquet", ratio=(ours.cpu / theirs.cpu, 1.05))
+        yield Line(f"scan, {table_format}, {what}, {len(files)} files, 10 M rows", ours, theirs, "read_parquet", ratio=(ours.cpu / theirs.cpu, 1.05))
         costs = queries(lake, [SCAN.format("t"), SCAN.format(raw)], rounds)["cpu_ms"]
-        yield Line(f"scan, {what}, within one process", of_ms(costs[0]), of_ms(costs[1]), "read_parquet", ratio=(costs[0] / costs[1], 1.05))
+        yield Line(f"scan, {table_format}, {what}, within one process", of_ms(costs[0]), of_ms(costs[1]), "read_parquet", ratio=(costs[0] / costs[1], 1.05))
     shutil.rmtree(lake)
+
+
+WORKLOADS["scan"] = lambda rounds: scan(rounds, "delta")
+WORKLOADS["iceberg-scan"] = lambda rounds: scan(rounds, "iceberg")
 
 
 def of_ms(ms):
@@ -202,6 +205,47 @@ def golden_perf(rounds):
     yield Line("open the same", ours)
 
 
+@workload("iceberg-planning")
+def iceberg_planning(rounds):
+    """Metadata alone is the work: of many files one is read. Where bounds of manifests prune, what a cold query costs anyway is taken off."""
+    small = lake_of("iceberg-small", "CREATE TABLE t USING iceberg AS SELECT i AS id, i / 2 AS v FROM range(1000) r(i)")
+    [cold] = measure.alternate(rounds * 3, lambda _: tarn(small, "SELECT v FROM t WHERE id = 500"))
+    for what, n, seconds, mb in (("iceberg-200k", 200_000, 0.5, 100), ("iceberg-1m", 1_000_000, 2, 300), ("iceberg-200k-by-day", 200_000, 0.05, 100)):
+        table = data(what)
+        keys = json.loads((table / "keys.json").read_text())
+        day, number = keys[len(keys) * 3 // 4]
+        query = f"SELECT v FROM {{}} WHERE day = '{day}' AND id = {number}"
+        sides = [lambda _: tarn(WORK / "work", query.format(f"iceberg.`{table}`")),
+                 lambda _: duckdb(query.format(f"iceberg_scan('{table}/metadata/v1.metadata.json')"), "parquet", "avro", "iceberg")]
+        ours, *theirs = measure.alternate(rounds, *sides[:1 if n > 200_000 else 2])
+        if theirs:
+            same(what, last_line(ours), last_line(theirs[0]))
+        pruned = seconds < 0.1
+        yield Line(f"one row of {n:,} files{', manifests by day' if pruned else ''}", ours, theirs[0] if theirs else None, "duckdb CLI + iceberg" if theirs else None,
+                   note=f"a cold query {cold.cpu:.3f}" if pruned else "", cpu_s=(ours.cpu - pruned * cold.cpu, seconds), rss_mb=(ours.rss_mb, mb))
+
+
+@workload("iceberg-history")
+def iceberg_history(rounds):
+    """365,000 snapshots in one metadata file."""
+    table = data("iceberg-history")
+    mb = (table / "metadata/v1.metadata.json").stat().st_size / 1e6
+    [ours] = measure.alternate(rounds, lambda _: tarn(WORK / "work", f"SELECT count(*) FROM iceberg.`{table}`"))
+    yield Line(f"open a metadata file of {mb:.0f} MB", ours, cpu_s=(ours.cpu, 1.5), rss_mb=(ours.rss_mb, 3 * mb))
+
+
+@workload("iceberg-equality")
+def iceberg_equality(rounds):
+    tables = [data("iceberg-equality") / name for name in ("deleted", "plain")]
+    for sql, what in ((SCAN, "scan"), ("SELECT count(*) FROM {} WHERE n > 0", "count of one column")):
+        sides = [lambda _, sql=sql, table=table: tarn(WORK / "work", sql.format(f"iceberg.`{table}`")) for table in tables]
+        ours, plain = measure.alternate(rounds * 2 + 1, *sides)
+        yield Line(f"{what} of 1 M rows less 50,000 keys by equality deletes", ours, plain, "the same without deletes", goal=sql != SCAN,
+                   ratio=(ours.cpu / plain.cpu, 1.5))
+    count = last_line(tarn(WORK / "work", f"SELECT count(*) FROM iceberg.`{tables[0]}`"))
+    same("iceberg-equality", count, "950000")
+
+
 # Writes.
 
 MERGE = """MERGE INTO t USING (SELECT * FROM read_parquet('{}')) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"""
@@ -254,38 +298,58 @@ def bytes_of(folder):
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-@workload("row-deletes")
-def row_deletes(rounds):
+MERGE_ON_READ = ", ".join(f"'write.{what}.mode' = 'merge-on-read'" for what in ("delete", "update", "merge"))
+
+
+def row_changes(rounds, what, using, by_day):
+    """Every round begins with the same table: the one that Delta's log or the catalog's pointer says there is."""
     folder = data("rows-2m")
-    made = f"AS SELECT * FROM read_parquet('{folder}/rows.parquet')"
-    table, lake = lake_of("rows-base", f"CREATE TABLE t {made}") / "lake/main/t", fresh("rows-ducklake")
+    rows = f"SELECT * FROM read_parquet('{folder}/rows.parquet')"
+    base, lake = lake_of("rows-base", f"CREATE TABLE t {using.replace('|', 'PARTITIONED BY (day)' if by_day else '')} AS {rows}"), fresh("rows-ducklake")
     (lake / "data").mkdir(parents=True)
-    catalog, kept = lake / "t.sqlite", lake / "t.kept"
+    catalog, kept, pointer = lake / "t.sqlite", lake / "t.kept", base / ".tarn/catalog.db"
+    shutil.copy(pointer, base / "kept")
 
     def ducklake(sql):
         return duckdb(f"ATTACH 'ducklake:sqlite:{catalog}' AS l (DATA_PATH '{lake}/data/'); {sql}", "sqlite_scanner", "ducklake")
 
-    ducklake(f"CREATE TABLE l.t {made}")
+    def start():
+        if (base / "lake/main/t/_delta_log").is_dir():
+            mine, _ = copies("rows", base / "lake/main/t")
+            return mine, mine.with_suffix(".table")
+        shutil.copy(base / "kept", pointer)
+        return base, base / "lake/main/t"
+
+    ducklake(f"CREATE TABLE l.t AS {rows} LIMIT 0; {'ALTER TABLE l.t SET PARTITIONED BY (day);' if by_day else ''} INSERT INTO l.t {rows}")
     shutil.copy(catalog, kept)
-    for what, (our_sql, their_sql) in ROW_CHANGES.items():
+    for change, (our_sql, their_sql) in ROW_CHANGES.items():
         written = []
 
         def ours(_):
-            mine, _ = copies("rows", table)
-            before = bytes_of(mine.with_suffix(".table"))
+            mine, table = start()
+            before = bytes_of(table)
             cost = tarn(mine, our_sql.format("t").replace("CHANGES", f"{folder}/changes.parquet"))
-            written.append((bytes_of(mine.with_suffix(".table")) - before) / 1e6)
+            written.append((bytes_of(table) - before) / 1e6)
             return cost._replace(out=last_line(tarn(mine, "SELECT count(*), sum(n), sum(id) FROM t")))
 
         def theirs(_):
             shutil.copy(kept, catalog)
+            before = bytes_of(lake / "data")
             cost = ducklake(their_sql.format("l.t").replace("CHANGES", f"{folder}/changes.parquet"))
+            written[:] = [*written[-1:], (bytes_of(lake / "data") - before) / 1e6]
             return cost._replace(out=last_line(ducklake("SELECT count(*), sum(n), sum(id) FROM l.t")))
 
         a, b = measure.alternate(rounds, ours, theirs)
-        same(what, a.out, b.out)
-        yield Line(f"{what} of 2 M rows, one file, {written[-1]:.2f} MB written", a, b, "duckdb CLI + ducklake",
-                   ratio=(a.cpu / b.cpu, 1.0), rss_mb=(a.rss_mb, 150), written_mb=(written[-1], 2.4))
+        same(change, a.out, b.out)
+        ours_mb, their_mb = written
+        yield Line(f"{change} of 2 M rows, {'30 files' if by_day else 'one file'}, {what}; {ours_mb:.2f} and {their_mb:.2f} MB written", a, b, "duckdb CLI + ducklake",
+                   goal=not by_day, ratio=(a.cpu / b.cpu, 0.8), rss_mb=(a.rss_mb, 150), written_mb=(ours_mb, 2 * their_mb))
+
+
+WORKLOADS["row-deletes"] = lambda rounds: [line for by_day in (True, False) for line in row_changes(rounds, "deletion vectors", "USING delta |", by_day)]
+WORKLOADS["iceberg-row-deletes"] = lambda rounds: [
+    line for by_day in (True, False) for version, what in ((2, "position deletes"), (3, "Puffin vectors"))
+    for line in row_changes(rounds, what, f"USING iceberg | TBLPROPERTIES ('format-version' = '{version}', {MERGE_ON_READ})", by_day)]
 
 
 @workload("merge-limited")
@@ -330,10 +394,11 @@ def appends(first, n):
     return "".join(f"INSERT INTO t VALUES {ROWS.replace('{}', str(first + k * 10))};\n" for k in range(n))
 
 
-@workload("appends")
-def sequence(rounds):
+def append_tables(rounds, table_format):
+    script = WORK / "appends.sql"
+
     def ours(_):
-        lake, script = lake_of("appends", CREATE_SMALL, f"INSERT INTO t VALUES {ROWS.replace('{}', '0')}"), WORK / "appends.sql"
+        lake = lake_of("appends", CREATE_SMALL + f" USING {table_format}", f"INSERT INTO t VALUES {ROWS.replace('{}', '0')}")
         script.write_text(appends(10, 200))
         cost = measure.run([TARN, "-q", "-w", lake, "sql", "-f", script])
         return cost._replace(out=last_line(tarn(lake, "SELECT count(*) FROM t")))
@@ -344,10 +409,24 @@ def sequence(rounds):
         cost = peer("append", table, 10, 200)
         return cost._replace(out=peer("count", table).out)
 
-    a, b = measure.alternate(rounds, ours, theirs)
-    same("appends", a.out, b.out)
-    yield Line("200 appends of 10 rows by one process", a, b, "deltalake", note=f"{200 / a.wall:.0f} commits/s, deltalake {200 / b.wall:.0f}",
-               goal=True, wall_s=(a.wall, 200 / 75))
+    def ducklake(_):
+        lake = fresh("appends-ducklake")
+        (lake / "data").mkdir(parents=True)
+        attach = f"ATTACH 'ducklake:sqlite:{lake}/t.sqlite' AS l (DATA_PATH '{lake}/data/', DATA_INLINING_ROW_LIMIT 0); USE l;"
+        extensions = ("sqlite_scanner", "ducklake")
+        duckdb(f"{attach} {CREATE_SMALL}; INSERT INTO t VALUES {ROWS.replace('{}', '0')}", *extensions)
+        cost = duckdb(f"{attach} {appends(10, 200)}", *extensions)
+        return cost._replace(out=last_line(duckdb(f"{attach} SELECT count(*) FROM t", *extensions)))
+
+    a, b, c = measure.alternate(rounds, ours, theirs, ducklake)
+    same("appends", a.out, b.out, c.out)
+    what = f"200 appends of 10 rows by one process, {table_format}"
+    yield Line(what, a, c, "duckdb CLI + ducklake", ratio=(a.cpu / c.cpu, 0.5))
+    yield Line(what, a, b, "deltalake", note=f"{200 / a.wall:.0f} commits/s, deltalake {200 / b.wall:.0f}", goal=True, wall_s=(a.wall, 200 / 75))
+
+
+WORKLOADS["appends"] = lambda rounds: append_tables(rounds, "delta")
+WORKLOADS["iceberg-appends"] = lambda rounds: append_tables(rounds, "iceberg")
 
 
 def together(argvs):

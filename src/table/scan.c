@@ -141,24 +141,41 @@ static tarn_code put_source(tarn_cx *cx, tarn_buf *out, const tarn_table *table,
     return TARN_OK;
 }
 
-/* Rows that were deleted by value find a partner here, and fall out. The newest delete of a key stands for all of it.
- */
+/* Whether each of the deletes counts for each of the data files; then no row needs to ask. */
+static bool all_newer(const tarn_file_group *deletes, const tarn_file_group *data) {
+    int64_t oldest = INT64_MAX, newest = INT64_MIN;
+    for (size_t i = 0; i < deletes->n_files; i++)
+        if (deletes->files[i]->sequence < oldest) oldest = deletes->files[i]->sequence;
+    for (size_t i = 0; i < data->n_files; i++)
+        if (data->files[i]->sequence > newest) newest = data->files[i]->sequence;
+    return oldest > newest;
+}
+
+/* Rows that were deleted by value find a partner here, and fall out. Where sequences decide, the newest delete of a key
+ * stands for all of it. */
 static tarn_code put_key_deletes(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_scan_part *part,
                                  const tarn_key_deletes *deletes, size_t number) {
     const tarn_scan_part keys = {*deletes->files, false};
+    bool sure = all_newer(&keys.group, &part->group);
     tarn_buf_puts(out, " ANTI JOIN (SELECT ");
     for (size_t i = 0; i < deletes->n_keys; i++) {
         tarn_scan_member(cx, out, &keys.group, &deletes->keys[i], deletes->keys[i].key_column, false);
         tarn_buf_printf(out, " AS _tarn_k%zu, ", i);
     }
-    tarn_buf_puts(out, "max(");
-    tarn_scan_sequence(out, &keys.group);
-    tarn_buf_puts(out, ") AS _tarn_seq");
+    if (!sure) {
+        tarn_buf_puts(out, "max(");
+        tarn_scan_sequence(out, &keys.group);
+        tarn_buf_puts(out, ") AS _tarn_seq");
+    }
     TRY(put_source(cx, out, table, &keys));
-    tarn_buf_printf(out, " GROUP BY ALL) AS _tarn_d%zu ON (_tarn_d%zu._tarn_seq > ", number, number);
-    tarn_scan_sequence(out, &part->group);
+    tarn_buf_printf(out, "%s) AS _tarn_d%zu ON (", sure ? "" : " GROUP BY ALL", number);
+    if (!sure) {
+        tarn_buf_printf(out, "_tarn_d%zu._tarn_seq > ", number);
+        tarn_scan_sequence(out, &part->group);
+    }
     for (size_t i = 0; i < deletes->n_keys; i++) {
-        tarn_buf_printf(out, " AND _tarn_d%zu._tarn_k%zu IS NOT DISTINCT FROM ", number, i);
+        const char *and = sure && i == 0 ? "" : " AND ";
+        tarn_buf_printf(out, "%s_tarn_d%zu._tarn_k%zu IS NOT DISTINCT FROM ", and, number, i);
         tarn_scan_member(cx, out, &part->group, &deletes->keys[i], deletes->keys[i].data_column, part->zoneless);
     }
     tarn_buf_putc(out, ')');
