@@ -57,7 +57,10 @@ class Spark:
 
     def sql(self, text):
         """The rows as dicts."""
-        answer = self.ask(sql=text)
+        return self.rows(sql=text)
+
+    def rows(self, **what):
+        answer = self.ask(**what)
         return [dict(zip(answer["columns"], map(from_json, row))) for row in answer["rows"]]
 
     def close(self):
