@@ -3,7 +3,7 @@
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
 
-enum { VERSION_DEFAULT = 2, VERSION_MAX = 3, FIRST_PARTITION_ID = 1000 };
+enum { VERSION_DEFAULT = 2, VERSION_MAX = 3, FIRST_PARTITION_ID = 1000, SCHEMA_MAX = 64 << 20 };
 
 const char *tarn_iceberg_plan_property(const tarn_iceberg_plan *plan, const char *name) {
     for (size_t i = 0; i < plan->properties.n; i++)
@@ -73,10 +73,19 @@ static int32_t highest_id(const tarn_type *type, int32_t top) {
     return top;
 }
 
+/* Comments and defaults are in the text too. */
+static tarn_code same_text(tarn_cx *cx, const tarn_schema *a, const tarn_schema *b, int format_version, bool *same) {
+    tarn_auto_buf was = TARN_BUF(SCHEMA_MAX), is = TARN_BUF(SCHEMA_MAX);
+    TRY(tarn_iceberg_schema_print(cx, a, 0, format_version, &was));
+    TRY(tarn_iceberg_schema_print(cx, b, 0, format_version, &is));
+    *same = tarn_buf_ok(&was) && tarn_buf_ok(&is) && was.n == is.n && !memcmp(was.data, is.data, is.n);
+    return TARN_OK;
+}
+
 static tarn_code plan_schema(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_change *change,
                              tarn_iceberg_plan *plan) {
     if (!change->schema) return TARN_OK;
-    bool anew = !base || change->replace || change->restored;
+    bool anew = !base || change->replace || change->restored, same = false;
     tarn_type *schema = tarn_type_copy(cx->arena, change->schema);
     TRY(tarn_schema_check(cx, schema));
     widen(schema);
@@ -89,7 +98,8 @@ static tarn_code plan_schema(tarn_cx *cx, const tarn_iceberg_snapshot *base, con
     tarn_iceberg_assign_ids(schema, &plan->last_column_id);
     if (!anew) TRY(tarn_iceberg_check_evolution(cx, base->base.schema, schema, plan->format_version));
     plan->schema = schema;
-    if (base && tarn_type_eq(base->base.schema, schema)) return TARN_OK;
+    if (base) TRY(same_text(cx, base->base.schema, schema, plan->format_version, &same));
+    if (same) return TARN_OK;
     plan->schema_changed = true;
     plan->schema_id = 0;
     for (size_t i = 0; base && i < base->meta.schemas.n; i++)

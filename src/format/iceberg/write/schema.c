@@ -121,22 +121,57 @@ typedef struct printing {
 
 static tarn_code put_type(const printing *p, const tarn_type *type, int depth);
 
+static const char *skip_word(const char *p, const char *word) {
+    size_t n = strlen(word);
+    return strncasecmp(p, word, n) == 0 ? p + n + strspn(p + n, " ") : NULL;
+}
+
+/* What stands before the quote of a literal: a type or CAST(; NULL: something else. */
+static const char *skip_type(const char *p, bool *cast) {
+    static const char *const types[] = {"DATE ", "TIMESTAMP ", "TIMESTAMPTZ ", "TIMESTAMP_NTZ ", "TIMESTAMP_LTZ ",
+                                        "TIMESTAMP_NS ", "TIME "};
+    const char *after = skip_word(p, "CAST(");
+    *cast = after != NULL;
+    for (size_t i = 0; !after && i < sizeof types / sizeof *types; i++) after = skip_word(p, types[i]);
+    return after ? after : p;
+}
+
+/* What stands behind it: nothing, ::T, or AS T). */
+static bool is_end(const char *p, bool cast) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789 ";
+    if (!cast && !*p) return true;
+    const char *type = skip_word(p + strspn(p, " "), cast ? "AS " : "::");
+    if (!type) return false;
+    type += strspn(type, letters);
+    if (*type == '(' && strchr(type, ')')) type = strchr(type, ')') + 1;
+    return !strcmp(type, cast ? ")" : "");
+}
+
+/* The text inside the quotes of 'x', "x", DATE 'x', CAST('x' AS T), 'x'::T. False: it is another expression. */
+static bool quoted_text(tarn_cx *cx, const char *sql, tarn_str *out) {
+    bool cast;
+    const char *p = skip_type(sql, &cast);
+    char quote = *p, *text = tarn_arena_alloc(cx->arena, strlen(sql) + 1);
+    size_t n = 0;
+    if (quote != '\'' && quote != '"') return false;
+    for (p++; *p && (*p != quote || p[1] == quote); p++) {
+        if (quote == '"' && *p == '\\') return false; /* an escape of Spark's */
+        text[n++] = *p;
+        if (*p == quote) p++;
+    }
+    *out = (tarn_str){text, n};
+    return *p && is_end(p + 1, cast);
+}
+
 /* A literal of SQL, as ours and DuckDB's are spelt, as its JSON form (1.7); NULL: it is no plain one. */
 static const char *default_json(tarn_cx *cx, const char *sql, const tarn_type *type) {
     tarn_str s = tarn_str_of(sql);
     tarn_auto_buf out = TARN_BUF(1 << 20);
     tarn_jsonw w = TARN_JSONW(&out);
     tarn_value v;
-    const char *quote = memchr(s.p, '\'', s.n), *end = quote ? strrchr(quote + 1, '\'') : NULL;
-    if (end) { /* 'x', DATE 'x', CAST('x' AS T) */
-        char *text = tarn_arena_alloc(cx->arena, s.n + 1);
-        size_t n = 0;
-        for (const char *p = quote + 1; p < end; p++) {
-            if (*p == '\'') p++;
-            text[n++] = *p;
-        }
-        s = (tarn_str){text, n};
-    }
+    bool bare = type->kind == TARN_BOOL || type->kind == TARN_DECIMAL ||
+                (type->kind >= TARN_INT8 && type->kind <= TARN_FLOAT64);
+    if (!quoted_text(cx, sql, &s) && !bare) return NULL;
     if (!tarn_value_parse(s, type, cx->arena, &v) || v.null) return NULL;
     if (v.kind == TARN_BOOL || (v.kind >= TARN_INT8 && v.kind <= TARN_FLOAT64)) {
         tarn_value_text(&out, &v);
