@@ -348,6 +348,19 @@ static tarn_code is_file(tarn_cx *cx, const char *path, bool *out) {
     return TARN_OK;
 }
 
+/* Whether all but the last part name a table, so that the last one can only be meant as its metadata. */
+static bool is_of_table(tarn_cx *cx, tarn_session *s, const view_place *place, const tarn_name *name) {
+    const char *catalog, *schema, *table;
+    tarn_catalog_entry entry;
+    tarn_error was = cx->error;
+    bool found = name->n_parts > 1 &&
+                 complete(cx, s, place, (const char *const *)name->part, name->n_parts - 1, &catalog, &schema,
+                          &table) == TARN_OK &&
+                 tarn_catalog_resolve(cx, s->lake->catalog, catalog, schema, table, &entry) == TARN_OK;
+    cx->error = was;
+    return found;
+}
+
 static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at,
                          tarn_relation *out) {
     tarn_session *s = state;
@@ -385,7 +398,8 @@ static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_
     TRY(resolve_information(cx, s, name, out));
     if (out->kind != TARN_REL_NONE || tarn_session_is_engine_name(name)) return TARN_OK;
     if (name->n_parts > 1 && (code = resolve_metadata(cx, s, name, at, out)) != TARN_NOTFOUND) return code;
-    if (name->n_parts > 1 && (tarn_metadata_find(table) || ref_of(table))) return code;
+    if (is_of_table(cx, s, view_state, name) || (name->n_parts > 1 && (tarn_metadata_find(table) || ref_of(table))))
+        return code;
     if (callers && (code = tarn_sources_open(cx, s, table, at, out)) != TARN_NOTFOUND) return code;
     cx->error = missing;
     return code;
