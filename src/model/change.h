@@ -54,6 +54,12 @@ typedef struct tarn_expiry {
     int64_t versions, refs; /* out, of prepare: how many go */
 } tarn_expiry;
 
+/* The lists of a table's files, written anew: as few as may be, the files in the order of their partitions. */
+typedef struct tarn_regroup {
+    int64_t spec;            /* of partitioning, by its number in the table; -1: all */
+    int64_t written, before; /* out: how many lists it became, of how many. prepare: what may be */
+} tarn_regroup;
+
 typedef struct tarn_change {
     const char *operation; /* as Delta names them: WRITE, MERGE, DELETE, OPTIMIZE, CREATE TABLE AS SELECT, … */
     TARN_VEC(tarn_pair) parameters; /* for the history; values as JSON text */
@@ -77,6 +83,8 @@ typedef struct tarn_change {
 
     TARN_VEC(tarn_ref_change) refs; /* with nothing else in the change */
     tarn_expiry *expire;            /* the same; NULL: nothing is forgotten */
+
+    tarn_regroup *regroup; /* with nothing else in the change; NULL: not */
 
     const void *restored; /* a tarn_snapshot: the rows after the change are those of this older version; adds and
                              removes say the same */

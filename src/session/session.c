@@ -59,7 +59,7 @@ tarn_code tarn_session_run(tarn_cx *cx, tarn_session *s, tarn_str sql, const tar
 
 static bool has_effect(const tarn_change *c) {
     return c->adds.n || c->removes.n || c->schema || c->properties.n || c->checks.n || c->comment || c->refs.n || c->expire ||
-           c->create || c->repartition || c->resort || c->replace || c->app_id;
+           c->regroup || c->create || c->repartition || c->resort || c->replace || c->app_id;
 }
 
 /* One try: on the snapshot of now. */

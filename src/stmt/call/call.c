@@ -14,6 +14,7 @@
     X(expire_snapshots) \
     X(remove_orphan_files) \
     X(rewrite_data_files) \
+    X(rewrite_manifests) \
     X(register_table)
 /* clang-format on */
 

@@ -1,4 +1,4 @@
-/* rewrite.c: procedures that write what a table has anew, in better files: its data. */
+/* rewrite.c: procedures that write what a table has anew, in better files: its data, and the lists of its files. */
 #include "stmt/call/call.h"
 
 #include <inttypes.h>
@@ -136,6 +136,39 @@ static tarn_code run_rewrite_data_files(tarn_cx *cx, tarn_run *run, const tarn_a
                             {"failed_data_files_count", 0}};
     return tarn_stmt_report(cx, run, report, sizeof report / sizeof *report);
 }
+
+/* MANIFESTS. */
+
+static tarn_code plan_regroup(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_change *change) {
+    TRY(tarn_call_require(cx, opened, TARN_CAN_REGROUP, "manifests"));
+    change->operation = "REWRITE MANIFESTS";
+    change->no_data_change = true;
+    change->blind_append = true;
+    change->regroup = state;
+    TRY(tarn_table_prepare(cx, opened->table, opened->snapshot, change));
+    if (!change->regroup->before) change->regroup = NULL;
+    return TARN_OK;
+}
+
+static tarn_code run_rewrite_manifests(tarn_cx *cx, tarn_run *run, const tarn_arg *args) {
+    enum { TABLE, USE_CACHING, SPEC_ID };
+    tarn_regroup regroup = {.spec = args[SPEC_ID].given ? args[SPEC_ID].n : -1};
+    if (args[SPEC_ID].given && (args[SPEC_ID].n < 0 || args[SPEC_ID].n > INT32_MAX))
+        return tarn_fail(cx, TARN_INVALID, "spec_id is a number from 0 on");
+    TRY(tarn_session_change(cx, run->session, &args[TABLE].table, plan_regroup, &regroup, NULL));
+    tarn_report report[] = {{"rewritten_manifests_count", regroup.before}, {"added_manifests_count", regroup.written}};
+    return tarn_stmt_report(cx, run, report, 2);
+}
+
+const tarn_procedure tarn_procedure_rewrite_manifests = {
+    .name = "rewrite_manifests",
+    .params = {{"table", TARN_CALL_TABLE, true},
+               {"use_caching", TARN_CALL_BOOL, false},
+               {"spec_id", TARN_CALL_INT, false}},
+    .run = run_rewrite_manifests,
+    .help = "Writes the manifests, or those of one partition spec, anew as fewer of commit.manifest.target-size-bytes, "
+            "files of one partition beside each other, so that queries of some partitions read few of them.",
+};
 
 const tarn_procedure tarn_procedure_rewrite_data_files = {
     .name = "rewrite_data_files",

@@ -1,6 +1,6 @@
 /* commit.c: publishes versions of a table, and the checks before and the snapshots after it. */
 #include "format/iceberg/iceberg.h"
-#include "format/iceberg/write/write.h"
+#include "format/iceberg/write/manifest.h"
 
 /* How long a lost answer is looked for, whatever the statement's deadline: what a commit became decides what follows.
  */
@@ -31,6 +31,7 @@ tarn_code tarn_iceberg_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapsh
     if (b) TRY(tarn_snapshot_writable(cx, base));
     if (b && base->branch) TRY(check_branch(cx, base, change));
     TRY(tarn_iceberg_plan_change(cx, b, change, &plan));
+    if (change->regroup) TRY(tarn_iceberg_regroup_count(cx, b, &plan, change->regroup));
     if (change->schema) change->schema = plan.schema;
     for (size_t i = 0; i < change->refs.n; i++) {
         tarn_ref_change *r = &change->refs.at[i];

@@ -251,6 +251,8 @@ static tarn_code add_picked(composing *c, tarn_iceberg_snapshot *picked, tarn_ic
 static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
     const tarn_snapshot *picked = c->change->picked;
     if (c->change->restored) return take_manifests(c, tarn_iceberg_of((const tarn_snapshot *)c->change->restored), out);
+    if (c->change->regroup)
+        return tarn_iceberg_regroup(c->cx, &c->w, c->base, &c->plan, c->change->regroup, out);
     TRY(picked ? add_picked(c, tarn_iceberg_of(picked), out) : add_manifests(c, out));
     TRY(add_marks(c, out));
     if (!c->base) return TARN_OK;
@@ -439,7 +441,9 @@ static void edit_new_table(composing *c) {
 }
 
 /* Whether the version is a snapshot of its own, not only other metadata. */
-static bool makes_snapshot(const composing *c) { return c->change->adds.n || c->change->removes.n || c->plan.started; }
+static bool makes_snapshot(const composing *c) {
+    return c->change->adds.n || c->change->removes.n || c->plan.started || c->change->regroup;
+}
 
 static tarn_code edit_all(composing *c) {
     bool rows = makes_snapshot(c);

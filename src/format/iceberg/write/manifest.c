@@ -275,34 +275,44 @@ static void put_entry(tarn_cx *cx, const tarn_iceberg_writing *w, const tarn_sch
     if (third) put_optional(b, f->length);
 }
 
-/* What the manifest list says of the partitions in a manifest. */
-static void summarize(tarn_cx *cx, const tarn_schema *schema, const tarn_iceberg_spec *spec,
-                      const tarn_iceberg_listed *files, size_t n, tarn_iceberg_manifest *out) {
-    tarn_iceberg_range *ranges = TARN_NEW_ARRAY(cx->arena, tarn_iceberg_range, spec->n_fields);
-    for (size_t i = 0; i < spec->n_fields; i++) {
-        const tarn_type *type = partition_type(cx, schema, &spec->fields[i]);
+static tarn_str encode_end(tarn_cx *cx, const tarn_value *v, const tarn_type *type) {
+    tarn_auto_buf bytes = TARN_BUF(1 << 24);
+    if (!v || !tarn_iceberg_encode(&bytes, v, type)) return (tarn_str){0};
+    return (tarn_str){tarn_arena_strndup(cx->arena, bytes.data ? bytes.data : "", bytes.n), bytes.n};
+}
+
+void tarn_iceberg_summarize(tarn_cx *cx, const tarn_type *const *types, size_t n_fields,
+                            const tarn_value *const *partitions, size_t n, tarn_iceberg_manifest *out) {
+    tarn_iceberg_range *ranges = TARN_NEW_ARRAY(cx->arena, tarn_iceberg_range, n_fields);
+    for (size_t i = 0; i < n_fields; i++) {
+        const tarn_type *type = types[i];
         const tarn_value *low = NULL, *high = NULL;
-        bool ok, whole = true;
+        bool ok, is_float = type && (type->kind == TARN_FLOAT32 || type->kind == TARN_FLOAT64);
         for (size_t k = 0; k < n; k++) {
-            const tarn_value *v = files[k].partition ? &files[k].partition[i] : NULL;
+            const tarn_value *v = partitions[k] && type ? &partitions[k][i] : NULL;
             if (!v || v->null) {
                 ranges[i].null = true;
-            } else if ((type->kind == TARN_FLOAT32 || type->kind == TARN_FLOAT64) && v->f != v->f) {
+            } else if (is_float && v->f != v->f) {
                 ranges[i].nan = true;
             } else {
                 if (!low || tarn_value_cmp(v, low, &ok) < 0) low = v;
                 if (!high || tarn_value_cmp(v, high, &ok) > 0) high = v;
             }
         }
-        tarn_auto_buf bytes = TARN_BUF(1 << 24);
-        if (low && whole && tarn_iceberg_encode(&bytes, low, type))
-            ranges[i].low = (tarn_str){tarn_arena_strndup(cx->arena, bytes.data ? bytes.data : "", bytes.n), bytes.n};
-        tarn_buf_clear(&bytes);
-        if (high && whole && tarn_iceberg_encode(&bytes, high, type))
-            ranges[i].high = (tarn_str){tarn_arena_strndup(cx->arena, bytes.data ? bytes.data : "", bytes.n), bytes.n};
+        ranges[i].low = encode_end(cx, low, type);
+        ranges[i].high = encode_end(cx, high, type);
     }
     out->ranges = ranges;
-    out->n_ranges = spec->n_fields;
+    out->n_ranges = n_fields;
+}
+
+static void summarize(tarn_cx *cx, const tarn_schema *schema, const tarn_iceberg_spec *spec,
+                      const tarn_iceberg_listed *files, size_t n, tarn_iceberg_manifest *out) {
+    const tarn_type **types = TARN_NEW_ARRAY(cx->arena, const tarn_type *, spec->n_fields);
+    const tarn_value **partitions = TARN_NEW_ARRAY(cx->arena, const tarn_value *, n);
+    for (size_t i = 0; i < spec->n_fields; i++) types[i] = partition_type(cx, schema, &spec->fields[i]);
+    for (size_t i = 0; i < n; i++) partitions[i] = files[i].partition;
+    tarn_iceberg_summarize(cx, types, spec->n_fields, partitions, n, out);
 }
 
 tarn_code tarn_iceberg_manifest_store(tarn_cx *cx, tarn_iceberg_writing *w, tarn_str bytes,

@@ -53,6 +53,9 @@ TARN_MUST tarn_code tarn_iceberg_manifest_store(tarn_cx *cx, tarn_iceberg_writin
 TARN_MUST tarn_code tarn_iceberg_manifest_write(tarn_cx *cx, tarn_iceberg_writing *w, const tarn_schema *schema,
                                                 int32_t schema_id, const tarn_iceberg_spec *spec, bool deletes,
                                                 const tarn_iceberg_listed *files, size_t n, tarn_iceberg_manifest *out);
+/* What the manifest list says of the partitions in a manifest, one set of values per file; a type NULL: not known. */
+void tarn_iceberg_summarize(tarn_cx *cx, const tarn_type *const *types, size_t n_fields,
+                            const tarn_value *const *partitions, size_t n, tarn_iceberg_manifest *out);
 /* Whether a live entry stays; called once for each. */
 typedef bool tarn_iceberg_stays_fn(void *state, const tarn_iceberg_entry *entry);
 /* rewrite.c. Writes the manifest anew without the entries that do not stay, which are marked deleted; all else of its
@@ -65,6 +68,19 @@ TARN_MUST tarn_code tarn_iceberg_manifest_rewrite(tarn_cx *cx, tarn_iceberg_writ
  * was, but for the ids of their rows, which are new. Files in it: out->added_files, none when it added none. */
 TARN_MUST tarn_code tarn_iceberg_manifest_again(tarn_cx *cx, tarn_iceberg_writing *w, const char *location,
                                                 const tarn_iceberg_manifest *manifest, tarn_iceberg_manifest *out);
+/* A manifest like the one of these bytes is begun, with a field for the first row id where its entries need one. */
+TARN_MUST tarn_code tarn_iceberg_manifest_begin(tarn_cx *cx, tarn_str like, bool row_ids, tarn_avro_writer *avro,
+                                                tarn_buf *file);
+/* The entry as one that was there before, all it inherited explicit. first_row_id -1: as it is. */
+void tarn_iceberg_entry_copy(tarn_buf *out, const tarn_iceberg_layout *layout, const tarn_iceberg_entry *entry,
+                             int64_t first_row_id);
+/* regroup.c. The manifests of the version, or those of one spec, as fewer; others as they are. */
+TARN_MUST tarn_code tarn_iceberg_regroup(tarn_cx *cx, tarn_iceberg_writing *w, struct tarn_iceberg_snapshot *s,
+                                         const tarn_iceberg_plan *plan, tarn_regroup *regroup,
+                                         tarn_iceberg_manifests *out);
+/* Counts those that may become fewer. */
+TARN_MUST tarn_code tarn_iceberg_regroup_count(tarn_cx *cx, struct tarn_iceberg_snapshot *s,
+                                               const tarn_iceberg_plan *plan, tarn_regroup *regroup);
 /* Writes the manifest list; *path as it is recorded in the snapshot. */
 TARN_MUST tarn_code tarn_iceberg_list_write(tarn_cx *cx, tarn_iceberg_writing *w, int64_t parent,
                                             const tarn_iceberg_manifest *manifests, size_t n, const char **path);

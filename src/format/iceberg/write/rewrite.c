@@ -74,6 +74,12 @@ static void copy_entry(tarn_buf *b, const copying *c) {
     }
 }
 
+void tarn_iceberg_entry_copy(tarn_buf *out, const tarn_iceberg_layout *layout, const tarn_iceberg_entry *entry,
+                             int64_t first_row_id) {
+    copying c = {layout, entry, TARN_ICEBERG_EXISTING, entry->snapshot_id, first_row_id, false};
+    copy_entry(out, &c);
+}
+
 typedef struct rewriting {
     tarn_iceberg_writing *w;
     const tarn_iceberg_manifest *from;
@@ -162,7 +168,8 @@ static tarn_code widen_schema(tarn_cx *cx, const tarn_avro_header *header, tarn_
 }
 
 /* The header of the manifest it replaces, but for Avro's own pairs. */
-static tarn_code begin_again(tarn_cx *cx, tarn_str bytes, bool row_ids, tarn_avro_writer *avro, tarn_buf *file) {
+tarn_code tarn_iceberg_manifest_begin(tarn_cx *cx, tarn_str bytes, bool row_ids, tarn_avro_writer *avro,
+                                      tarn_buf *file) {
     const tarn_avro_header *header;
     tarn_str schema;
     TRY(tarn_avro_header_read(cx, cx->arena, bytes, &header));
@@ -195,7 +202,7 @@ tarn_code tarn_iceberg_manifest_rewrite(tarn_cx *cx, tarn_iceberg_writing *w, co
     m.added_snapshot_id = w->snapshot_id;
     r.avro = &avro;
     r.next_row_id = w->format_version >= 3 && !manifest->deletes ? manifest->first_row_id : -1;
-    TRY(begin_again(cx, text, r.next_row_id >= 0, &avro, &file));
+    TRY(tarn_iceberg_manifest_begin(cx, text, r.next_row_id >= 0, &avro, &file));
     TRY(walk_entries(cx, text, &r));
     TRY(tarn_avro_write_end(cx, &avro));
     TRY(tarn_iceberg_manifest_store(cx, w, (tarn_str){file.data, file.n}, &m));
@@ -220,7 +227,7 @@ tarn_code tarn_iceberg_manifest_again(tarn_cx *cx, tarn_iceberg_writing *w, cons
     TRY(tarn_iceberg_path(cx, location, manifest->path, &path));
     TRY(tarn_iceberg_get(cx, w->table->store, path, NULL, &bytes));
     tarn_str text = {bytes.data, bytes.n};
-    TRY(begin_again(cx, text, false, &avro, &file));
+    TRY(tarn_iceberg_manifest_begin(cx, text, false, &avro, &file));
     TRY(tarn_prefix(cx, walk_entries(cx, text, &r), "manifest %.*s", (int)path.n, path.p));
     TRY(tarn_avro_write_end(cx, &avro));
     if (m.added_files) TRY(tarn_iceberg_manifest_store(cx, w, (tarn_str){file.data, file.n}, &m));

@@ -85,6 +85,8 @@ void tarn_iceberg_summary_put(tarn_cx *cx, tarn_jsonw *w, const tarn_iceberg_sna
     tarn_jsonw_begin_object(w);
     put(&s, "operation", operation(change, counts));
     put_files(&s, counts);
+    if (change->regroup) put_count(&s, "manifests-created", change->regroup->written);
+    if (change->regroup) put_count(&s, "manifests-replaced", change->regroup->before);
     for (size_t i = 0; i < change->notes.n; i++) put(&s, change->notes.at[i].name, change->notes.at[i].value);
     put(&s, "engine-name", "Tarn");
     put(&s, "engine-version", TARN_VERSION);
