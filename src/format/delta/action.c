@@ -347,33 +347,44 @@ tarn_code tarn_delta_action_parse(tarn_cx *cx, tarn_arena *arena, tarn_arena *sc
     return tarn_json_finish(cx, &r);
 }
 
-static tarn_str last_line(const char *begin, const char **end) {
-    const char *stop = *end, *nl;
-    nl = stop > begin ? memrchr(begin, '\n', (size_t)(stop - begin)) : NULL;
-    const char *start = nl ? nl + 1 : begin;
-    *end = nl ? nl : begin - 1;
+static tarn_str trim_end(const char *start, const char *stop) {
     while (stop > start && (stop[-1] == '\r' || stop[-1] == ' ' || stop[-1] == '\t')) stop--;
     return (tarn_str){start, (size_t)(stop - start)};
+}
+
+/* Takes a line off the text's end, or off its beginning. */
+static tarn_str take_line(tarn_str *text, bool last) {
+    const char *nl = last ? memrchr(text->p, '\n', text->n) : memchr(text->p, '\n', text->n);
+    const char *end = text->p + text->n, *first = text->p;
+    if (last) {
+        text->n = nl ? (size_t)(nl - first) : 0;
+        return trim_end(nl ? nl + 1 : first, end);
+    }
+    text->p = nl ? nl + 1 : end;
+    text->n = (size_t)(end - text->p);
+    return trim_end(first, nl ? nl : end);
 }
 
 tarn_code tarn_delta_actions(tarn_cx *cx, tarn_arena *arena, tarn_str text, const char *key, tarn_delta_action_fn *fn,
                              void *state) {
     tarn_auto(tarn_arena *, tarn_arena_freep) scratch = tarn_arena_new();
-    const char *begin = text.p, *end = text.p + text.n;
+    const char *begin = text.p;
+    /* Writers that do not reconcile compactions put what is in force first. */
+    bool compacted = tarn_str_ends(tarn_str_of(key), TARN_DELTA_COMPACTED);
     bool protocol = false, metadata = false;
     size_t count = 0;
     if (!text.n)
         return tarn_hint(cx, tarn_fail(cx, TARN_CORRUPT, "%s is empty: its writer crashed, or its store lost it", key),
                          "if nobody writes to the table now, remove the file");
-    while (text.n && end >= begin) {
-        tarn_str line = last_line(begin, &end);
+    while (text.n) {
+        tarn_str line = take_line(&text, !compacted);
         if (line.n == 0) continue;
         if (++count % 4096 == 0) TRY(tarn_check(cx));
         tarn_delta_action a;
         tarn_code code = tarn_delta_action_parse(cx, arena, scratch, line, &a);
         if (code != TARN_OK) return tarn_prefix(cx, code, "%s, line at byte %zu", key, (size_t)(line.p - begin));
         bool *twice = a.kind == TARN_DELTA_PROTOCOL ? &protocol : a.kind == TARN_DELTA_METADATA ? &metadata : NULL;
-        if (twice && *twice)
+        if (twice && *twice && !compacted)
             return tarn_fail(cx, TARN_CORRUPT, "%s, line at byte %zu: a second %s in one commit", key,
                              (size_t)(line.p - begin), twice == &protocol ? "protocol" : "metaData");
         if (twice) *twice = true;

@@ -17,6 +17,7 @@
 #include "format/delta/actions.h"
 
 #define TARN_DELTA_LOG "_delta_log/"
+#define TARN_DELTA_COMPACTED ".compacted.json"
 
 typedef struct tarn_delta_snapshot tarn_delta_snapshot;
 
@@ -30,11 +31,12 @@ typedef enum tarn_delta_ckpt {
 
 typedef struct tarn_delta_commit {
     int64_t version, mtime_ms, size;
+    int64_t span; /* a compaction: how many commits before `version` it stands for too; 0: a commit */
 } tarn_delta_commit;
 
 typedef struct tarn_delta_log {
     int64_t version;                     /* what was asked for */
-    TARN_VEC(tarn_delta_commit) commits; /* after the checkpoint, ascending, without gaps */
+    TARN_VEC(tarn_delta_commit) commits; /* after the checkpoint, ascending, without gaps; some may be compactions */
     tarn_delta_ckpt ckpt;
     int64_t ckpt_version; /* -1: none */
     TARN_VEC(const char *) ckpt_keys;
@@ -47,7 +49,8 @@ const char *tarn_delta_commit_key(tarn_arena *arena, const tarn_delta_commit *co
 const char *tarn_delta_version_key(tarn_arena *arena, int64_t version, const char *suffix);
 /* Whether the key is a commit, checkpoint, checksum or compaction of some version. */
 bool tarn_delta_is_log_file(const char *key);
-/* What makes up `version`, or the latest one (-1). NOTFOUND names the versions there are. */
+/* What makes up `version`, or the latest one (-1), compactions in place of the commits they stand for, but for the
+ * newest, which is read itself. NOTFOUND names the versions there are. */
 TARN_MUST tarn_code tarn_delta_log_find(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t version,
                                         tarn_delta_log *out);
 /* The commits after `from`, up to `version` (-1: all). CORRUPT where one is missing. */
@@ -102,7 +105,8 @@ TARN_MUST tarn_code tarn_delta_action_parse(tarn_cx *cx, tarn_arena *arena, tarn
                                             tarn_delta_action *out);
 /* The members of an add, remove, cdc or sidecar; out->kind says which. */
 TARN_MUST tarn_code tarn_delta_read_file(tarn_cx *cx, tarn_json *r, tarn_arena *scratch, tarn_delta_action *out);
-/* Each action of a commit's text, last line first: so the first one seen of a key is the one in force. What is said of
+/* Each action of a commit's text, last line first: so the first one seen of a key is the one in force (a compaction's
+ * from its beginning). What is said of
  * files is gone when the callback returns; the rest lives in `arena`. Errors name the file and the byte. */
 TARN_MUST tarn_code tarn_delta_actions(tarn_cx *cx, tarn_arena *arena, tarn_str text, const char *key,
                                        tarn_delta_action_fn *fn, void *state);

@@ -7,8 +7,6 @@
 enum { HINT_MAX = 64 << 20, VERSION_DIGITS = 20 };
 
 /* What a name in the log folder says. */
-/* Compactions are recognised, to be cleaned up; reading them is optional (1.1), and those in the wild are not always
- * reconciled. */
 typedef enum name_kind {
     NAME_OTHER,
     NAME_COMMIT,
@@ -62,8 +60,8 @@ static log_name parse_name(tarn_str s) {
             name.kind = NAME_PART;
         else if ((s.n == 36 + 5 && tarn_str_ends(s, ".json")) || (s.n == 36 + 8 && tarn_str_ends(s, ".parquet")))
             name.kind = NAME_V2;
-    } else if (take_text(&s, ".") && take_number(&s, VERSION_DIGITS, &name.to) && tarn_str_is(s, ".compacted.json") &&
-               name.to > name.version) {
+    } else if (take_text(&s, ".") && take_number(&s, VERSION_DIGITS, &name.to) &&
+               tarn_str_is(s, TARN_DELTA_COMPACTED) && name.to > name.version) {
         name.kind = NAME_COMPACTED;
     }
     return name;
@@ -74,6 +72,9 @@ const char *tarn_delta_version_key(tarn_arena *arena, int64_t version, const cha
 }
 
 const char *tarn_delta_commit_key(tarn_arena *arena, const tarn_delta_commit *commit) {
+    if (commit->span)
+        return tarn_arena_printf(arena, TARN_DELTA_LOG "%020lld.%020lld" TARN_DELTA_COMPACTED,
+                                 (long long)(commit->version - commit->span), (long long)commit->version);
     return tarn_delta_version_key(arena, commit->version, ".json");
 }
 
@@ -183,6 +184,37 @@ static tarn_code take_commits(tarn_cx *cx, tarn_arena *arena, const tarn_entry_l
     return next <= version ? gap(cx, next) : TARN_OK;
 }
 
+/* The largest compaction that begins with a commit, ends before the last, and is no longer than what it stands for. */
+static tarn_delta_commit longest_compaction(const tarn_entry_list *list, size_t *at, const tarn_delta_log *log,
+                                            size_t first) {
+    tarn_delta_commit best = log->commits.at[first];
+    int64_t from = best.version, bytes = 0;
+    size_t i = first;
+    for (; *at < list->n; (*at)++) { /* both lists ascend, and compactions of one start by their ends */
+        const tarn_entry *e = &list->at[*at];
+        log_name name = entry_name(e);
+        if (name.kind == NAME_OTHER) continue;
+        if (name.version > from) break;
+        if (name.kind != NAME_COMPACTED || name.version < from || name.to >= log->version) continue;
+        while (i < log->commits.n && log->commits.at[i].version <= name.to) bytes += log->commits.at[i++].size;
+        if (e->size <= bytes)
+            best = (tarn_delta_commit){
+                .version = name.to, .mtime_ms = e->mtime_ms, .size = e->size, .span = name.to - from};
+    }
+    return best;
+}
+
+/* Compactions are reconciled commits (1.1): each takes the place of its own. */
+static void use_compactions(const tarn_entry_list *list, tarn_delta_log *log) {
+    size_t at = 0, n = 0;
+    for (size_t i = 0; i < log->commits.n;) {
+        tarn_delta_commit c = longest_compaction(list, &at, log, i);
+        i += (size_t)c.span + 1;
+        log->commits.at[n++] = c;
+    }
+    log->commits.n = n;
+}
+
 static tarn_code no_version(tarn_cx *cx, const tarn_entry_list *list, int64_t version, int64_t newest) {
     int64_t oldest = -1;
     for (size_t i = 0; i < list->n && oldest < 0; i++) {
@@ -221,6 +253,7 @@ static tarn_code assemble(tarn_cx *cx, tarn_arena *arena, const tarn_entry_list 
         if (!first && log.version != 0) return no_version(cx, list, version, newest);
     }
     TRY(take_commits(cx, arena, list, log.ckpt_version, log.version, &log));
+    use_compactions(list, &log);
     for (size_t i = 0; i < list->n; i++) {
         log_name name = entry_name(&list->at[i]);
         if (name.kind == NAME_CRC && name.version <= log.version && name.version >= log.ckpt_version)

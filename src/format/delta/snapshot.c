@@ -414,6 +414,13 @@ bool tarn_delta_unread(tarn_delta_snapshot *s) {
     return unread;
 }
 
+static int peeks_of(tarn_delta_snapshot *s) {
+    pthread_mutex_lock(&s->lock);
+    int n = s->n_peeks;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
 tarn_code tarn_delta_append_unread(tarn_cx *cx, tarn_delta_snapshot *prev, const tarn_change *change, int64_t version,
                                    tarn_str commit, tarn_snapshot **out) {
     tarn_delta_snapshot *s = new_snapshot(prev->base.table, version);
@@ -422,6 +429,8 @@ tarn_code tarn_delta_append_unread(tarn_cx *cx, tarn_delta_snapshot *prev, const
     const tarn_delta_log *log = &prev->log;
     s->log.ckpt = log->ckpt;
     s->log.ckpt_version = log->ckpt_version;
+    s->log.ckpt_bytes = log->ckpt_bytes;
+    s->n_peeks = peeks_of(prev);
     for (size_t i = 0; i < log->ckpt_keys.n; i++)
         *TARN_PUSH(arena, &s->log.ckpt_keys) = tarn_arena_strdup(arena, log->ckpt_keys.at[i]);
     for (size_t i = 0; i < log->commits.n; i++) *TARN_PUSH(arena, &s->log.commits) = log->commits.at[i];
@@ -495,13 +504,6 @@ static tarn_code open_on(tarn_cx *cx, const tarn_table *table, tarn_delta_snapsh
     *out = held;
     held = NULL;
     return TARN_OK;
-}
-
-static int peeks_of(tarn_delta_snapshot *s) {
-    pthread_mutex_lock(&s->lock);
-    int n = s->n_peeks;
-    pthread_mutex_unlock(&s->lock);
-    return n;
 }
 
 static tarn_code open_version(tarn_cx *cx, const tarn_table *table, int64_t version, tarn_snapshot *prev,
