@@ -249,3 +249,16 @@ tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_
     TRY(open_relation(cx, table, conn, st.sidecars.at, st.sidecars.n, &r));
     return take_files(cx, &r, kind, fn, state);
 }
+
+tarn_code tarn_delta_checkpoint_sidecars(tarn_cx *cx, const tarn_delta_snapshot *s, tarn_delta_ckpt kind,
+                                         const char *key, tarn_map *out) {
+    tarn_delta_snapshot at = {.base = s->base, .states_complete = true, .log.ckpt = kind};
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    states st = {0};
+    at.base.arena = cx->arena; /* the snapshot itself is shared and stays as it is */
+    *TARN_PUSH(cx->arena, &at.log.ckpt_keys) = key;
+    TRY(read_states(cx, &at, &conn, &st));
+    for (size_t i = 0; i < st.sidecars.n; i++)
+        tarn_map_put(out, cx->arena, tarn_str_of(st.sidecars.at[i]), (void *)(uintptr_t)st.sidecars.at[i]);
+    return TARN_OK;
+}

@@ -96,6 +96,63 @@ static void written_and_read_back(void **state) {
     remove_all(&b, folder);
 }
 
+static int64_t given_time(void *state) { return *(int64_t *)state; }
+
+static bool there(bench *b, const char *name) {
+    bool found = false;
+    assert_int_equal(tarn_store_exists(&b->cx, b->store, tarn_printf(&b->cx, "_delta_log/%s", name), &found), TARN_OK);
+    return found;
+}
+
+#define SIDECAR(name) "{\"sidecar\":{\"path\":\"" name "\",\"sizeInBytes\":1,\"modificationTime\":1}}\n"
+#define V2 "{\"checkpointMetadata\":{\"version\":1}}\n" PROTOCOL META
+#define UUID "80a083e8-7026-4e79-81be-64bd76c43a1"
+
+/* Sidecars go with the last checkpoint that refers to them. */
+static void sidecars_are_cleaned(void **state) {
+    (void)state;
+    bench b;
+    bench_open(&b);
+    int64_t day = 24 * 3600 * 1000000LL, now = 20000 * day;
+    b.cx.clock = given_time;
+    b.cx.clock_state = &now;
+    put_commit(&b, 0, PROTOCOL META ADD("f", "x"));
+    put_commit(&b, 1, ADD("g", "x"));
+    put_commit(&b, 2, ADD("h", "x"));
+    put(&b, "_delta_log/00000000000000000001.checkpoint." UUID "1.json",
+        V2 SIDECAR("old.parquet") SIDECAR("both.parquet"));
+    put(&b, "_delta_log/00000000000000000002.checkpoint." UUID "2.json",
+        V2 SIDECAR("both.parquet") SIDECAR("new%20.parquet"));
+    put(&b, "_delta_log/_sidecars/old.parquet", "x");
+    put(&b, "_delta_log/_sidecars/both.parquet", "x");
+    put(&b, "_delta_log/_sidecars/new .parquet", "x");
+    put(&b, "_delta_log/_sidecars/lost.parquet", "x");
+    now += 40 * day;
+    put_commit(&b, 3, ADD("i", "x"));
+    put(&b, "_delta_log/_sidecars/young.parquet", "x");
+    tarn_snapshot *s = must_open(&b, -1);
+    assert_int_equal(tarn_delta_of(s)->log.ckpt_version, 2);
+    if (tarn_delta_log_clean(&b.cx, tarn_delta_of(s)) != TARN_OK) fail_msg("%s", b.cx.error.message);
+    assert_false(there(&b, "00000000000000000001.json") || there(&b, "00000000000000000001.checkpoint." UUID "1.json"));
+    assert_true(there(&b, "00000000000000000002.json") && there(&b, "00000000000000000002.checkpoint." UUID "2.json"));
+    assert_false(there(&b, "_sidecars/old.parquet") || there(&b, "_sidecars/lost.parquet"));
+    assert_true(there(&b, "_sidecars/both.parquet") && there(&b, "_sidecars/new .parquet"));
+    assert_true(there(&b, "_sidecars/young.parquet"));
+
+    /* Where a checkpoint cannot be read, nobody knows what it refers to: all stay. */
+    put_commit(&b, 1, ADD("g", "x")); /* something to clean again */
+    put(&b, "_delta_log/00000000000000000003.checkpoint." UUID "3.json", "garbage");
+    now += 2 * day;
+    put_commit(&b, 0, PROTOCOL META ADD("f", "x"));
+    tarn_snapshot_release(s);
+    s = must_open(&b, 2);
+    now += 38 * day;
+    assert_int_equal(tarn_delta_log_clean(&b.cx, tarn_delta_of(s)), TARN_CORRUPT);
+    assert_true(there(&b, "_sidecars/both.parquet") && there(&b, "_sidecars/young.parquet"));
+    tarn_snapshot_release(s);
+    bench_close(&b);
+}
+
 static tarn_value number(int64_t i) { return (tarn_value){.kind = TARN_INT64, .i = i}; }
 
 static tarn_value name(const char *text) { return (tarn_value){.kind = TARN_STRING, .s = tarn_str_of(text)}; }
@@ -185,6 +242,7 @@ static void peeked_at(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(written_and_read_back), cmocka_unit_test(peeked_at)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(written_and_read_back), cmocka_unit_test(peeked_at),
+                                       cmocka_unit_test(sidecars_are_cleaned)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,8 @@ const char *tarn_delta_commit_key(tarn_arena *arena, const tarn_delta_commit *co
 const char *tarn_delta_version_key(tarn_arena *arena, int64_t version, const char *suffix);
 /* Whether the key is a commit, checkpoint, checksum or compaction of some version. */
 bool tarn_delta_is_log_file(const char *key);
+/* Whether the key is a checkpoint that may have sidecars. */
+bool tarn_delta_may_have_sidecars(const char *key, tarn_delta_ckpt *kind);
 /* What makes up `version`, or the latest one (-1), compactions in place of the commits they stand for, but for the
  * newest, which is read itself. NOTFOUND names the versions there are. */
 TARN_MUST tarn_code tarn_delta_log_find(tarn_cx *cx, tarn_store *store, tarn_arena *arena, int64_t version,

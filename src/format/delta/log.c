@@ -101,6 +101,13 @@ bool tarn_delta_is_log_file(const char *key) {
     return entry_name(&e).kind != NAME_OTHER;
 }
 
+bool tarn_delta_may_have_sidecars(const char *key, tarn_delta_ckpt *kind) {
+    tarn_entry e = {.key = key};
+    name_kind is = entry_name(&e).kind;
+    *kind = is == NAME_V2 ? TARN_DELTA_CKPT_V2 : TARN_DELTA_CKPT_CLASSIC;
+    return is == NAME_V2 || is == NAME_CLASSIC;
+}
+
 /* The better of two complete checkpoints of one version (1.2 [S]): V2, then parts (more first), then single. */
 typedef struct candidate {
     int64_t version, parts;

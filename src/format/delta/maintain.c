@@ -297,6 +297,31 @@ tarn_code tarn_delta_checkpoint_write(tarn_cx *cx, tarn_delta_snapshot *s) {
 
 /* ---- log clean-up (1.5 "metadata cleanup") */
 
+/* Those that no checkpoint among the log's files from `first` on refers to, but for young ones, whose checkpoint may
+ * still be on its way. */
+static tarn_code clean_sidecars(tarn_cx *cx, const tarn_delta_snapshot *s, const tarn_entry_list *log, size_t first) {
+    tarn_store *store = s->base.table->store;
+    tarn_entry_list list = {0};
+    tarn_list_spec spec = {.prefix = TARN_DELTA_LOG "_sidecars/",
+                           .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_LOG_FILES),
+                           .with_stat = true};
+    int64_t young = tarn_now_ms(cx) - DAY_MS;
+    TARN_VEC(const char *) gone = {0};
+    tarn_map used = {0};
+    TRY(tarn_store_list(cx, store, &spec, cx->arena, &list));
+    for (size_t i = first; list.n && i < log->n; i++) {
+        tarn_delta_ckpt kind;
+        if (tarn_delta_may_have_sidecars(log->at[i].key, &kind))
+            TRY(tarn_delta_checkpoint_sidecars(cx, s, kind, log->at[i].key, &used));
+    }
+    for (size_t i = 0; i < list.n; i++) {
+        const tarn_entry *e = &list.at[i];
+        if (!e->is_folder && e->mtime_ms < young && !tarn_map_get(&used, tarn_str_of(e->key)))
+            *TARN_PUSH(cx->arena, &gone) = e->key;
+    }
+    return gone.n ? tarn_store_remove(cx, store, gone.at, gone.n) : TARN_OK;
+}
+
 tarn_code tarn_delta_log_clean(tarn_cx *cx, tarn_delta_snapshot *s) {
     const char *on = tarn_delta_conf(&s->meta, "delta.enableExpiredLogCleanup");
     if (on && tarn_str_ieq(tarn_str_of(on), TARN_LIT("false"))) return TARN_OK;
@@ -317,9 +342,12 @@ tarn_code tarn_delta_log_clean(tarn_cx *cx, tarn_delta_snapshot *s) {
     TRY(tarn_store_list(cx, store, &spec, cx->arena, &list));
     const char *first_kept = tarn_delta_version_key(cx->arena, at.ckpt_version, "");
     TARN_VEC(const char *) gone = {0};
-    for (size_t i = 0; i < list.n && strcmp(list.at[i].key, first_kept) < 0; i++)
-        if (tarn_delta_is_log_file(list.at[i].key)) *TARN_PUSH(cx->arena, &gone) = list.at[i].key;
-    return gone.n ? tarn_store_remove(cx, store, gone.at, gone.n) : TARN_OK;
+    size_t first = 0;
+    for (; first < list.n && strcmp(list.at[first].key, first_kept) < 0; first++)
+        if (tarn_delta_is_log_file(list.at[first].key)) *TARN_PUSH(cx->arena, &gone) = list.at[first].key;
+    if (!gone.n) return TARN_OK;
+    TRY(tarn_store_remove(cx, store, gone.at, gone.n));
+    return clean_sidecars(cx, s, &list, first);
 }
 
 static bool step(tarn_cx *cx, tarn_code code, const char *what, const tarn_table *table) {

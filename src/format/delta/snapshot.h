@@ -130,6 +130,10 @@ TARN_MUST tarn_code tarn_delta_checkpoint_states(tarn_cx *cx, tarn_delta_snapsho
 TARN_MUST tarn_code tarn_delta_checkpoint_files(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_kind kind,
                                                 tarn_delta_action_fn *fn, void *state);
 
+/* Adds the keys of the sidecars that a checkpoint refers to. */
+TARN_MUST tarn_code tarn_delta_checkpoint_sidecars(tarn_cx *cx, const tarn_delta_snapshot *s, tarn_delta_ckpt kind,
+                                                   const char *key, tarn_map *out);
+
 /* crc.c. Reading sets what is not found yet; false when there is nothing to be had. */
 bool tarn_delta_crc_read(tarn_cx *cx, tarn_delta_snapshot *s, int64_t version, bool *protocol, bool *meta);
 TARN_MUST tarn_code tarn_delta_crc_write(tarn_cx *cx, tarn_delta_snapshot *s);
