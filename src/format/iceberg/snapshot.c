@@ -396,6 +396,7 @@ const tarn_format tarn_format_iceberg = {
     .marked = tarn_iceberg_marked,
     .ancestors = tarn_iceberg_ancestors,
     .pick = tarn_iceberg_pick,
+    .maintain = tarn_iceberg_maintain,
     .needed = tarn_iceberg_needed,
     .retention_ms = tarn_iceberg_retention_ms,
     .unneeded = tarn_iceberg_unneeded,

@@ -1,4 +1,5 @@
 /* maintain.c: which files a table's snapshots need, for VACUUM, and which only those that are forgotten now (1.11). */
+#include "base/log.h"
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
 
@@ -77,6 +78,44 @@ tarn_code tarn_iceberg_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t rete
 int64_t tarn_iceberg_retention_ms(tarn_snapshot *snapshot) {
     (void)snapshot;
     return retention_ms;
+}
+
+/* OLD METADATA FILES. */
+
+static bool in_log(const tarn_iceberg_metadata *m, const char *file) {
+    for (size_t i = 0; i < m->metadata_log.n; i++)
+        if (!strcmp(m->metadata_log.at[i].file, file)) return true;
+    return false;
+}
+
+/* What the log of the version before named and that of this one does not. */
+static tarn_code remove_unlogged(tarn_cx *cx, const tarn_table *table, const tarn_iceberg_metadata *m) {
+    TARN_VEC(const char *) keys = {0};
+    tarn_iceberg_metadata before = {0};
+    tarn_str text, key;
+    TRY(tarn_iceberg_path(cx, m->location, tarn_str_of(m->metadata_log.at[m->metadata_log.n - 1].file), &key));
+    TRY(tarn_iceberg_read_metadata(cx, table->store, tarn_arena_strndup(cx->arena, key.p, key.n), cx->arena, &text));
+    TRY(tarn_iceberg_metadata_parse(cx, cx->arena, text, &before));
+    for (size_t i = 0; i < before.metadata_log.n; i++) {
+        const char *file = before.metadata_log.at[i].file;
+        size_t root;
+        if (in_log(m, file) || !tarn_iceberg_names_file(tarn_str_of(file), &root)) continue;
+        TRY(tarn_iceberg_path(cx, m->location, tarn_str_of(file), &key));
+        if (tarn_str_starts(key, "metadata/"))
+            *TARN_PUSH(cx->arena, &keys) = tarn_arena_strndup(cx->arena, key.p, key.n);
+    }
+    return keys.n ? tarn_store_remove(cx, table->store, keys.at, keys.n) : TARN_OK;
+}
+
+/* Without a catalog the name of a metadata file is what two writers cannot both have: one that is gone could be taken
+ * again by a writer who comes late. */
+void tarn_iceberg_maintain(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot) {
+    const tarn_iceberg_metadata *m = &tarn_iceberg_of(snapshot)->meta;
+    const char *wanted = tarn_iceberg_property(m, "write.metadata.delete-after-commit.enabled");
+    bool on = wanted && tarn_str_ieq(tarn_str_of(wanted), TARN_LIT("true"));
+    if (!on || !table->committer || !m->metadata_log.n) return;
+    if (remove_unlogged(cx, table, m) != TARN_OK)
+        tarn_log(cx, TARN_LOG_WARN, "old_metadata_stays", "table", table->location, "error", cx->error.message, NULL);
 }
 
 /* EXPIRY. */

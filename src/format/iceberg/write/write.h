@@ -121,6 +121,7 @@ TARN_MUST tarn_code tarn_iceberg_app_version(tarn_cx *cx, tarn_snapshot *snapsho
 TARN_MUST tarn_code tarn_iceberg_needed(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention,
                                         void (*keep)(void *state, tarn_str key), void *state);
 int64_t tarn_iceberg_retention_ms(tarn_snapshot *snapshot);
+void tarn_iceberg_maintain(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snapshot);
 TARN_MUST tarn_code tarn_iceberg_unneeded(tarn_cx *cx, tarn_snapshot *before, tarn_snapshot *after,
                                           tarn_unneeded_fn *each, void *state);
 
