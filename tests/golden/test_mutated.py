@@ -2,7 +2,6 @@
 
 TARN_MUTATIONS (30) says how many, TARN_MUTATION_SEED the first one's seed; build/asan/tarn is tried where it is built. The tables lie in
 TARN_SHARED, or ../shared beside the repository; without them this is one skipped test."""
-import io
 import json
 import os
 import pathlib
@@ -10,9 +9,10 @@ import random
 import re
 import shutil
 import subprocess
-import zlib
 
 import pytest
+
+from avrofile import inflated
 
 SOURCE = pathlib.Path(os.environ.get("TARN_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
 BUILD = pathlib.Path(os.environ.get("TARN_BUILD_DIR", SOURCE / "build"))
@@ -37,42 +37,6 @@ def tables():
         if entry["kind"] == "table":
             yield GOLDEN / "iceberg" / entry["path"]
     yield from (folder.parent for folder in (GOLDEN / "spark" / "iceberg").rglob("metadata") if folder.is_dir())
-
-
-def number(stream):
-    value, shift = 0, 0
-    while True:
-        byte = stream.read(1)[0]
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value >> 1 ^ -(value & 1)
-
-
-def long_of(value):
-    value, out = value << 1 ^ value >> 63, b""
-    while value > 127:
-        out, value = out + bytes([value & 127 | 128]), value >> 7
-    return out + bytes([value])
-
-
-def inflated(data):
-    """An Avro file whose blocks are not compressed, so that damage reaches what is in them."""
-    stream, pairs, blocks = io.BytesIO(data), {}, b""
-    stream.read(4)
-    while count := number(stream):
-        for _ in range(count):
-            name = stream.read(number(stream))
-            pairs[name] = stream.read(number(stream))
-    sync = stream.read(16)
-    if pairs.get(b"avro.codec") != b"deflate":
-        return data
-    pairs[b"avro.codec"] = b"null"
-    while stream.tell() < len(data):
-        rows, block = number(stream), zlib.decompress(stream.read(number(stream)), -15)
-        blocks += long_of(rows) + long_of(len(block)) + block + stream.read(16)
-    head = b"".join(long_of(len(part)) + part for pair in pairs.items() for part in pair)
-    return data[:4] + long_of(len(pairs)) + head + b"\0" + sync + blocks
 
 
 def damage(dice, path):
