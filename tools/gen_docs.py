@@ -75,8 +75,8 @@ Names are `[catalog.]schema.table`; the first catalog is `lake`, its first schem
 `t.history` and `t.partitions` are tables too. Files are read by `read_parquet`, `read_csv`, `read_json` and `read_avro`, or by their path: `` avro.`/data/*.avro` ``.
 `t VERSION AS OF 3`, `t TIMESTAMP AS OF '2026-01-31'`, `FOR TIMESTAMP AS OF`, `AT (VERSION => 3)` read an older version.
 Iceberg tables of format versions 1 to 3 are read and written: `` iceberg.`path` `` is a table's folder, moved or not, or one of its metadata files. `VERSION AS OF` takes a snapshot
-id, else a sequence number, or the name of a branch or tag; `t.branch_x` and `t.tag_x` are such names too (see BRANCHES.md). Their `t.snapshots`, `t.history`, `t.refs`, `t.manifests`, `t.files`, `t.data_files`,
-`t.delete_files`, `t.entries` and `t.metadata_log_entries` have the columns they have in Spark. Data files in ORC or Avro and encrypted tables are refused by name.
+id, else a sequence number, or the name of a branch or tag; `t.branch_x` and `t.tag_x` are such names too (see BRANCHES.md). Their metadata
+tables (`t.snapshots`, `t.files`, `t.entries`, …) and how they are kept quick and small: see MAINTENANCE.md. Data files in ORC or Avro and encrypted tables are refused by name.
 `write.delete.mode`, `write.update.mode` and `write.merge.mode` = `merge-on-read` mark rows instead of writing files anew: statements on different rows of one file then both stand.
 `write.delete|update|merge.isolation-level` is `serializable`, or `snapshot`: files that others have added meanwhile, with rows the statement would have read, are then no conflict.
 Rows of version 3 have an id: `_row_id` and `_last_updated_sequence_number`, the sequence number of the commit that wrote the row last, can be named in any query and condition, and
