@@ -89,7 +89,8 @@ typedef struct tarn_change {
     const void *restored; /* a tarn_snapshot: the rows after the change are those of this older version; adds and
                              removes say the same */
 
-    const void *picked;        /* a tarn_snapshot: what its commit added is added once more; the adds say the same */
+    const void *picked; /* a tarn_snapshot: what its commit added is added once more; the adds say the same */
+    const char *staged; /* its rows are in no newest version, but wait under this name to be picked; NULL: not so */
     TARN_VEC(tarn_pair) notes; /* what a format that keeps a record of each commit writes there besides */
 
     const char *commit_id; /* tells this change from all others, in every try; made by tarn_commit */

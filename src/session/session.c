@@ -58,8 +58,18 @@ tarn_code tarn_session_run(tarn_cx *cx, tarn_session *s, tarn_str sql, const tar
 }
 
 static bool has_effect(const tarn_change *c) {
-    return c->adds.n || c->removes.n || c->schema || c->properties.n || c->checks.n || c->comment || c->refs.n || c->expire ||
-           c->regroup || c->create || c->repartition || c->resort || c->replace || c->app_id;
+    return c->adds.n || c->removes.n || c->schema || c->properties.n || c->checks.n || c->comment || c->refs.n ||
+           c->expire || c->regroup || c->create || c->repartition || c->resort || c->replace || c->app_id;
+}
+
+/* The name that rows are staged under, in tables that want it; NULL: they are not. */
+static const char *staged_as(tarn_cx *cx, const tarn_snapshot *snapshot) {
+    const char *name = tarn_conf_text(cx->conf, TARN_WRITE_WAP_ID);
+    const char *wanted = tarn_snapshot_property(snapshot, "write.wap.enabled");
+    bool can = snapshot->format->features & TARN_CAN_BRANCH;
+    return can && *name && wanted && tarn_str_ieq(tarn_str_of(wanted), TARN_LIT("true"))
+               ? tarn_arena_strdup(cx->arena, name)
+               : NULL;
 }
 
 /* One try: on the snapshot of now. */
@@ -74,6 +84,7 @@ static tarn_code change_once(tarn_cx *cx, tarn_session *s, const tarn_name *name
     tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
     if (code == TARN_OK) code = plan(cx, state, &opened, &change);
     bool planned = code == TARN_OK;
+    if ((change.adds.n || change.removes.n) && !change.picked) change.staged = staged_as(cx, opened.snapshot);
     if (planned && has_effect(&change)) {
         if (s->txn) {
             code = tarn_txn_add(cx, s, &opened, &change);

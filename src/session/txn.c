@@ -182,6 +182,9 @@ tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, 
     tarn_snapshot *next;
     txn_table *t;
     TRY(use_table(cx, s, opened->table, opened->snapshot->branch, &t));
+    if (change->staged)
+        return tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "rows are staged by one statement, not in a transaction"),
+                         "RESET write.wap_id, or COMMIT first");
     TRY(check_together(cx, txn, t));
     TRY(check_application(cx, t, change));
     TRY(check_layout(cx, t, change));

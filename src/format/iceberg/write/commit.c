@@ -13,7 +13,7 @@ static tarn_iceberg_snapshot *real_base(tarn_snapshot *base) {
 /* What is not of rows is the table's, and the same on all its branches. */
 static tarn_code check_branch(tarn_cx *cx, const tarn_snapshot *base, const tarn_change *change) {
     bool more = change->schema || change->properties.n || change->checks.n || change->comment || change->replace ||
-                change->partition_by || change->refs.n || change->expire;
+                change->partition_by || change->repartition || change->resort || change->refs.n || change->expire;
     if (more)
         return tarn_fail(cx, TARN_UNSUPPORTED,
                          "branch %s shares columns, properties and names with the table: change those of the table",

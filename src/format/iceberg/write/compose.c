@@ -390,6 +390,7 @@ static tarn_code edit_snapshot(composing *c) {
     append_to(c, "snapshots", snapshot_json(c, path));
     if (c->plan.format_version >= 2) edit_int(c, "last-sequence-number", c->w.sequence);
     if (c->plan.format_version >= 3) edit_int(c, "next-row-id", c->next_row_id);
+    if (c->change->staged) return TARN_OK;
     edit(c, "refs", tarn_iceberg_refs_print(c->cx, &c->plan, branch, c->w.snapshot_id));
     if (branch) return TARN_OK;
     append_to(c, "snapshot-log",

@@ -1,33 +1,50 @@
 /* pick.c: what a snapshot came from, and the commit of one made once more on top of another. */
+#include "base/map.h"
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
 
-static const tarn_iceberg_version *parent_of(const tarn_iceberg_metadata *m, const tarn_iceberg_version *v) {
-    return v->parent >= 0 ? tarn_iceberg_version_find(m, v->parent) : NULL;
-}
+static tarn_str id_key(const int64_t *id) { return (tarn_str){(const char *)id, sizeof *id}; }
 
-tarn_code tarn_iceberg_ancestors(tarn_cx *cx, tarn_snapshot *snapshot, tarn_ancestor **out, size_t *n) {
-    const tarn_iceberg_snapshot *s = tarn_iceberg_of(snapshot);
+/* A version and those it came from. Chains may be wrong and go round: none is longer than there are snapshots. */
+static tarn_code find_past(tarn_cx *cx, const tarn_iceberg_snapshot *s, const tarn_iceberg_version ***out, size_t *n) {
     const tarn_iceberg_metadata *m = &s->meta;
-    tarn_ancestor *all = TARN_NEW_ARRAY(cx->arena, tarn_ancestor, m->versions.n);
-    size_t made = 0;
-    /* Chains may be wrong and go round: none is longer than there are snapshots. */
-    for (const tarn_iceberg_version *v = s->version; v && made < m->versions.n; v = parent_of(m, v)) {
-        all[made++] = (tarn_ancestor){v->id, v->timestamp_ms};
+    const tarn_iceberg_version **past = TARN_NEW_ARRAY(cx->arena, const tarn_iceberg_version *, m->versions.n);
+    tarn_map by_id = {0};
+    for (size_t i = 0; i < m->versions.n; i++)
+        tarn_map_put(&by_id, cx->arena, id_key(&m->versions.at[i].id), &m->versions.at[i]);
+    *n = 0;
+    for (const tarn_iceberg_version *v = s->version; v && *n < m->versions.n;) {
+        past[(*n)++] = v;
+        v = v->parent >= 0 ? tarn_map_get(&by_id, id_key(&v->parent)) : NULL;
         TRY(tarn_check(cx));
     }
-    *out = all;
-    *n = made;
+    *out = past;
     return TARN_OK;
 }
 
+tarn_code tarn_iceberg_ancestors(tarn_cx *cx, tarn_snapshot *snapshot, tarn_ancestor **out, size_t *n) {
+    const tarn_iceberg_version **past;
+    TRY(find_past(cx, tarn_iceberg_of(snapshot), &past, n));
+    *out = TARN_NEW_ARRAY(cx->arena, tarn_ancestor, *n);
+    for (size_t i = 0; i < *n; i++) (*out)[i] = (tarn_ancestor){past[i]->id, past[i]->timestamp_ms};
+    return TARN_OK;
+}
+
+static bool same(const tarn_json_value *summary, const char *name, const char *text) {
+    tarn_str value = tarn_json_as_str(tarn_json_get(summary, name));
+    return text && value.p && tarn_str_is(value, text);
+}
+
+/* The oldest one of that name, as other engines take it. */
 static tarn_code find_staged(tarn_cx *cx, const tarn_iceberg_metadata *m, const char *name,
                              const tarn_iceberg_version **out) {
-    for (size_t i = m->versions.n; i-- > 0;) {
-        const char *staged = tarn_iceberg_summary(cx, &m->versions.at[i], "wap.id");
+    for (size_t i = 0; i < m->versions.n; i++) {
+        const tarn_json_value *entry = NULL;
+        tarn_auto(tarn_arena *, tarn_arena_freep) scratch = tarn_arena_new();
         TRY(tarn_check(cx));
+        TRY(tarn_json_parse(cx, scratch, m->versions.at[i].json, TARN_JSON_DEPTH, &entry));
         *out = &m->versions.at[i];
-        if (staged && !strcmp(staged, name)) return TARN_OK;
+        if (same(tarn_json_get(entry, "summary"), "wap.id", name)) return TARN_OK;
     }
     return tarn_fail(cx, TARN_NOTFOUND, "no snapshot is staged as \"%s\" (wap.id)", name);
 }
@@ -43,25 +60,24 @@ static tarn_code find_source(tarn_cx *cx, const tarn_iceberg_metadata *m, const 
 }
 
 /* A commit, and what was staged by one name, is in the past of a version once at most. */
-static tarn_code check_past(tarn_cx *cx, tarn_snapshot *base, const tarn_iceberg_version *source, const char *staged) {
-    const tarn_iceberg_metadata *m = &tarn_iceberg_of(base)->meta;
+static tarn_code check_past(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_iceberg_version *source,
+                            const char *staged) {
     const char *own = tarn_printf(cx, "%lld", (long long)source->id);
-    tarn_ancestor *past;
+    const tarn_iceberg_version **past;
     size_t n;
-    TRY(tarn_iceberg_ancestors(cx, base, &past, &n));
+    TRY(find_past(cx, base, &past, &n));
     for (size_t i = 0; i < n; i++) {
-        const tarn_iceberg_version *v = tarn_iceberg_version_find(m, past[i].id);
-        const char *from = tarn_iceberg_summary(cx, v, "source-snapshot-id");
-        const char *id = tarn_iceberg_summary(cx, v, "wap.id");
-        const char *published = tarn_iceberg_summary(cx, v, "published-wap-id");
+        const tarn_json_value *entry = NULL;
+        tarn_auto(tarn_arena *, tarn_arena_freep) scratch = tarn_arena_new();
+        long long id = (long long)past[i]->id;
         TRY(tarn_check(cx));
-        if (v == source) return tarn_fail(cx, TARN_INVALID, "snapshot %s is in the past already", own);
-        if (from && !strcmp(from, own))
-            return tarn_fail(cx, TARN_INVALID, "snapshot %s was picked already: snapshot %lld came of it", own,
-                             (long long)v->id);
-        if (staged && ((id && !strcmp(id, staged)) || (published && !strcmp(published, staged))))
-            return tarn_fail(cx, TARN_INVALID, "\"%s\" (wap.id) was published already, by snapshot %lld", staged,
-                             (long long)v->id);
+        if (past[i] == source) return tarn_fail(cx, TARN_INVALID, "snapshot %s is in the past already", own);
+        TRY(tarn_json_parse(cx, scratch, past[i]->json, TARN_JSON_DEPTH, &entry));
+        const tarn_json_value *summary = tarn_json_get(entry, "summary");
+        if (same(summary, "source-snapshot-id", own))
+            return tarn_fail(cx, TARN_INVALID, "snapshot %s was picked already: snapshot %lld came of it", own, id);
+        if (same(summary, "wap.id", staged) || same(summary, "published-wap-id", staged))
+            return tarn_fail(cx, TARN_INVALID, "\"%s\" (wap.id) was published already, by snapshot %lld", staged, id);
     }
     return TARN_OK;
 }
@@ -105,7 +121,7 @@ tarn_code tarn_iceberg_pick(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, t
     TRY(find_source(cx, &s->meta, pick, &source));
     const char *staged = tarn_iceberg_summary(cx, source, "wap.id");
     const char *operation = tarn_iceberg_summary(cx, source, "operation");
-    TRY(check_past(cx, base, source, staged));
+    TRY(check_past(cx, s, source, staged));
     pick->id = source->id;
     change->operation = "CHERRY-PICK";
     if (source->parent == (s->version ? s->version->id : -1)) {

@@ -87,6 +87,7 @@ void tarn_iceberg_summary_put(tarn_cx *cx, tarn_jsonw *w, const tarn_iceberg_sna
     put_files(&s, counts);
     if (change->regroup) put_count(&s, "manifests-created", change->regroup->written);
     if (change->regroup) put_count(&s, "manifests-replaced", change->regroup->before);
+    if (change->staged) put(&s, "wap.id", change->staged);
     for (size_t i = 0; i < change->notes.n; i++) put(&s, change->notes.at[i].name, change->notes.at[i].value);
     put(&s, "engine-name", "Tarn");
     put(&s, "engine-version", TARN_VERSION);
