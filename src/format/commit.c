@@ -6,13 +6,14 @@
 
 /* Data files come first: what a commit names must outlive a crash. */
 static tarn_code make_durable(tarn_cx *cx, const tarn_table *table, const tarn_change *change) {
-    const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, change->adds.n);
+    const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, change->adds.n + change->recorded.n);
     size_t n = 0;
     for (size_t i = 0; i < change->adds.n; i++) {
         const tarn_add *a = &change->adds.at[i];
         bool own = !a->from && a->path && a->path[0] != '/' && !strstr(a->path, "://");
         if (own) keys[n++] = a->path;
     }
+    for (size_t i = 0; i < change->recorded.n; i++) keys[n++] = change->recorded.at[i].path;
     return n ? tarn_store_sync(cx, table->store, keys, n) : TARN_OK;
 }
 

@@ -28,6 +28,7 @@ struct tarn_format {
     const char *title;       /* "Delta Lake" */
     const char *data_folder; /* where new data files go: a key below the root, "" for the root itself */
     const char *data_prefix; /* how data files are called: "part-" */
+    const char *change_folder, *change_prefix; /* the same of files of changed rows; see records_changes */
     uint64_t features;
 
     /* READING. All required. */
@@ -108,6 +109,9 @@ struct tarn_format {
      * was made on top of base, or else adds its rows. INVALID when base holds it already, UNSUPPORTED for more than
      * adds. */
     tarn_code (*pick)(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, tarn_change *change);
+    /* Whether changes whose rows cannot be told from the files they add and remove bring files of these rows
+     * (change->recorded). NULL callback: never. */
+    bool (*records_changes)(const tarn_snapshot *snapshot);
     /* Calls keep(state, key) for every file below the root that a version younger than `retention_ms` needs (VACUUM
      * removes the others), and says through *retention_ms_min the least retention that is safe. */
     tarn_code (*needed)(tarn_cx *cx, tarn_snapshot *snapshot, int64_t retention_ms,

@@ -67,6 +67,8 @@ typedef struct tarn_change {
     TARN_VEC(tarn_add) adds;
     TARN_VEC(const tarn_file *) removes; /* files of the base */
     TARN_VEC(const char *) written;      /* keys of what was written besides the adds' files: row deletes */
+    TARN_VEC(tarn_add) recorded;         /* files of all rows it touched, with what became of each; none: adds and
+                                            removes tell it */
     bool no_data_change;                 /* the rows are the same before and after (OPTIMIZE) */
 
     bool create, replace;                  /* the table does not exist yet; is replaced as a whole, history kept */

@@ -4,7 +4,7 @@
 
 #include "format/commit.h"
 #include "session/tables.h"
-#include "table/write.h"
+#include "table/record.h"
 
 /* A table the transaction has read or written. */
 typedef struct txn_table {
@@ -100,6 +100,7 @@ static void merge_files(tarn_arena *arena, tarn_change *into, const tarn_change 
             *TARN_PUSH(arena, &into->adds) = *a;
     }
     for (size_t i = 0; i < from->written.n; i++) *TARN_PUSH(arena, &into->written) = from->written.at[i];
+    for (size_t i = 0; i < from->recorded.n; i++) *TARN_PUSH(arena, &into->recorded) = from->recorded.at[i];
 }
 
 static void merge_change(tarn_arena *arena, tarn_change *into, const tarn_change *from) {
@@ -177,6 +178,20 @@ static tarn_code check_layout(tarn_cx *cx, const txn_table *t, const tarn_change
                      "this transaction has written rows to %s: COMMIT before its layout is changed", name_of(t));
 }
 
+/* A commit's change files tell of all its rows or there are none: what an earlier statement left untold, or this one,
+ * is recorded now. The files go to `more`. */
+static tarn_code record_rest(tarn_cx *cx, tarn_session *s, const txn_table *t, const tarn_change *change,
+                             tarn_snapshot *next, tarn_change *more) {
+    bool before = t->change.recorded.n, now = change->recorded.n;
+    const tarn_change *untold = before ? change : &t->change;
+    if (!t->statements || before == now || !(untold->adds.n + untold->removes.n) || untold->no_data_change)
+        return TARN_OK;
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    TRY(tarn_session_conn(cx, s, &conn));
+    return before ? tarn_record_files(cx, conn, t->current, next, change, more)
+                  : tarn_record_files(cx, conn, t->base, t->current, &t->change, more);
+}
+
 tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, tarn_change *change) {
     struct tarn_txn *txn = s->txn;
     tarn_snapshot *next;
@@ -189,6 +204,13 @@ tarn_code tarn_txn_add(tarn_cx *cx, tarn_session *s, const tarn_opened *opened, 
     TRY(check_application(cx, t, change));
     TRY(check_layout(cx, t, change));
     TRY(tarn_snapshot_apply(cx, t->current, change, t->current->version, &next));
+    tarn_change more = {0};
+    tarn_code code = record_rest(cx, s, t, change, next, &more);
+    if (code != TARN_OK) {
+        tarn_snapshot_release(next);
+        return code;
+    }
+    for (size_t i = 0; i < more.recorded.n; i++) *TARN_PUSH(cx->arena, &change->recorded) = more.recorded.at[i];
     if (!t->statements)
         t->change = *change;
     else

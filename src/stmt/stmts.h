@@ -63,6 +63,8 @@ TARN_MUST tarn_code tarn_stmt_plan_target(tarn_cx *cx, tarn_run *run, const tarn
 TARN_MUST tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *opened, const tarn_name *target,
                                         tarn_conn *conn, const char *sql, const char *into, tarn_planned *planned,
                                         const tarn_plan_ref **target_ref);
+/* Appends ", the row of `alias` as it was" where the table's changes are recorded (table/record.h). */
+void tarn_stmt_old_row(tarn_cx *cx, const tarn_opened *opened, const char *alias, tarn_buf *out);
 /* Applies the actions in temp table `into` to the change, with what the change rests on. */
 TARN_MUST tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_run *run, const tarn_opened *opened, tarn_conn *conn,
                                     const char *into, const tarn_plan_ref *target_ref, tarn_change *change,

@@ -2,10 +2,15 @@
  * lie, or their files are written anew without them, together with the new rows. */
 #include "table/dml.h"
 
+#include "table/changes.h"
+#include "table/record.h"
 #include "table/row_ids.h"
+#include "table/rules.h"
 
 /* LIVE_MIN: a file keeps its place while one in so many of its rows is left. */
 enum { SQL_MAX = 1 << 30, RUN = 2048, LIVE_MIN = 5 };
+
+static const char FEED[] = "tarn_dml_new";
 
 /* Rows of each file of the scan that go. */
 typedef struct gone {
@@ -84,35 +89,22 @@ static tarn_code count_actions(tarn_cx *cx, tarn_conn *conn, const char *from, t
     return TARN_OK;
 }
 
-/* The rows that stay, under the table's columns as they will be: the change may have added some. */
-static void put_kept(tarn_buf *out, const tarn_target *target, const tarn_schema *was, const char *scan) {
-    tarn_buf_puts(out, "SELECT ");
-    for (size_t i = 0; i < target->schema->n_fields; i++) {
-        const tarn_field *f = &target->schema->fields[i];
-        int at = tarn_schema_find(was, tarn_str_of(f->name));
-        tarn_buf_puts(out, i ? ", CAST(" : "CAST(");
-        if (at >= 0)
-            tarn_buf_sql_name(out, was->fields[at].name);
-        else
-            tarn_buf_printf(out, "(%s)", f->initial_sql ? f->initial_sql : "NULL");
-        tarn_buf_puts(out, " AS ");
-        tarn_type_duckdb(out, f->type);
-        tarn_buf_puts(out, ") AS ");
-        tarn_buf_sql_name(out, f->name);
-    }
-    tarn_buf_printf(out, " FROM (%s) AS _tarn_k", scan);
-}
-
-static tarn_code put_new(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *from,
-                         const tarn_insert_map *map, tarn_buf *out, tarn_schema **source) {
-    char *sql = NULL;
+/* The new rows as the table takes them. `typed`: with what became of each. */
+static tarn_code select_new(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *from, bool typed,
+                            const tarn_insert_map *map, char **out, tarn_schema **source) {
+    const char *type = !typed ? ""
+                              : tarn_printf(cx,
+                                            ", CASE " TARN_ACTION_COLUMN
+                                            " WHEN %d THEN 'update_postimage' ELSE 'insert' END AS " TARN_CHANGE_TYPE,
+                                            TARN_ACTION_UPDATE);
+    const char *old = tarn_record_asked(target->base) ? ", " TARN_OLD_COLUMN : "";
     const char *select = tarn_printf(cx,
                                      "SELECT * EXCLUDE (" TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", " TARN_ACTION_COLUMN
-                                     ") FROM %s WHERE " TARN_ACTION_COLUMN " IN (%d, %d)",
-                                     from, TARN_ACTION_UPDATE, TARN_ACTION_INSERT);
+                                     "%s)%s FROM %s WHERE " TARN_ACTION_COLUMN " IN (%d, %d)",
+                                     old, type, from, TARN_ACTION_UPDATE, TARN_ACTION_INSERT);
     TRY(tarn_conn_describe(cx, conn, select, cx->arena, source));
-    TRY(tarn_write_select(cx, target, select, *source, map, &sql));
-    tarn_buf_puts(out, sql);
+    TRY(tarn_write_select(cx, target, select, *source, map, out));
+    if (typed) (*source)->n_fields--; /* the type is the last one, and none of the table's columns */
     return TARN_OK;
 }
 
@@ -174,6 +166,32 @@ static tarn_code mark_rows(tarn_cx *cx, const tarn_target *target, const sorted 
     return TARN_OK;
 }
 
+/* The new rows are made once where they are recorded too: what gives each row a number may give it another one the
+ * second time. */
+static tarn_code record(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const char *from, bool fresh,
+                        const tarn_insert_map *map, tarn_change *change, char **select, tarn_schema **source) {
+    tarn_auto_buf sql = TARN_BUF(SQL_MAX);
+    tarn_target typed;
+    char *rows;
+    TRY(tarn_record_target(cx, target, &typed));
+    tarn_buf_puts(&sql, "SELECT ");
+    tarn_write_as(&sql, target->schema, target->base->schema);
+    tarn_buf_printf(&sql,
+                    ", " TARN_CHANGE_TYPE " FROM (SELECT " TARN_OLD_COLUMN ".*, CASE " TARN_ACTION_COLUMN
+                    " WHEN %d THEN 'update_preimage' ELSE 'delete' END AS " TARN_CHANGE_TYPE
+                    " FROM %s WHERE " TARN_ACTION_COLUMN " IN (%d, %d))",
+                    TARN_ACTION_UPDATE, from, TARN_ACTION_UPDATE, TARN_ACTION_DELETE);
+    if (fresh) {
+        TRY(select_new(cx, conn, &typed, from, true, map, &rows, source));
+        rows = tarn_printf(cx, "CREATE OR REPLACE TEMP TABLE %s AS %s", FEED, rows);
+        TRY(tarn_rules_error(cx, tarn_conn_run(cx, conn, rows)));
+        tarn_buf_printf(&sql, " UNION ALL SELECT * FROM %s", FEED);
+        *select = tarn_printf(cx, "SELECT * EXCLUDE (" TARN_CHANGE_TYPE ") FROM %s", FEED);
+    }
+    if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "%s has too many columns", tarn_target_name(target));
+    return tarn_record_rows(cx, conn, &typed, sql.data, change);
+}
+
 /* One write for the rows that stay and the new ones: where both fall into one partition they share a file. */
 static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *target, const tarn_scan *scan,
                             const char *from, const sorted *r, tarn_change *change, tarn_dml_result *out) {
@@ -183,16 +201,22 @@ static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *tar
     bool fresh = out->updated + out->inserted > 0;
     tarn_insert_map map = {.by_name = true, .explicit_null = true, .counts = out->inserted > 0};
     tarn_schema *source = NULL;
+    char *new_rows = "";
     int64_t written = 0;
     size_t before = change->adds.n;
+    /* Files that only come or only go tell by themselves which rows did. */
+    bool recorded = tarn_record_asked(target->base) && (out->updated || r->n || r->n_marks);
+    if (recorded) TRY(record(cx, conn, target, from, fresh, &map, change, &new_rows, &source));
     if (!r->n && !fresh) return TARN_OK;
     if (r->n) {
         TRY(tarn_row_ids_open(cx, target->base, &base));
         TRY(tarn_scan_build(cx, scan->engine, base, r->files, r->n, false, r->skip, &kept));
-        put_kept(&sql, target, base->schema, kept.sql);
+        tarn_buf_puts(&sql, "SELECT ");
+        tarn_write_as(&sql, target->schema, base->schema);
+        tarn_buf_printf(&sql, " FROM (%s) AS _tarn_k", kept.sql);
     }
-    if (r->n && fresh) tarn_buf_puts(&sql, " UNION ALL ");
-    if (fresh) TRY(put_new(cx, conn, target, from, &map, &sql, &source));
+    if (fresh && !recorded) TRY(select_new(cx, conn, target, from, false, &map, &new_rows, &source));
+    if (fresh) tarn_buf_printf(&sql, "%s%s", r->n ? " UNION ALL " : "", new_rows);
     if (!tarn_buf_ok(&sql))
         return tarn_fail(cx, TARN_LIMIT,
                          "too many files to change in one statement; add a condition on partition columns");

@@ -7,7 +7,7 @@
 #include "table/write.h"
 
 /* Columns of the temp table: _tarn_file, _tarn_row (NULL for inserts), _tarn_action, then the new row under the table's
- * column names (absent for a pure DELETE). */
+ * column names (absent for a pure DELETE); where tarn_record_asked, TARN_OLD_COLUMN too. */
 #define TARN_ACTION_COLUMN "_tarn_action"
 enum { TARN_ACTION_NONE = 0, TARN_ACTION_UPDATE = 1, TARN_ACTION_DELETE = 2, TARN_ACTION_INSERT = 3 };
 

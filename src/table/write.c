@@ -159,13 +159,15 @@ static tarn_code add_files(tarn_cx *cx, const tarn_target *target, const tarn_pa
 }
 
 static void remove_adds(tarn_cx *cx, const tarn_table *table, tarn_change *change, size_t from) {
-    const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, change->adds.n + change->written.n);
+    size_t all = change->adds.n + change->recorded.n + change->written.n;
+    const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, all);
     tarn_error was = cx->error;
     size_t n = 0;
     for (size_t i = from; i < change->adds.n; i++)
         if (!change->adds.at[i].from && change->adds.at[i].path) keys[n++] = change->adds.at[i].path;
     for (size_t i = 0; from == 0 && i < change->written.n; i++) keys[n++] = change->written.at[i];
-    if (from == 0) change->written.n = 0;
+    for (size_t i = 0; from == 0 && i < change->recorded.n; i++) keys[n++] = change->recorded.at[i].path;
+    if (from == 0) change->written.n = change->recorded.n = 0;
     change->adds.n = from;
     if (n && tarn_store_remove(cx, table->store, keys, n) != TARN_OK) cx->error = was; /* VACUUM finds what stays */
 }
@@ -192,7 +194,8 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     tarn_schema *in_files;
     tarn_written_file *files = NULL;
     tarn_partition_columns partitions;
-    const char *folder = into ? into->folder : target->table->format->data_folder;
+    const tarn_format *format = target->table->format;
+    const char *folder = into ? into->folder : target->folder ? target->folder : format->data_folder;
     size_t n = 0, first = change->adds.n;
     int64_t written = 0;
     TRY(tarn_partition_plan(cx, target, &partitions));
@@ -202,7 +205,7 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     spec->store = target->table->store;
     spec->folder = folder;
     spec->select = sql.data;
-    spec->file_prefix = target->table->format->data_prefix;
+    spec->file_prefix = target->prefix ? target->prefix : format->data_prefix;
     spec->partition_by = partitions.names;
     spec->n_partition_by = into ? 0 : target->n_partition_by;
     spec->hold_partitions = holds_partitions(target) && !partitions.apart;

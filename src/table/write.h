@@ -16,6 +16,7 @@ typedef struct tarn_target {
     size_t n_sort_by;
     const tarn_pair *checks;
     size_t n_checks;
+    const char *folder, *prefix; /* of its files; NULL: those of the format's data files */
 } tarn_target;
 
 void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
@@ -43,6 +44,9 @@ TARN_MUST tarn_code tarn_write_counted(tarn_cx *cx, const tarn_target *target, c
 /* Whether values of type `from` fit column `path` of type `to` member by member: DuckDB's cast drops members the target
  * lacks, which would lose data in silence. INVALID names the member. */
 TARN_MUST tarn_code tarn_write_members(tarn_cx *cx, const char *path, const tarn_type *from, const tarn_type *to);
+
+/* Appends "c AS c, …": the columns of `schema` out of rows with those of `was`, an older one of the table. */
+void tarn_write_as(tarn_buf *out, const tarn_schema *schema, const tarn_schema *was);
 
 /* Runs a select made by tarn_write_select (or of exactly the table's columns) and adds the files it wrote to
  * change->adds. Rows written in *rows. */

@@ -286,3 +286,19 @@ tarn_code tarn_write_counted(tarn_cx *cx, const tarn_target *target, const tarn_
     if (schema) change->schema = schema;
     return TARN_OK;
 }
+
+void tarn_write_as(tarn_buf *out, const tarn_schema *schema, const tarn_schema *was) {
+    for (size_t i = 0; i < schema->n_fields; i++) {
+        const tarn_field *f = &schema->fields[i];
+        int at = tarn_schema_find(was, tarn_str_of(f->name));
+        tarn_buf_puts(out, i ? ", CAST(" : "CAST(");
+        if (at >= 0)
+            tarn_buf_sql_name(out, was->fields[at].name);
+        else
+            tarn_buf_printf(out, "(%s)", f->initial_sql ? f->initial_sql : "NULL");
+        tarn_buf_puts(out, " AS ");
+        tarn_type_duckdb(out, f->type);
+        tarn_buf_puts(out, ") AS ");
+        tarn_buf_sql_name(out, f->name);
+    }
+}

@@ -134,7 +134,8 @@ class History:
         self.model = Model([name for name, _ in BASE])
         self.versions = {}
         pairs = {**properties, **({"delta.columnMapping.mode": "name"} if table_format == "delta" and self.dice.random() < 0.3 else {}),
-                 **({"delta.checkpointInterval": "3"} if table_format == "delta" and self.dice.random() < 0.5 else {})}
+                 **({"delta.checkpointInterval": "3"} if table_format == "delta" and self.dice.random() < 0.5 else {}),
+                 **({"delta.enableChangeDataFeed": "true"} if table_format == "delta" and self.dice.random() < 0.5 else {})}
         self.mapped = table_format != "delta" or "delta.columnMapping.mode" in pairs
         self.partitioned = by
         self.added = self.named = 0

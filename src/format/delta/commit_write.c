@@ -354,6 +354,21 @@ static void write_add(encoder *e, const tarn_add *add) {
     tarn_jsonw_newline(w);
 }
 
+/* 1.9: rows of a change file are of one partition, like those of a data file. */
+static void write_recorded(encoder *e, const tarn_add *file) {
+    tarn_jsonw *w = e->w;
+    tarn_jsonw_begin_object(w);
+    tarn_jsonw_key(w, "cdc");
+    tarn_jsonw_begin_object(w);
+    write_path(w, tarn_str_of(file->path));
+    write_partition(e, file->partition);
+    tarn_jsonw_key(w, "size"), tarn_jsonw_int(w, file->size);
+    tarn_jsonw_key(w, "dataChange"), tarn_jsonw_bool(w, false);
+    tarn_jsonw_end_object(w);
+    tarn_jsonw_end_object(w);
+    tarn_jsonw_newline(w);
+}
+
 static bool blind(const tarn_change *c) {
     return c->blind_append && !c->removes.n && !c->read_all && !c->reads.n && !c->read_files.n && !c->create &&
            !c->replace;
@@ -441,6 +456,7 @@ static tarn_code write_files(encoder *e) {
         if (i % 4096 == 0) TRY(tarn_check(e->cx));
         write_add(e, &c->adds.at[i]);
     }
+    for (size_t i = 0; i < c->recorded.n; i++) write_recorded(e, &c->recorded.at[i]);
     return TARN_OK;
 }
 
@@ -448,12 +464,6 @@ static tarn_code check_rules(tarn_cx *cx, const tarn_delta_snapshot *base, const
     if (!base || c->no_data_change || !tarn_change_takes_rows(c)) return TARN_OK;
     if (tarn_delta_conf_true(&base->meta, "delta.appendOnly"))
         return tarn_fail(cx, TARN_CONSTRAINT, "rows cannot be changed or removed: delta.appendOnly is true");
-    bool partly = c->adds.n && c->operation && !strcmp(c->operation, "DELETE");
-    if (partly && tarn_delta_conf_true(&base->meta, "delta.enableChangeDataFeed"))
-        return tarn_fail(
-            cx, TARN_UNSUPPORTED,
-            "DELETE of part of a file's rows needs writer feature \"changeDataFeed\", which is not supported; "
-            "set delta.enableChangeDataFeed to false");
     return TARN_OK;
 }
 

@@ -411,10 +411,6 @@ static void default_vectors(tarn_cx *cx, tarn_change *c) {
     tarn_change_property(cx->arena, c, name, "true");
 }
 
-static bool rewrites_rows(const char *operation) {
-    return operation && (!strcmp(operation, "UPDATE") || !strcmp(operation, "MERGE"));
-}
-
 tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change) {
     (void)table;
     if (base && base->version >= 0) {
@@ -423,12 +419,6 @@ tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot
         if (tarn_delta_conf_true(&b->meta, "delta.appendOnly") && tarn_change_takes_rows(change) &&
             !change->no_data_change)
             return tarn_fail(cx, TARN_CONSTRAINT, "rows cannot be changed or removed: delta.appendOnly is true");
-        /* 1.9: changes of part of a file's rows would have to be written to _change_data. */
-        if (tarn_delta_conf_true(&b->meta, "delta.enableChangeDataFeed") && rewrites_rows(change->operation))
-            return tarn_fail(cx, TARN_UNSUPPORTED,
-                             "%s needs writer feature \"changeDataFeed\", which is not supported; "
-                             "set delta.enableChangeDataFeed to false",
-                             change->operation);
     }
     default_vectors(cx, change);
     tarn_delta_plan plan;

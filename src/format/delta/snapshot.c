@@ -577,12 +577,19 @@ static tarn_code app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *a
     return TARN_OK;
 }
 
+static bool records_changes(const tarn_snapshot *snapshot) {
+    return tarn_delta_conf_true(&tarn_delta_of((tarn_snapshot *)(uintptr_t)snapshot)->meta,
+                                "delta.enableChangeDataFeed");
+}
+
 extern const tarn_format tarn_format_delta;
 const tarn_format tarn_format_delta = {
     .name = "delta",
     .title = "Delta Lake",
     .data_folder = "",
     .data_prefix = "part-",
+    .change_folder = "_change_data",
+    .change_prefix = "cdc-",
     .features = TARN_CAN_WRITE | TARN_CAN_ROW_DELETES | TARN_CAN_RENAME | TARN_CAN_APP_TRANSACTIONS | TARN_CAN_COUNT,
     .detect = detect,
     .open = tarn_delta_open,
@@ -604,6 +611,7 @@ const tarn_format tarn_format_delta = {
     .marks_rows = tarn_delta_marks_rows,
     .write_deletes = tarn_delta_write_deletes,
     .marked = tarn_delta_marked,
+    .records_changes = records_changes,
     .needed = tarn_delta_needed,
     .retention_ms = tarn_delta_retention_ms,
 };

@@ -30,12 +30,15 @@ static tarn_code remove_matching(tarn_cx *cx, delete_stmt *d, const tarn_opened 
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_planned planned;
     const tarn_plan_ref *ref;
-    const char *sql = tarn_printf(cx,
-                                  "SELECT " TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN
-                                  " FROM \"" TARN_TARGET "\" AS %s WHERE %.*s",
-                                  TARN_ACTION_DELETE, tarn_sql_name(cx->arena, d->alias), (int)d->where.n, d->where.p);
+    tarn_auto_buf sql = TARN_BUF((size_t)64 << 20);
+    tarn_buf_printf(&sql, "SELECT " TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN,
+                    TARN_ACTION_DELETE);
+    tarn_stmt_old_row(cx, opened, d->alias, &sql);
+    tarn_buf_printf(&sql, " FROM \"" TARN_TARGET "\" AS %s WHERE %.*s", tarn_sql_name(cx->arena, d->alias),
+                    (int)d->where.n, d->where.p);
+    if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "DELETE: the statement is too long");
     TRY(tarn_session_conn(cx, d->run->session, &conn));
-    TRY(tarn_stmt_into_temp(cx, d->run, opened, &d->table, conn, sql, ROWS, &planned, &ref));
+    TRY(tarn_stmt_into_temp(cx, d->run, opened, &d->table, conn, sql.data, ROWS, &planned, &ref));
     tarn_code code = tarn_stmt_apply(cx, d->run, opened, conn, ROWS, ref, change, &d->result);
     tarn_planned_done(&planned);
     return code;

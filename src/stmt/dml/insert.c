@@ -4,6 +4,7 @@
 #include "stmt/dml/copy.h"
 #include "stmt/dml/values.h"
 #include "stmt/stmts.h"
+#include "table/record.h"
 
 static const char ROWS[] = "tarn_dml";
 
@@ -26,14 +27,15 @@ static tarn_code remove_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *op
         tarn_planned planned;
         const tarn_plan_ref *ref;
         tarn_dml_result result;
-        const char *alias = tarn_sql_name(cx->arena, in->table.path ? "t" : in->table.part[in->table.n_parts - 1]);
-        TRY(tarn_stmt_into_temp(cx, in->run, opened, &in->table, conn,
-                                tarn_printf(cx,
-                                            "SELECT " TARN_FILE_COLUMN ", " TARN_ROW_COLUMN
-                                            ", %d::TINYINT AS " TARN_ACTION_COLUMN " FROM \"" TARN_TARGET
-                                            "\" AS %s WHERE %.*s",
-                                            TARN_ACTION_DELETE, alias, (int)in->replace_where.n, in->replace_where.p),
-                                ROWS, &planned, &ref));
+        tarn_auto_buf sql = TARN_BUF((size_t)64 << 20);
+        const char *alias = in->table.path ? "t" : in->table.part[in->table.n_parts - 1];
+        tarn_buf_printf(&sql, "SELECT " TARN_FILE_COLUMN ", " TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN,
+                        TARN_ACTION_DELETE);
+        tarn_stmt_old_row(cx, opened, alias, &sql);
+        tarn_buf_printf(&sql, " FROM \"" TARN_TARGET "\" AS %s WHERE %.*s", tarn_sql_name(cx->arena, alias),
+                        (int)in->replace_where.n, in->replace_where.p);
+        if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "INSERT: the statement is too long");
+        TRY(tarn_stmt_into_temp(cx, in->run, opened, &in->table, conn, sql.data, ROWS, &planned, &ref));
         tarn_code code = tarn_stmt_apply(cx, in->run, opened, conn, ROWS, ref, change, &result);
         tarn_planned_done(&planned);
         return code;
@@ -124,7 +126,13 @@ static tarn_code write_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *ope
         target.checks = checks;
     }
     TRY(tarn_write_select(cx, &target, planned->sql, source, &map, &select));
-    TRY(tarn_write_files(cx, conn, &target, select, planned->binds, planned->n_binds, change, &in->rows));
+    const tarn_bind *binds = planned->binds;
+    size_t n_binds = planned->n_binds;
+    if (change->recorded.n) { /* the rows that REPLACE WHERE took away are: then all are */
+        TRY(tarn_record_inserts(cx, conn, &target, select, binds, n_binds, change, &select));
+        n_binds = 0;
+    }
+    TRY(tarn_write_files(cx, conn, &target, select, binds, n_binds, change, &in->rows));
     return tarn_write_counted(cx, &target, source, &map, in->rows, change);
 }
 

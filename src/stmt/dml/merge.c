@@ -1,6 +1,7 @@
 /* merge.c: MERGE INTO t USING source ON condition WHEN …: one join that yields, per row, the action and the new row. */
 #include "stmt/dml/merge.h"
 
+#include "table/record.h"
 #include "table/row_ids.h"
 
 static const char SOURCE[] = "tarn_merge_source", ROWS[] = "tarn_dml";
@@ -97,8 +98,9 @@ static tarn_code action_case(tarn_cx *cx, const tarn_merge *m, const tarn_schema
     return TARN_OK;
 }
 
-static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_schema *schema, const tarn_schema *source,
-                          const char *keys, bool row_ids, tarn_conn *conn, tarn_buf *out) {
+static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_opened *opened, const tarn_schema *schema,
+                          const tarn_schema *source, const char *keys, tarn_conn *conn, tarn_buf *out) {
+    bool row_ids = tarn_row_ids_there(opened->snapshot);
     const char *target = tarn_sql_name(cx->arena, m->alias), *from = tarn_sql_name(cx->arena, m->source_alias);
     bool all_target = has_kind(m, TARN_NOT_MATCHED_BY_SOURCE), all_source = has_kind(m, TARN_NOT_MATCHED);
     const char *join = all_target ? (all_source ? "FULL" : "LEFT") : all_source ? "RIGHT" : "INNER";
@@ -109,11 +111,14 @@ static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_schema *s
         tarn_buf_sql_name(out, schema->fields[i].name);
     }
     if (row_ids) tarn_buf_puts(out, ", " TARN_ROW_ID);
+    if (tarn_record_asked(opened->snapshot)) tarn_buf_puts(out, ", " TARN_OLD_COLUMN);
     tarn_buf_printf(out, " FROM (SELECT %s." TARN_FILE_COLUMN ", %s." TARN_ROW_COLUMN ", ", target, target);
     if (row_ids) tarn_buf_printf(out, "%s." TARN_ROW_ID ", ", target);
     TRY(action_case(cx, m, schema, source, conn, out));
+    tarn_buf_puts(out, " AS _tarn_row_new");
+    tarn_stmt_old_row(cx, opened, m->alias, out);
     tarn_buf_printf(out,
-                    " AS _tarn_row_new FROM \"" TARN_TARGET
+                    " FROM \"" TARN_TARGET
                     "\" AS %s %s JOIN temp.%s AS %s ON (%.*s\n)%s) WHERE _tarn_row_new IS NOT NULL",
                     target, join, SOURCE, from, (int)m->on.n, m->on.p, all_target ? "" : keys);
     return out->failed ? tarn_fail(cx, TARN_LIMIT, "MERGE: the statement is too long") : TARN_OK;
@@ -144,7 +149,7 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     TRY(read_source(cx, m, conn, &source));
     if (m->options.merge_schema) TRY(tarn_merge_new_columns(cx, m, source, change, &schema));
     TRY(tarn_merge_keys(cx, m, schema, conn, SOURCE, &keys));
-    TRY(join_sql(cx, m, schema, source, keys, tarn_row_ids_there(opened->snapshot), conn, &sql));
+    TRY(join_sql(cx, m, opened, schema, source, keys, conn, &sql));
     TRY(tarn_stmt_into_temp(cx, m->run, opened, &m->table, conn, sql.data, ROWS, &planned, &ref));
     tarn_code code = tarn_stmt_apply(cx, m->run, opened, conn, ROWS, ref, change, &m->result);
     tarn_planned_done(&planned);

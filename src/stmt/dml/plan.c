@@ -1,6 +1,7 @@
 /* plan.c: what the statements that change rows share: planning a query over the target and others, and applying its
  * actions. */
 #include "stmt/stmts.h"
+#include "table/record.h"
 #include "table/row_ids.h"
 
 /* Resolves TARN_TARGET to the opened table with positions, and leaves the rest to the session. */
@@ -107,6 +108,16 @@ tarn_code tarn_stmt_into_temp(tarn_cx *cx, tarn_run *run, const tarn_opened *ope
     tarn_rows_close(rows);
     if (code != TARN_OK) tarn_planned_done(planned);
     return code;
+}
+
+void tarn_stmt_old_row(tarn_cx *cx, const tarn_opened *opened, const char *alias, tarn_buf *out) {
+    const tarn_schema *schema = opened->snapshot->schema;
+    if (!tarn_record_asked(opened->snapshot)) return;
+    for (size_t i = 0; i < schema->n_fields; i++) {
+        const char *name = tarn_sql_name(cx->arena, schema->fields[i].name);
+        tarn_buf_printf(out, "%s%s := %s.%s", i ? ", " : ", struct_pack(", name, tarn_sql_name(cx->arena, alias), name);
+    }
+    tarn_buf_puts(out, ") AS " TARN_OLD_COLUMN);
 }
 
 /* A statement whose query looks at its target a second time rests on rows that it does not take away itself. */

@@ -28,6 +28,7 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
                     alias, alias, TARN_ACTION_UPDATE);
     TRY(tarn_assign_columns(cx, opened->snapshot->schema, &u->set, u->alias, &sql));
     if (tarn_row_ids_there(opened->snapshot)) tarn_buf_printf(&sql, ", %s." TARN_ROW_ID, alias);
+    tarn_stmt_old_row(cx, opened, u->alias, &sql);
     tarn_buf_printf(&sql, " FROM \"" TARN_TARGET "\" AS %s", alias);
     if (u->from.p) tarn_buf_printf(&sql, ", %.*s", (int)u->from.n, u->from.p);
     if (u->where.p) tarn_buf_printf(&sql, " WHERE %.*s", (int)u->where.n, u->where.p);
