@@ -97,7 +97,6 @@ const tarn_stmt tarn_stmt_select = {
             "_commit_version, _commit_timestamp\n"
             "… FROM table_diff('t', v1 [, v2]): the rows in which two versions differ, with _change_type\n"
             "Reads tables, views, files and metadata tables; the language is DuckDB's. Rows that a rewrite only copied "
-            "are no changes; table_changes_raw shows them too. Delta tables with the property "
-            "delta.enableChangeDataFeed tell updates by the rows before and after (update_preimage, "
-            "update_postimage).",
+            "are no changes; table_changes_raw shows them too. Where a table records its changes, "
+            "updates are told by the rows before and after: update_preimage, update_postimage.",
 };
