@@ -67,6 +67,7 @@ struct tarn_field {
     const char *initial_sql;       /* value for rows of files that lack the column, as SQL; NULL: null */
     const char *generated_sql;     /* GENERATED ALWAYS AS (…), as SQL; NULL: not generated */
     const tarn_identity *identity; /* NULL: none */
+    bool key;                      /* one of those that tell rows apart; nothing checks that they do */
     const tarn_meta *meta;
     size_t n_meta;
 };

@@ -434,6 +434,7 @@ const tarn_stmt tarn_stmt_alter = {
             "  | REPLACE BRANCH | TAG name … | DROP BRANCH | TAG [IF EXISTS] name\n"
             "  | ADD PARTITION FIELD f [AS name] | DROP PARTITION FIELD f | REPLACE PARTITION FIELD f WITH f [AS name]\n"
             "  | SET PARTITION SPEC (f, …) | WRITE [LOCALLY] ORDERED BY (f [ASC | DESC] [NULLS FIRST | LAST], …)\n"
-            "  | WRITE DISTRIBUTED BY PARTITION [LOCALLY ORDERED BY (…)] | WRITE UNORDERED\n"
+            "  | WRITE DISTRIBUTED BY PARTITION [LOCALLY ORDERED BY (…)] | WRITE UNORDERED | SET | DROP IDENTIFIER FIELDS "
+            "a, b\n"
             "Changes the table's metadata; data files are not rewritten.",
 };

@@ -1,6 +1,8 @@
-/* alter_layout.c: ALTER TABLE … PARTITION FIELD, SET PARTITION SPEC and WRITE ORDERED BY: how the rows of files to come
- * are laid out. */
+/* alter_layout.c: ALTER TABLE … PARTITION FIELD, SET PARTITION SPEC, WRITE ORDERED BY and IDENTIFIER FIELDS: how the
+ * rows of files to come are laid out. */
 #include "stmt/alter_layout.h"
+
+#include "model/evolve.h"
 
 tarn_partition_by tarn_stmt_partition_by(tarn_cx *cx, const tarn_schema *schema, const tarn_partition_item *item) {
     int at = tarn_schema_find(schema, tarn_str_of(item->column));
@@ -53,6 +55,14 @@ static tarn_code parse_write(tarn_cx *cx, tarn_cursor *c, tarn_layout *out) {
                   : tarn_unexpected(cx, c, "ORDERED BY, LOCALLY ORDERED BY, DISTRIBUTED BY PARTITION or UNORDERED");
 }
 
+static tarn_code parse_keys(tarn_cx *cx, tarn_cursor *c, tarn_layout *out) {
+    bool parens = tarn_accept(c, "(");
+    out->kind = TARN_LAYOUT_KEY;
+    do TRY(tarn_parse_name(cx, c, TARN_PUSH(cx->arena, &out->keys)));
+    while (tarn_accept(c, ","));
+    return parens ? tarn_expect(cx, c, ")") : TARN_OK;
+}
+
 tarn_code tarn_layout_parse(tarn_cx *cx, tarn_cursor *c, tarn_layout *out, bool *found) {
     *found = true;
     if (tarn_accept(c, "ADD PARTITION FIELD")) {
@@ -73,6 +83,8 @@ tarn_code tarn_layout_parse(tarn_cx *cx, tarn_cursor *c, tarn_layout *out, bool 
         return tarn_parse_partition_items(cx, c, &out->spec);
     }
     if (tarn_accept(c, "WRITE")) return parse_write(cx, c, out);
+    out->unset = tarn_accept(c, "DROP IDENTIFIER FIELDS");
+    if (out->unset || tarn_accept(c, "SET IDENTIFIER FIELDS")) return parse_keys(cx, c, out);
     *found = false;
     return TARN_OK;
 }
@@ -118,7 +130,33 @@ static tarn_code apply_order(tarn_cx *cx, const tarn_layout *layout, const tarn_
     return TARN_OK;
 }
 
+static void clear_keys(tarn_type *type) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        type->fields[i].key = false;
+        clear_keys((tarn_type *)(uintptr_t)type->fields[i].type);
+    }
+}
+
+/* SET names all there will be, DROP those that are none any more. */
+static tarn_code apply_keys(tarn_cx *cx, const tarn_layout *layout, const tarn_snapshot *base, tarn_change *change) {
+    tarn_schema *schema = tarn_type_copy(cx->arena, base->schema);
+    TRY(tarn_format_require(cx, base->format, TARN_CAN_SORT, "identifier fields"));
+    if (!layout->unset) clear_keys(schema);
+    for (size_t i = 0; i < layout->keys.n; i++) {
+        const tarn_name *name = &layout->keys.at[i];
+        tarn_field *field;
+        TRY(tarn_evolve_field(cx, schema, (const char *const *)name->part, (size_t)name->n_parts, &schema, &field));
+        if (layout->unset && !field->key)
+            return tarn_fail(cx, TARN_NOTFOUND, "column %s is no identifier field", field->name);
+        field->key = !layout->unset;
+    }
+    change->operation = layout->unset ? "DROP IDENTIFIER FIELDS" : "SET IDENTIFIER FIELDS";
+    change->schema = schema;
+    return TARN_OK;
+}
+
 tarn_code tarn_layout_apply(tarn_cx *cx, const tarn_layout *layout, const tarn_snapshot *base, tarn_change *change) {
+    if (layout->kind == TARN_LAYOUT_KEY) return apply_keys(cx, layout, base, change);
     if (layout->kind == TARN_LAYOUT_ORDER) return apply_order(cx, layout, base, change);
     size_t n = base->n_partition, at = SIZE_MAX;
     const tarn_partition_by *now = tarn_snapshot_partition_by(cx->arena, base, base->schema);

@@ -5,10 +5,19 @@
 #include "stmt/stmts.h"
 
 typedef struct tarn_layout {
-    enum { TARN_LAYOUT_ADD, TARN_LAYOUT_DROP, TARN_LAYOUT_REPLACE, TARN_LAYOUT_SPEC, TARN_LAYOUT_ORDER } kind;
+    enum {
+        TARN_LAYOUT_ADD,
+        TARN_LAYOUT_DROP,
+        TARN_LAYOUT_REPLACE,
+        TARN_LAYOUT_SPEC,
+        TARN_LAYOUT_ORDER,
+        TARN_LAYOUT_KEY
+    } kind;
     tarn_partition_item old, item; /* old: the one that goes */
     tarn_table_def spec;           /* partition_by: all there will be; or what the order is made of */
     TARN_VEC(tarn_sort_by) orders; /* one per item: its direction */
+    TARN_VEC(tarn_name) keys;      /* columns */
+    bool unset;                    /* they are no keys any more */
     const char *distribution;      /* how engines are to spread rows over their writers */
 } tarn_layout;
 

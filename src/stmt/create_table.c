@@ -17,6 +17,16 @@ typedef struct create_stmt {
     int64_t rows;
 } create_stmt;
 
+/* PRIMARY KEY is what the format knows as the fields that tell rows apart, where their types can. */
+static void mark_keys(const tarn_table_def *def, tarn_schema *schema) {
+    for (size_t i = 0; i < def->primary_key.n; i++) {
+        int at = tarn_schema_find(schema, tarn_str_of(def->primary_key.at[i]));
+        tarn_kind kind = at < 0 ? TARN_VOID : schema->fields[at].type->kind;
+        bool able = at >= 0 && kind != TARN_FLOAT32 && kind != TARN_FLOAT64 && kind < TARN_VARIANT;
+        if (able) schema->fields[at].key = true;
+    }
+}
+
 /* The columns as declared (Hive's typed partition columns come last), or those of AS SELECT. */
 static tarn_code make_schema(tarn_cx *cx, create_stmt *s, const tarn_format *format, const tarn_schema *source,
                              tarn_schema **out) {
@@ -31,6 +41,7 @@ static tarn_code make_schema(tarn_cx *cx, create_stmt *s, const tarn_format *for
         schema->fields[schema->n_fields++] =
             (tarn_field){.name = source->fields[i].name, .type = source->fields[i].type, .nullable = true, .id = -1};
     for (size_t i = 0; i < def->fields.n; i++) schema->fields[schema->n_fields++] = def->fields.at[i];
+    if (format->features & TARN_CAN_SORT) mark_keys(def, schema);
     for (size_t i = 0; i < def->partition_by.n; i++) {
         const tarn_partition_item *item = &def->partition_by.at[i];
         plain += !item->transform;

@@ -173,6 +173,13 @@ static tarn_code create_text(tarn_cx *cx, tarn_run *run, const tarn_opened *o) {
         tarn_buf_puts(&out, i ? ",\n  " : "  ");
         print_column(&out, &s->schema->fields[i]);
     }
+    const char *before = ",\n  PRIMARY KEY (";
+    for (size_t i = 0; i < s->schema->n_fields; i++) {
+        if (!s->schema->fields[i].key) continue;
+        tarn_buf_printf(&out, "%s%s", before, tarn_sql_name(cx->arena, s->schema->fields[i].name));
+        before = ", ";
+    }
+    if (before[1] == ' ') tarn_buf_puts(&out, ") NOT ENFORCED");
     for (size_t i = 0; i < s->n_checks; i++)
         tarn_buf_printf(&out, ",\n  CONSTRAINT %s CHECK (%s)", tarn_sql_name(cx->arena, s->checks[i].name),
                         s->checks[i].value);

@@ -19,7 +19,8 @@ static bool same_notes(const tarn_type *a, const tarn_type *b) {
         if (!same_text(f->physical, g->physical) || !same_text(f->comment, g->comment) ||
             !same_text(f->default_sql, g->default_sql))
             return false;
-        if (!same_text(f->generated_sql, g->generated_sql) || !same_meta(f, g) || !same_notes(f->type, g->type))
+        if (!same_text(f->generated_sql, g->generated_sql) || !same_meta(f, g) || f->key != g->key ||
+            !same_notes(f->type, g->type))
             return false;
     }
     return true;

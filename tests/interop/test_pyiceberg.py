@@ -459,3 +459,20 @@ def test_written_order(lake):
         assert task.file.sort_order_id == table.sort_order().order_id == 1
         keys = [(-bucket(r["id"]), r["ts"]) for r in pyarrow.parquet.read_table(task.file.file_path.removeprefix("file://"), partitioning=None).to_pylist()]
         assert len(keys) == 1000 and keys == sorted(keys)
+
+
+def test_identifier_fields(lake, tmp_path):
+    """Those of PyIceberg outlive changes of the schema by Tarn; those that Tarn sets are PyIceberg's."""
+    catalog, session = lake
+    schema = Schema(NestedField(1, "id", LongType(), required=True), NestedField(2, "s", StringType()), identifier_field_ids=[1])
+    table = catalog.create_table("ns.keys", schema)
+    session.sql(f"CREATE TABLE t USING iceberg LOCATION '{table.location().removeprefix('file://')}'")
+    session.sql("ALTER TABLE t ADD COLUMN n INT FIRST")
+    session.sql("ALTER TABLE t ALTER COLUMN s COMMENT 'text'")
+    now = opened(session, "t").schema()
+    assert now.identifier_field_ids == [1] and [f.name for f in now.fields] == ["n", "id", "s"] and now.find_field("s").doc == "text"
+    session.sql("ALTER TABLE t ALTER COLUMN s SET NOT NULL")
+    session.sql("ALTER TABLE t SET IDENTIFIER FIELDS s")
+    assert opened(session, "t").schema().identifier_field_ids == [2]
+    session.sql("ALTER TABLE t DROP IDENTIFIER FIELDS s")
+    assert opened(session, "t").schema().identifier_field_ids == []

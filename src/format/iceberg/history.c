@@ -58,6 +58,17 @@ static int64_t total_of(tarn_cx *cx, const tarn_iceberg_snapshot *s, const char 
     return text && tarn_parse_i64(tarn_str_of(text), &n) ? n : -1;
 }
 
+static void put_keys(tarn_buf *out, const tarn_type *type, const char *parent) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        tarn_auto_buf path = TARN_BUF(1 << 16);
+        tarn_buf_printf(&path, "%s%s%s", parent, *parent ? "." : "", f->name);
+        if (path.failed) continue;
+        if (f->key) tarn_buf_printf(out, "%s%s", out->n ? ", " : "", path.data);
+        put_keys(out, f->type, path.data);
+    }
+}
+
 tarn_code tarn_iceberg_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out) {
     tarn_iceberg_snapshot *s = tarn_iceberg_of(snapshot);
     tarn_detail d = {.files = total_of(cx, s, "total-data-files"), .bytes = total_of(cx, s, "total-files-size")};
@@ -71,6 +82,9 @@ tarn_code tarn_iceberg_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail 
         tarn_iceberg_order_text(cx, snapshot, &order);
         *TARN_PUSH(cx->arena, &d.more) = (tarn_pair){"sortOrder", tarn_buf_take(&order, cx->arena)};
     }
+    tarn_auto_buf keys = TARN_BUF(1 << 20);
+    put_keys(&keys, snapshot->schema, "");
+    if (keys.n) *TARN_PUSH(cx->arena, &d.more) = (tarn_pair){"identifierFields", tarn_buf_take(&keys, cx->arena)};
     *TARN_PUSH(cx->arena, &d.more) = (tarn_pair){"metadataFile", tarn_arena_strdup(cx->arena, s->key)};
     *out = d;
     return TARN_OK;

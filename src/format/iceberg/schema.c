@@ -258,12 +258,21 @@ static tarn_code parse_type(parser *p, const tarn_json_value *v, const char *whe
     return tarn_fail(p->cx, TARN_CORRUPT, "schema: column %s has no type that is known", *where ? where : "(all)");
 }
 
+static void mark_key(tarn_type *type, int64_t id) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        if (type->fields[i].id == id) type->fields[i].key = true;
+        mark_key((tarn_type *)(uintptr_t)type->fields[i].type, id);
+    }
+}
+
 tarn_code tarn_iceberg_schema_parse(tarn_cx *cx, tarn_arena *arena, tarn_str json, tarn_schema **out) {
     const tarn_json_value *v = NULL;
     tarn_type *type = NULL;
     parser p = {.cx = cx, .arena = arena, .limit = tarn_conf_int(cx->conf, TARN_LIMIT_COLUMNS)};
     TRY(tarn_json_parse(cx, cx->arena, json, (int)tarn_conf_int(cx->conf, TARN_LIMIT_JSON_DEPTH), &v));
     TRY(parse_struct(&p, v, "", &type));
+    const tarn_json_value *keys = tarn_json_get(v, "identifier-field-ids");
+    for (size_t i = 0; i < tarn_json_count(keys); i++) mark_key(type, tarn_json_as_int(tarn_json_at(keys, i), -1));
     *out = type;
     return TARN_OK;
 }

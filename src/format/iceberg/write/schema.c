@@ -54,18 +54,37 @@ static tarn_code check_field(tarn_cx *cx, const tarn_field *f, const char *where
     return TARN_OK;
 }
 
-static tarn_code check_fields(tarn_cx *cx, const tarn_type *type, const char *parent, int format_version) {
+/* 1.2: an identifier field has a value in every row, one that equals itself. `inside`: of a list, a map or a struct
+ * that may be null. */
+static tarn_code check_key(tarn_cx *cx, const tarn_field *f, const char *where, bool inside) {
+    tarn_kind kind = f->type->kind;
+    if (!f->key) return TARN_OK;
+    if (tarn_type_nested(f->type) || kind == TARN_FLOAT32 || kind == TARN_FLOAT64 || kind == TARN_VARIANT) {
+        tarn_auto_buf type = TARN_BUF(4096);
+        tarn_type_sql(&type, f->type);
+        return tarn_fail(cx, TARN_INVALID, "column %s: a %s cannot tell rows apart", where,
+                         type.data ? type.data : tarn_kind_name(kind));
+    }
+    if (f->nullable || inside)
+        return tarn_hint(cx, tarn_fail(cx, TARN_INVALID, "column %s: an identifier field has to be NOT NULL", where),
+                         "ALTER TABLE … ALTER COLUMN … SET NOT NULL, or DROP IDENTIFIER FIELDS");
+    return TARN_OK;
+}
+
+static tarn_code check_fields(tarn_cx *cx, const tarn_type *type, const char *parent, bool inside, int format_version) {
     for (size_t i = 0; i < type->n_fields; i++) {
         const tarn_field *f = &type->fields[i];
         const char *where = *parent ? tarn_printf(cx, "%s.%s", parent, f->name) : f->name;
         TRY(check_field(cx, f, where, format_version));
-        TRY(check_fields(cx, f->type, where, format_version));
+        TRY(check_key(cx, f, where, inside));
+        bool below = inside || f->nullable || f->type->kind != TARN_STRUCT;
+        TRY(check_fields(cx, f->type, where, below, format_version));
     }
     return TARN_OK;
 }
 
 tarn_code tarn_iceberg_check_schema(tarn_cx *cx, const tarn_schema *schema, int format_version) {
-    return check_fields(cx, schema, "", format_version);
+    return check_fields(cx, schema, "", false, format_version);
 }
 
 /* 1.2: what a file's values can be read as. */
@@ -108,8 +127,20 @@ static tarn_code check_fields_again(tarn_cx *cx, const tarn_schema *old, const t
     return TARN_OK;
 }
 
+static tarn_code check_keys_kept(tarn_cx *cx, const tarn_type *from, const tarn_schema *to) {
+    for (size_t i = 0; i < from->n_fields; i++) {
+        const tarn_field *f = &from->fields[i];
+        if (f->key && !tarn_iceberg_field(to, f->id, NULL))
+            return tarn_hint(cx, tarn_fail(cx, TARN_INVALID, "column %s is an identifier field", f->name),
+                             "ALTER TABLE … DROP IDENTIFIER FIELDS first");
+        TRY(check_keys_kept(cx, f->type, to));
+    }
+    return TARN_OK;
+}
+
 tarn_code tarn_iceberg_check_evolution(tarn_cx *cx, const tarn_schema *from, const tarn_schema *to,
                                        int format_version) {
+    TRY(check_keys_kept(cx, from, to));
     return check_fields_again(cx, from, to, "", format_version);
 }
 
@@ -267,6 +298,23 @@ static tarn_code put_type(const printing *p, const tarn_type *type, int depth) {
     return TARN_OK;
 }
 
+static bool put_key_ids(tarn_jsonw *w, const tarn_type *type, bool any) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        if (type->fields[i].key && !any) {
+            tarn_jsonw_key(w, "identifier-field-ids");
+            tarn_jsonw_begin_array(w);
+            any = true;
+        }
+        if (type->fields[i].key) tarn_jsonw_int(w, type->fields[i].id);
+        any = put_key_ids(w, type->fields[i].type, any);
+    }
+    return any;
+}
+
+static void put_keys(tarn_jsonw *w, const tarn_schema *schema) {
+    if (put_key_ids(w, schema, false)) tarn_jsonw_end_array(w);
+}
+
 tarn_code tarn_iceberg_schema_print(tarn_cx *cx, const tarn_schema *schema, int32_t id, int format_version,
                                     tarn_buf *out) {
     tarn_jsonw w = TARN_JSONW(out);
@@ -278,6 +326,7 @@ tarn_code tarn_iceberg_schema_print(tarn_cx *cx, const tarn_schema *schema, int3
         tarn_jsonw_key(&w, "schema-id");
         tarn_jsonw_int(&w, id);
     }
+    put_keys(&w, schema);
     TRY(put_fields(&p, schema, 0));
     tarn_jsonw_end_object(&w);
     return tarn_buf_ok(out) ? TARN_OK : tarn_fail(cx, TARN_LIMIT, "the schema is too large");
