@@ -73,8 +73,47 @@ static tarn_code run_query(tarn_cx *cx, tarn_engine *engine, const char *sql, ta
     }
 }
 
+enum { AN_INSTANT = 1, A_LOCAL_TIME = 2 };
+
+/* By the names of leaves in files: what the table's columns of that name are, bit by bit. */
+static void name_leaves(tarn_cx *cx, const char *name, const tarn_type *type, tarn_map *names) {
+    uintptr_t is = 0;
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        name_leaves(cx, f->physical ? f->physical : f->name, f->type, names);
+    }
+    if (type->kind == TARN_TIMESTAMP || type->kind == TARN_TIMESTAMP_NS) is = AN_INSTANT;
+    if (type->kind == TARN_TIMESTAMP_NTZ || type->kind == TARN_TIMESTAMP_NTZ_NS) is = A_LOCAL_TIME;
+    if (is) is |= (uintptr_t)tarn_map_get(names, tarn_str_of(name));
+    if (is) tarn_map_put(names, cx->arena, tarn_str_of(name), (void *)is);
+}
+
+/* Adds the names under which files hold instants of the table alone, as a list; those of columns found by id are not
+ * known. */
+static bool put_instants(tarn_cx *cx, tarn_buf *sql, const tarn_file_group *groups, size_t n) {
+    tarn_map names = {0};
+    tarn_str name;
+    void *is;
+    bool any = false;
+    for (size_t g = 0; g < n; g++) {
+        for (size_t i = 0; !groups[g].by_field_id && i < groups[g].n_columns; i++) {
+            const tarn_column_map *c = &groups[g].columns[i];
+            const char *physical = c->field->physical ? c->field->physical : c->field->name;
+            if (c->partition < 0 || c->fallback) name_leaves(cx, physical, c->field->type, &names);
+        }
+    }
+    for (size_t at = 0; tarn_map_each(&names, &at, &name, &is);) {
+        if ((uintptr_t)is != AN_INSTANT) continue;
+        tarn_buf_puts(sql, any ? ", " : "");
+        tarn_buf_sql_string(sql, tarn_arena_strndup(cx->arena, name.p, name.n));
+        any = true;
+    }
+    return any;
+}
+
 /* Instants by Parquet's LogicalTypes.md: INT96 as Spark writes it, and INT64 of writers that know no logical types yet.
- * DuckDB takes both for local times. */
+ * And INT64 that says it is no instant where the table says it is: Spark reads that as UTC. DuckDB takes all for local
+ * times. */
 static tarn_code ask_footers(tarn_cx *cx, tarn_engine *engine, const tarn_table *table, const tarn_file_group *groups,
                              size_t n, tarn_map *asked) {
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
@@ -83,8 +122,11 @@ static tarn_code ask_footers(tarn_cx *cx, tarn_engine *engine, const tarn_table 
     for (size_t i = 0; i < n; i++)
         if (reads_instants(&groups[i])) TRY(ask_for(cx, &sql, table, &groups[i], asked));
     tarn_buf_puts(&sql, "]) GROUP BY file_name HAVING bool_or(type = 'INT96' OR (logical_type IS NULL AND "
-                        "converted_type IN ('TIMESTAMP_MILLIS', 'TIMESTAMP_MICROS')))");
+                        "converted_type IN ('TIMESTAMP_MILLIS', 'TIMESTAMP_MICROS')) OR (starts_with(duckdb_type, "
+                        "'TIMESTAMP') AND duckdb_type <> 'TIMESTAMP WITH TIME ZONE' AND name IN (");
     if (!asked->n) return TARN_OK;
+    if (!put_instants(cx, &sql, groups, n)) tarn_buf_puts(&sql, "NULL");
+    tarn_buf_puts(&sql, ")))");
     if (!tarn_buf_ok(&sql))
         return tarn_fail(
             cx, TARN_LIMIT,

@@ -216,6 +216,31 @@ static void instants_without_zone(void **state) {
           "1710037800.0|false|1577836800.0|1577836800.0|2;2|true|1577836800.0|1577836800.0|2");
 }
 
+/* The table says which times are instants; files that say otherwise hold them in UTC. */
+static void instants_that_files_call_local(void **state) {
+    fixture *f = *state;
+    make_table(f, "a BIGINT, t TIMESTAMPTZ, n TIMESTAMP, s STRUCT(x TIMESTAMPTZ, n TIMESTAMP)", 0);
+    copy(f, "SELECT 1 AS a, t, t AS n, {'x': t, 'n': t} AS s FROM (SELECT TIMESTAMP '2024-03-10 02:30:00' AS t)",
+         "local.parquet");
+    copy(f,
+         "SELECT 2 AS a, t::TIMESTAMPTZ AS t, t AS n, {'x': t::TIMESTAMPTZ, 'n': t} AS s FROM (SELECT TIMESTAMP "
+         "'2024-03-10 02:30:00' AS t)",
+         "instant.parquet");
+    fake_add(f->now, "local.parquet", 1, NULL);
+    fake_add(f->now, "instant.parquet", 1, NULL);
+    ok(f, tarn_conf_set(&f->cx, f->conf, TARN_LIT("timezone"), TARN_LIT("America/New_York"), TARN_FROM_SET));
+    ok(f, tarn_conn_run(&f->cx, f->conn, "SET TimeZone='America/New_York'"));
+    check_table(f, "SELECT string_agg(concat_ws('|', a, epoch(t), n, epoch(s.x), s.n), ';' ORDER BY a) FROM t",
+                "1|1710037800.0|2024-03-10 02:30:00|1710037800.0|2024-03-10 02:30:00;"
+                "2|1710037800.0|2024-03-10 02:30:00|1710037800.0|2024-03-10 02:30:00");
+    /* A name of both kinds decides nothing. */
+    make_table(f, "n TIMESTAMPTZ, s STRUCT(n TIMESTAMP)", 0);
+    copy(f, "SELECT t::TIMESTAMPTZ AS n, {'n': t} AS s FROM (SELECT TIMESTAMP '2024-03-11 12:00:00' AS t)",
+         "both.parquet");
+    fake_add(f->now, "both.parquet", 1, NULL);
+    check_table(f, "SELECT n || ' ' || s.n FROM t", "2024-03-11 12:00:00-04 2024-03-11 12:00:00");
+}
+
 static void only_void_columns(void **state) {
     fixture *f = *state;
     make_table(f, "n \"NULL\"", 0);
@@ -235,6 +260,7 @@ int main(void) {
         FAKE_TEST(deleted_and_skipped_rows_are_left_out),
         FAKE_TEST(filters_reach_the_files),
         FAKE_TEST(instants_without_zone),
+        FAKE_TEST(instants_that_files_call_local),
         FAKE_TEST(only_void_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
