@@ -2,19 +2,19 @@
 #include "stmt/call/call.h"
 
 /* clang-format off: one a line */
-#define PROCEDURES(X) \
-    X(rollback_to_snapshot) \
-    X(rollback_to_timestamp) \
-    X(set_current_snapshot) \
-    X(fast_forward) \
-    X(cherrypick_snapshot) \
-    X(publish_changes) \
-    X(ancestors_of) \
-    X(register_view) \
-    X(expire_snapshots) \
-    X(remove_orphan_files) \
-    X(rewrite_data_files) \
-    X(rewrite_manifests) \
+#define PROCEDURES(X)                                                                                                  \
+    X(rollback_to_snapshot)                                                                                            \
+    X(rollback_to_timestamp)                                                                                           \
+    X(set_current_snapshot)                                                                                            \
+    X(fast_forward)                                                                                                    \
+    X(cherrypick_snapshot)                                                                                             \
+    X(publish_changes)                                                                                                 \
+    X(ancestors_of)                                                                                                    \
+    X(register_view)                                                                                                   \
+    X(expire_snapshots)                                                                                                \
+    X(remove_orphan_files)                                                                                             \
+    X(rewrite_data_files)                                                                                              \
+    X(rewrite_manifests)                                                                                               \
     X(register_table)
 /* clang-format on */
 
@@ -57,20 +57,30 @@ tarn_code tarn_call_require(tarn_cx *cx, const tarn_opened *opened, uint64_t fea
 static tarn_str whole_text(const tarn_cursor *c) { return (tarn_str){c->tokens->text, c->tokens->n_text}; }
 static const tarn_token *token(const tarn_cursor *c) { return &c->tokens->tokens.at[c->i]; }
 
+static tarn_code parse_whole_name(tarn_cx *cx, const char *text, tarn_name *out) {
+    tarn_tokens *tokens = TARN_NEW(cx->arena, tarn_tokens);
+    TRY(tarn_lex(cx, tarn_str_of(text), tokens));
+    tarn_cursor c = {tokens, 0};
+    TRY(tarn_parse_name(cx, &c, out));
+    return tarn_expect_end(cx, &c);
+}
+
+static tarn_code parse_quoted_table(tarn_cx *cx, tarn_cursor *c, tarn_name *out) {
+    tarn_cursor at = *c;
+    const char *text;
+    TRY(tarn_parse_string(cx, c, &text));
+    tarn_code code = parse_whole_name(cx, text, out);
+    if (code == TARN_OK) return code;
+    return tarn_fail_at(cx, code, whole_text(&at), token(&at)->at, "'%s' is no table's name", text);
+}
+
 /* In a string, as other engines want it; or as it is. `catalog` is where a name without one is looked up. */
 static tarn_code parse_table(tarn_cx *cx, tarn_cursor *c, const char *catalog, tarn_name *out) {
     tarn_name name;
-    if (token(c)->kind == TARN_T_STRING) {
-        tarn_tokens *tokens = TARN_NEW(cx->arena, tarn_tokens);
-        const char *text;
-        TRY(tarn_parse_string(cx, c, &text));
-        TRY(tarn_lex(cx, tarn_str_of(text), tokens));
-        tarn_cursor inner = {tokens, 0};
-        TRY(tarn_parse_name(cx, &inner, &name));
-        TRY(tarn_expect_end(cx, &inner));
-    } else {
+    if (token(c)->kind == TARN_T_STRING)
+        TRY(parse_quoted_table(cx, c, &name));
+    else
         TRY(tarn_parse_name(cx, c, &name));
-    }
     if (catalog && !name.path && name.n_parts < 3) {
         tarn_name full = name;
         full.part[0] = catalog;
