@@ -80,7 +80,8 @@ static tarn_code is_there(tarn_cx *cx, const tarn_table *table, const tarn_icebe
     return TARN_OK;
 }
 
-/* The answer of the store or the catalog was lost: what is there now tells. */
+/* The answer of the store or the catalog was lost: what is there now tells. Where that cannot be seen either, it is not
+ * known that another writer was first, and the change may not be tried again. */
 static tarn_code settle(tarn_cx *cx, const tarn_table *table, const tarn_iceberg_composed *c, tarn_code failed) {
     tarn_error error = cx->error;
     int64_t deadline = cx->deadline_us;
@@ -91,10 +92,22 @@ static tarn_code settle(tarn_cx *cx, const tarn_table *table, const tarn_iceberg
     tarn_code code = is_there(cx, table, c, &ours);
     cx->deadline_us = deadline;
     cx->cancel = cancel;
+    if (code != TARN_OK && failed == TARN_EXISTS) return code;
     tarn_clear_error(cx);
     if (code == TARN_OK && ours) return TARN_OK;
     cx->error = error;
     return failed;
+}
+
+/* Another writer was first: nobody will name what was written for this try. */
+static void discard(tarn_cx *cx, const tarn_table *table, const tarn_iceberg_composed *c) {
+    tarn_error error = cx->error;
+    const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, c->n_written + 1);
+    size_t n = 0;
+    while (n < c->n_written) keys[n] = c->written[n], n++;
+    if (table->committer) keys[n++] = c->key; /* by path the name is the winner's */
+    if (n && tarn_store_remove(cx, table->store, keys, n) != TARN_OK) tarn_clear_error(cx);
+    cx->error = error;
 }
 
 tarn_code tarn_iceberg_commit(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
@@ -106,6 +119,7 @@ tarn_code tarn_iceberg_commit(tarn_cx *cx, const tarn_table *table, tarn_snapsho
                                             composed.text, change->together);
     bool unsure = code == TARN_EXISTS || code == TARN_IO || code == TARN_TIMEOUT || code == TARN_CANCELLED;
     if (unsure) code = settle(cx, table, &composed, code);
+    if (code == TARN_EXISTS) discard(cx, table, &composed);
     TRY(code);
     if (!table->committer) write_hint(cx, table, composed.key);
     if (change->format_state)

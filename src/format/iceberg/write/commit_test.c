@@ -232,6 +232,50 @@ static void lost_answers_of_a_store(void **state) {
     }
 }
 
+static size_t count_metadata(bench *b) {
+    tarn_list_spec spec = {.prefix = "metadata/", .max = 100};
+    tarn_entry_list list = {0};
+    ok(b, tarn_store_list(&b->cx, b->store, &spec, b->cx.arena, &list));
+    return list.n;
+}
+
+/* Whoever is second leaves nothing of his first try behind, and nothing of the winner's is taken away. */
+static void lost_races_leave_nothing(void **state) {
+    (void)state;
+    for (int catalog = 0; catalog < 2; catalog++) {
+        bench b;
+        bench_open(&b, catalog);
+        tarn_snapshot *base = create(&b, "2"), *first = append(&b, base), *second = append(&b, base), *s = newest(&b);
+        tarn_file_list list = {0};
+        ok(&b, tarn_snapshot_files(&b.cx, s, NULL, &list));
+        assert_int_equal(list.files.n, 2);
+        assert_int_equal(count_metadata(&b), 3 + 2 + 2 + !catalog); /* metadata, lists, manifests, hint */
+        tarn_snapshot *all[] = {base, first, second, s};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++) tarn_snapshot_release(all[i]);
+        bench_close(&b);
+    }
+}
+
+/* Nobody can see whether the commit stands: it is not made a second time. */
+static void unseen_commits_are_not_repeated(void **state) {
+    (void)state;
+    bench b;
+    bench_open(&b, false);
+    tarn_snapshot *base = create(&b, "2"), *first = append(&b, base), *after = NULL;
+    tarn_change c = {.operation = "WRITE", .blind_append = true};
+    add(&b, &c);
+    ok(&b, tarn_table_prepare(&b.cx, &b.table, base, &c));
+    tarn_fault_plan plan = {.kind = TARN_FAULT_FAIL, .call = TARN_FAULT_GET, .nth = 1, .times = -1, .code = TARN_IO};
+    tarn_fault_set(b.fault, &plan);
+    assert_int_equal(tarn_commit(&b.cx, &b.table, base, &c, &after), TARN_IO);
+    tarn_fault_set(b.fault, NULL);
+    tarn_snapshot *s = newest(&b);
+    assert_int_equal(s->version, first->version);
+    tarn_snapshot *all[] = {base, first, s};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) tarn_snapshot_release(all[i]);
+    bench_close(&b);
+}
+
 static int64_t first_row_id(const tarn_file *file) { return ((const tarn_iceberg_file *)file->entry)->first_row_id; }
 
 static tarn_snapshot *append_files(bench *b, tarn_snapshot *base, int n) {
@@ -306,6 +350,8 @@ int main(void) {
         cmocka_unit_test(lost_answers_of_a_catalog),
         cmocka_unit_test(lost_answers_of_a_store),
         cmocka_unit_test(rows_keep_their_ids),
+        cmocka_unit_test(lost_races_leave_nothing),
+        cmocka_unit_test(unseen_commits_are_not_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -545,6 +545,8 @@ tarn_code tarn_iceberg_compose(tarn_cx *cx, const tarn_table *table, tarn_iceber
     const tarn_iceberg_version *head = base ? tarn_iceberg_version_find(&base->meta, c.plan.head) : NULL;
     *out = (tarn_iceberg_composed){.key = key, .snapshot_id = rows ? c.w.snapshot_id : -1};
     out->text = (tarn_str){tarn_buf_take(&text, cx->arena), n};
+    out->written = c.w.written.at;
+    out->n_written = c.w.written.n;
     if (rows)
         out->version = c.w.sequence > 0 ? c.w.sequence : c.w.snapshot_id;
     else

@@ -15,6 +15,7 @@ typedef struct tarn_iceberg_writing {
     int format_version;
     int64_t snapshot_id, sequence;
     int files; /* manifests written so far */
+    TARN_VEC(const char *) written; /* keys of all that was written */
 } tarn_iceberg_writing;
 
 /* What a commit did, for its summary (1.9). */

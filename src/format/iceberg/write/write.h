@@ -101,6 +101,8 @@ typedef struct tarn_iceberg_composed {
     const char *key;     /* where it goes */
     int64_t snapshot_id; /* that it brings; -1: none */
     int64_t version;     /* as tarn_snapshot.version */
+    const char *const *written; /* keys of its manifests and their list */
+    size_t n_written;
 } tarn_iceberg_composed;
 
 TARN_MUST tarn_code tarn_iceberg_compose(tarn_cx *cx, const tarn_table *table, struct tarn_iceberg_snapshot *base,
