@@ -8,6 +8,16 @@ static void push_pair(tarn_arena *arena, tarn_pair pair, tarn_pair *slot) {
     slot->value = pair.value ? tarn_arena_strdup(arena, pair.value) : NULL;
 }
 
+void tarn_change_mark(tarn_arena *arena, tarn_change *change, const tarn_file *file, const void *deletes) {
+    *TARN_PUSH(arena, &change->adds) = (tarn_add){.path = tarn_arena_strndup(arena, file->path.p, file->path.n),
+                                                  .size = file->size,
+                                                  .rows = file->rows,
+                                                  .mtime_ms = file->mtime_ms,
+                                                  .partition = file->partition,
+                                                  .from = file,
+                                                  .deletes = deletes};
+}
+
 void tarn_change_parameter(tarn_arena *arena, tarn_change *change, const char *name, const char *json) {
     push_pair(arena, (tarn_pair){name, json}, TARN_PUSH(arena, &change->parameters));
 }

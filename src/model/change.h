@@ -60,6 +60,12 @@ typedef struct tarn_regroup {
     int64_t written, before; /* out: how many lists it became, of how many. prepare: what may be */
 } tarn_regroup;
 
+/* Rows that were marked as deleted are marked anew, in fewer files: those of the change's adds. */
+typedef struct tarn_remark {
+    int64_t until; /* marks of so old a version that are for several data files go: the adds are all of those */
+    int64_t files_removed, bytes_removed, files_added, bytes_added; /* out, of the commit */
+} tarn_remark;
+
 typedef struct tarn_change {
     const char *operation; /* as Delta names them: WRITE, MERGE, DELETE, OPTIMIZE, CREATE TABLE AS SELECT, … */
     TARN_VEC(tarn_pair) parameters; /* for the history; values as JSON text */
@@ -87,6 +93,7 @@ typedef struct tarn_change {
     tarn_expiry *expire;            /* the same; NULL: nothing is forgotten */
 
     tarn_regroup *regroup; /* with nothing else in the change; NULL: not */
+    tarn_remark *remark;   /* the same, but for its adds */
 
     const void *restored; /* a tarn_snapshot: the rows after the change are those of this older version; adds and
                              removes say the same */
@@ -112,6 +119,8 @@ typedef struct tarn_change {
 
 /* Whether rows that were there before go: with their files, or marked in them. */
 bool tarn_change_takes_rows(const tarn_change *change);
+/* A file of the base stays with these deleted rows in place of those it had. */
+void tarn_change_mark(tarn_arena *arena, tarn_change *change, const tarn_file *file, const void *deletes);
 void tarn_change_parameter(tarn_arena *arena, tarn_change *change, const char *name, const char *json);
 void tarn_change_metric(tarn_arena *arena, tarn_change *change, const char *name, int64_t value);
 void tarn_change_property(tarn_arena *arena, tarn_change *change, const char *name, const char *value);

@@ -152,14 +152,7 @@ static tarn_code mark_rows(tarn_cx *cx, const tarn_target *target, const sorted 
     for (size_t i = 0; i < s->n_marks; i++) {
         const tarn_file *file = s->marks[i].file;
         before += file->deletes != NULL;
-        *TARN_PUSH(cx->arena, &change->adds) =
-            (tarn_add){.path = tarn_arena_strndup(cx->arena, file->path.p, file->path.n),
-                       .size = file->size,
-                       .rows = file->rows,
-                       .mtime_ms = file->mtime_ms,
-                       .partition = file->partition,
-                       .from = file,
-                       .deletes = s->marks[i].descriptor};
+        tarn_change_mark(cx->arena, change, file, s->marks[i].descriptor);
     }
     tarn_change_metric(cx->arena, change, "numDeletionVectorsAdded", (int64_t)s->n_marks - before);
     tarn_change_metric(cx->arena, change, "numDeletionVectorsUpdated", before);

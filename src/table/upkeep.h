@@ -28,6 +28,11 @@ typedef struct tarn_optimize_result {
 TARN_MUST tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base,
                                   const tarn_optimize_spec *spec, tarn_optimize_result *out);
 
+/* Marks the deleted rows anew of files that have `files_min` delete files or more, or one that is for others too.
+ * Nothing to gain: nothing is committed. */
+TARN_MUST tarn_code tarn_remark_rows(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, int64_t files_min,
+                                     tarn_remark *out);
+
 /* What becomes of files that are needed by a path which differs from theirs in its scheme or bucket alone. */
 typedef enum tarn_mismatch { TARN_MISMATCH_ERROR, TARN_MISMATCH_IGNORE, TARN_MISMATCH_DELETE } tarn_mismatch;
 

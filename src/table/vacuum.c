@@ -1,4 +1,5 @@
-/* vacuum.c: VACUUM: removes the files below a table's root that no version within the retention needs. */
+/* vacuum.c: removes files that no version of a table needs: VACUUM, by looking for them, and those of versions that it
+ * has forgotten just now. */
 #include "base/map.h"
 #include "store/path.h"
 #include "table/upkeep.h"
@@ -127,5 +128,43 @@ tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snaps
         size_t n = garbage.n - i < BATCH ? garbage.n - i : BATCH;
         TRY(remove_batch(cx, table, garbage.at + i, n, spec->dry, each, state));
     }
+    return TARN_OK;
+}
+
+/* FORGOTTEN VERSIONS. */
+
+typedef struct doomed {
+    tarn_cx *cx;
+    TARN_VEC(const char *) keys;
+    tarn_expire_result result;
+} doomed;
+
+static void add_file(void *state, tarn_file_kind kind, tarn_str key) {
+    doomed *d = state;
+    const char *own = tarn_arena_strndup(d->cx->arena, key.p, key.n);
+    if (own[0] == '/' || strstr(own, "://")) return;
+    *TARN_PUSH(d->cx->arena, &d->keys) = own;
+    d->result.files[kind]++;
+}
+
+static tarn_code remove_all(tarn_cx *cx, const tarn_table *table, const doomed *d) {
+    for (size_t i = 0; i < d->keys.n; i += BATCH) {
+        size_t n = d->keys.n - i < BATCH ? d->keys.n - i : BATCH;
+        TRY(tarn_check(cx));
+        TRY(tarn_store_remove(cx, table->store, d->keys.at + i, n));
+    }
+    return TARN_OK;
+}
+
+tarn_code tarn_expire_files(tarn_cx *cx, const tarn_table *table, tarn_snapshot *before, tarn_snapshot *after, bool dry,
+                            tarn_expire_result *out) {
+    doomed d = {.cx = cx};
+    tarn_code code = tarn_snapshot_unneeded(cx, before, after, add_file, &d);
+    if (code == TARN_OK && !dry) code = remove_all(cx, table, &d);
+    if (code != TARN_OK && !dry)
+        return tarn_hint(cx, tarn_prefix(cx, code, "the versions are forgotten, not all their files removed"),
+                         "VACUUM removes them once they are old enough");
+    TRY(code);
+    *out = d.result;
     return TARN_OK;
 }

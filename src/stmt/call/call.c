@@ -2,19 +2,20 @@
 #include "stmt/call/call.h"
 
 /* clang-format off: one a line */
-#define PROCEDURES(X)                                                                                                  \
-    X(rollback_to_snapshot)                                                                                            \
-    X(rollback_to_timestamp)                                                                                           \
-    X(set_current_snapshot)                                                                                            \
-    X(fast_forward)                                                                                                    \
-    X(cherrypick_snapshot)                                                                                             \
-    X(publish_changes)                                                                                                 \
-    X(ancestors_of)                                                                                                    \
-    X(register_view)                                                                                                   \
-    X(expire_snapshots)                                                                                                \
-    X(remove_orphan_files)                                                                                             \
-    X(rewrite_data_files)                                                                                              \
-    X(rewrite_manifests)                                                                                               \
+#define PROCEDURES(X) \
+    X(rollback_to_snapshot) \
+    X(rollback_to_timestamp) \
+    X(set_current_snapshot) \
+    X(fast_forward) \
+    X(cherrypick_snapshot) \
+    X(publish_changes) \
+    X(ancestors_of) \
+    X(register_view) \
+    X(expire_snapshots) \
+    X(remove_orphan_files) \
+    X(rewrite_data_files) \
+    X(rewrite_manifests) \
+    X(rewrite_position_delete_files) \
     X(register_table)
 /* clang-format on */
 

@@ -160,6 +160,57 @@ static tarn_code run_rewrite_manifests(tarn_cx *cx, tarn_run *run, const tarn_ar
     return tarn_stmt_report(cx, run, report, 2);
 }
 
+/* DELETED ROWS. */
+
+static tarn_code take_least(tarn_cx *cx, const tarn_option_pairs *options, int64_t *files_min) {
+    *files_min = 2;
+    for (size_t i = 0; i < options->n; i++) {
+        const tarn_option_pair *o = &options->at[i];
+        bool all = false;
+        if (is_of_no_effect(o->key)) continue;
+        if (!tarn_name_eq(o->key, "rewrite-all"))
+            return tarn_fail(cx, TARN_INVALID, "there is no option %s; there is rewrite-all", o->key);
+        if (!parse_flag(o->value, &all)) return bad_option(cx, o, "true or false");
+        *files_min = all ? 1 : 2;
+    }
+    return TARN_OK;
+}
+
+static tarn_code remark_once(tarn_cx *cx, tarn_run *run, const tarn_name *table, int64_t files_min, tarn_remark *out) {
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    tarn_opened opened;
+    TRY(tarn_session_open_table(cx, run->session, table, &latest, &opened));
+    tarn_code code = tarn_call_require(cx, &opened, TARN_CAN_REGROUP, "position delete files");
+    if (code == TARN_OK) code = tarn_snapshot_writable(cx, opened.snapshot);
+    if (code == TARN_OK) code = tarn_remark_rows(cx, opened.table, opened.snapshot, files_min, out);
+    tarn_opened_done(&opened);
+    return code;
+}
+
+static tarn_code run_rewrite_position_delete_files(tarn_cx *cx, tarn_run *run, const tarn_arg *args) {
+    int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT), files_min;
+    tarn_remark done = {0};
+    tarn_code code;
+    TRY(take_least(cx, &args[1].map, &files_min));
+    while ((code = remark_once(cx, run, &args[0].table, files_min, &done)) == TARN_CONFLICT &&
+           tarn_monotonic_us() < until)
+        TRY(tarn_check(cx));
+    TRY(code);
+    tarn_report report[] = {{"rewritten_delete_files_count", done.files_removed},
+                            {"added_delete_files_count", done.files_added},
+                            {"rewritten_bytes_count", done.bytes_removed},
+                            {"added_bytes_count", done.bytes_added}};
+    return tarn_stmt_report(cx, run, report, sizeof report / sizeof *report);
+}
+
+const tarn_procedure tarn_procedure_rewrite_position_delete_files = {
+    .name = "rewrite_position_delete_files",
+    .params = {{"table", TARN_CALL_TABLE, true}, {"options", TARN_CALL_MAP, false}},
+    .run = run_rewrite_position_delete_files,
+    .help = "Writes the positions of deleted rows anew, one file or vector for each data file that has several, or one "
+            "that is for others too; with the option rewrite-all, for all: vectors then, from version 3 on.",
+};
+
 const tarn_procedure tarn_procedure_rewrite_manifests = {
     .name = "rewrite_manifests",
     .params = {{"table", TARN_CALL_TABLE, true},

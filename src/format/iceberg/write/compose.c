@@ -60,6 +60,8 @@ static bool deletes_stay(void *state, const tarn_iceberg_entry *e) {
     composing *c = state;
     tarn_str target = tarn_iceberg_delete_target(e);
     bool stay = !target.p || (!tarn_map_get(&c->removed, target) && !tarn_map_get(&c->marked, target));
+    if (!target.p && c->change->remark && e->content == TARN_ICEBERG_POSITIONS)
+        stay = e->sequence > c->change->remark->until;
     if (!stay) count_removed(c, e);
     return stay;
 }
@@ -247,6 +249,13 @@ static tarn_code add_picked(composing *c, tarn_iceberg_snapshot *picked, tarn_ic
     return TARN_OK;
 }
 
+static void report_marks(const tarn_iceberg_counts *n, tarn_remark *out) {
+    out->files_removed = n->removed_vectors + n->removed_position_files;
+    out->bytes_removed = n->removed_bytes;
+    out->files_added = n->added_vectors + n->added_position_files;
+    out->bytes_added = n->added_bytes;
+}
+
 /* New files first, then what was there, less what goes. */
 static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
     const tarn_snapshot *picked = c->change->picked;
@@ -271,6 +280,7 @@ static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
         bool empty = now.added_files == 0 && now.existing_files == 0 && (now.deleted_files == 0 || !changed);
         if (!empty) *TARN_PUSH(c->cx->arena, out) = changed ? now : *m;
     }
+    if (c->change->remark) report_marks(&c->counts, c->change->remark);
     return TARN_OK;
 }
 
