@@ -49,7 +49,7 @@ static tarn_code check_rows(tarn_cx *cx, alter_stmt *a, const tarn_opened *opene
 static tarn_code add_columns(tarn_cx *cx, alter_stmt *a, const tarn_opened *opened, tarn_change *change) {
     const tarn_schema *schema = opened->snapshot->schema;
     for (size_t i = 0; i < a->def.fields.n; i++) {
-        const tarn_field *field = &a->def.fields.at[i];
+        tarn_field *field = &a->def.fields.at[i];
         tarn_schema *next;
         if (!field->nullable)
             return tarn_fail(cx, TARN_INVALID,
@@ -59,9 +59,10 @@ static tarn_code add_columns(tarn_cx *cx, alter_stmt *a, const tarn_opened *open
             return tarn_fail(cx, TARN_UNSUPPORTED,
                              "column %s: rows there are would have no numbers: IDENTITY columns come with their table",
                              field->name);
-        if (field->default_sql)
+        if (field->default_sql && !(opened->snapshot->table->format->features & TARN_CAN_FILL))
             return tarn_fail(cx, TARN_UNSUPPORTED, "column %s: add the column first, then ALTER COLUMN … SET DEFAULT",
                              field->name);
+        field->initial_sql = field->default_sql;
         tarn_code code = tarn_evolve_add(cx, schema, PATH(a->parents.at[i]), field, &a->places.at[i], &next);
         if (code == TARN_EXISTS && a->if_exists) {
             tarn_clear_error(cx);
@@ -422,7 +423,7 @@ const tarn_stmt tarn_stmt_alter = {
     .keywords = "ALTER TABLE",
     .privilege = TARN_PRIV_MODIFY,
     .run = run_alter,
-    .help = "ALTER TABLE t ADD COLUMNS (c TYPE [COMMENT s] [FIRST | AFTER c], …) | DROP COLUMN c | RENAME COLUMN a TO "
+    .help = "ALTER TABLE t ADD COLUMNS (c TYPE [DEFAULT e] [COMMENT s] [FIRST | AFTER c], …) | DROP COLUMN c | RENAME COLUMN a TO "
             "b | RENAME TO name\n"
             "  | ALTER COLUMN c SET NOT NULL | DROP NOT NULL | TYPE type | COMMENT s | SET DEFAULT e | DROP DEFAULT | "
             "FIRST | AFTER c\n"

@@ -370,7 +370,7 @@ const tarn_format tarn_format_iceberg = {
     .data_prefix = "",
     .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_BRANCH | TARN_CAN_APP_TRANSACTIONS |
                 TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS | TARN_CAN_TRANSFORM | TARN_CAN_SORT |
-                TARN_CAN_REGROUP,
+                TARN_CAN_REGROUP | TARN_CAN_FILL,
     .names_file = tarn_iceberg_names_file,
     .view = tarn_iceberg_view,
     .detect = detect,

@@ -111,6 +111,20 @@ static tarn_code check_pair(tarn_cx *cx, const tarn_field *was, const tarn_field
                      from.data ? from.data : "?", to.data ? to.data : "?");
 }
 
+static const char *default_json(tarn_cx *cx, const char *sql, const tarn_type *type);
+
+/* Rows of before have a value that readers find in the schema alone (1.7). */
+static tarn_code check_initial(tarn_cx *cx, const tarn_field *f, const char *where, int format_version) {
+    if (!f->initial_sql || tarn_str_ieq(tarn_str_of(f->initial_sql), TARN_LIT("NULL"))) return TARN_OK;
+    if (format_version < 3)
+        return tarn_hint(cx,
+                         tarn_fail(cx, TARN_UNSUPPORTED,
+                                   "column %s: rows there are have no value for it before format version 3", where),
+                         "add it without DEFAULT, then ALTER COLUMN … SET DEFAULT for rows to come");
+    if (default_json(cx, f->initial_sql, f->type)) return TARN_OK;
+    return tarn_fail(cx, TARN_INVALID, "column %s: the DEFAULT of an added column is a literal of its type", where);
+}
+
 static tarn_code check_fields_again(tarn_cx *cx, const tarn_schema *old, const tarn_type *now, const char *parent,
                                     int format_version) {
     for (size_t i = 0; i < now->n_fields; i++) {
@@ -122,6 +136,8 @@ static tarn_code check_fields_again(tarn_cx *cx, const tarn_schema *old, const t
         } else if (!f->nullable && !f->default_sql) {
             return tarn_fail(cx, TARN_UNSUPPORTED,
                              "column %s: rows that are there have no value for it, so it cannot be NOT NULL", where);
+        } else {
+            TRY(check_initial(cx, f, where, format_version));
         }
     }
     return TARN_OK;
