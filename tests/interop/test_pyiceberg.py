@@ -231,6 +231,30 @@ def test_metadata_tables_column_by_column(lake):
                         assert (our[column][member] or None) == (inner or None), (name, member)
 
 
+def test_maintained(lake, tmp_path):
+    """PyIceberg reads a table of its own after Tarn has rewritten its files and manifests and expired its snapshots."""
+    catalog, session = lake
+    schema = Schema(NestedField(1, "id", LongType()), NestedField(2, "s", StringType()))
+    table = catalog.create_table("ns.kept", schema, partition_spec=PartitionSpec(PartitionField(2, 1000, IdentityTransform(), "s")))
+    for i in range(6):
+        table.append(pyarrow.Table.from_pylist([dict(id=i, s="ab"[i % 2])], schema=table.schema().as_arrow()))
+    table.delete("id = 1")
+    session.sql(f"CALL system.register_table('kept', '{path_of(table.refresh())}')")
+    newest = lambda: session.sql("SELECT file FROM kept.metadata_log_entries ORDER BY timestamp DESC LIMIT 1").to_pylist()[0]["file"]
+    call = lambda text: session.sql(f"CALL system.{text}").to_pylist()[0]
+    assert call("rewrite_data_files('kept', options => map('min-input-files', '2'))")["rewritten_data_files_count"] == 5
+    session.sql("INSERT INTO kept VALUES (7, 'a'), (8, NULL)")
+    assert call("rewrite_manifests('kept')")["added_manifests_count"] == 1
+    files = call("expire_snapshots('kept', now() + INTERVAL 1 DAY)")
+    assert files["deleted_data_files_count"] == 6 and files["deleted_manifest_lists_count"] >= 8
+    root = str(tmp_path / "warehouse/ns/kept")
+    theirs = StaticTable.from_metadata(f"{root}/{newest()}" if not newest().startswith("/") and "://" not in newest() else newest())
+    rows = sorted(theirs.scan().to_arrow().to_pylist(), key=str)
+    assert rows == sorted(session.sql("SELECT * FROM kept").to_pylist(), key=str) and sorted(r["id"] for r in rows) == [0, 2, 3, 4, 5, 7, 8]
+    assert len(theirs.inspect.manifests()) == 1 and len(theirs.snapshots()) == 1
+    assert [r["id"] for r in theirs.scan(row_filter="s = 'b'").to_arrow().sort_by("id").to_pylist()] == [3, 5]
+
+
 def test_moved_and_found(lake, tmp_path):
     """A folder that was moved is read where it is now, its newest metadata found without a catalog."""
     catalog, session = lake
