@@ -145,10 +145,29 @@ static tarn_code check_writable(tarn_cx *cx, const tarn_change *change, const ta
     return TARN_OK;
 }
 
+/* 1.2: a type does not change under a partition whose values would be others by it: those of dates that become times.
+ */
+static tarn_code check_promotions(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_iceberg_plan *plan) {
+    for (size_t i = 0; i < base->meta.specs.n; i++) {
+        for (size_t k = 0; k < base->meta.specs.at[i].n_fields; k++) {
+            const tarn_iceberg_spec_field *f = &base->meta.specs.at[i].fields[k];
+            const tarn_field *was = tarn_iceberg_field(base->base.schema, f->source_id, NULL),
+                             *is = tarn_iceberg_field(plan->schema, f->source_id, NULL);
+            bool same = is_time(f->transform) || f->transform == TARN_VOID_TRANSFORM;
+            if (was && is && !same && was->type->kind == TARN_DATE && is->type->kind != TARN_DATE)
+                return tarn_fail(cx, TARN_UNSUPPORTED,
+                                 "column %s: its type cannot be changed, as files are partitioned by its dates (%s)",
+                                 is->name, f->name);
+        }
+    }
+    return TARN_OK;
+}
+
 tarn_code tarn_iceberg_plan_spec(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_change *change,
                                  tarn_iceberg_plan *plan) {
     bool anew = !base || change->replace;
     const tarn_iceberg_spec *old = base ? tarn_iceberg_spec_find(&base->meta, base->meta.spec_id) : NULL;
+    if (base && change->schema && !anew) TRY(check_promotions(cx, base, plan));
     if (!anew && !change->repartition)
         return change->schema ? check_columns(cx, plan, &plan->spec, base->base.schema)
                               : check_writable(cx, change, plan);
