@@ -4,8 +4,8 @@
 #include <inttypes.h>
 
 typedef struct rewriting {
-    const char *order; /* as the caller wrote it; NULL: none */
-    bool zorder;
+    const char *order;  /* as the caller wrote it; NULL: none */
+    bool own_order;     /* the table's, which every new file is in */
     tarn_names columns; /* of zorder(…) */
 } rewriting;
 
@@ -78,11 +78,9 @@ static tarn_code take_strategy(tarn_cx *cx, const tarn_arg *strategy, const tarn
     bool sort = strategy->given ? tarn_name_eq(strategy->text, "sort") : order->given;
     if (strategy->given && !sort && !tarn_name_eq(strategy->text, "binpack"))
         return tarn_fail(cx, TARN_INVALID, "strategy is binpack or sort, not %s", strategy->text);
-    if (sort && !order->given)
-        return tarn_fail(cx, TARN_INVALID,
-                         "strategy sort needs a sort_order: 'a DESC NULLS LAST, b' or 'zorder(a, b)'");
     if (!sort && order->given) return tarn_fail(cx, TARN_INVALID, "sort_order goes with strategy sort");
     r->order = order->given ? order->text : NULL;
+    r->own_order = sort && !order->given;
     return TARN_OK;
 }
 
@@ -105,6 +103,10 @@ static tarn_code read_order(tarn_cx *cx, tarn_optimizing *o, const tarn_opened *
     rewriting *r = o->state;
     tarn_tokens tokens;
     tarn_auto_buf order = TARN_BUF(1 << 16);
+    if (r->own_order && !opened->snapshot->n_sort_by)
+        return tarn_fail(cx, TARN_INVALID,
+                         "strategy sort needs a sort_order ('a DESC NULLS LAST, b' or 'zorder(a, b)'): the table has "
+                         "no order of its own");
     if (!r->order) return TARN_OK;
     TRY(tarn_lex(cx, tarn_str_of(r->order), &tokens));
     tarn_cursor c = {&tokens, 0};
