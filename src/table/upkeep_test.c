@@ -157,6 +157,27 @@ static void vacuum_removes_what_nobody_needs(void **state) {
     assert_true(there);
 }
 
+/* A file that is needed by the same path in another bucket may be this one. */
+static void vacuum_guesses_no_buckets(void **state) {
+    fixture *f = *state;
+    tarn_auto_buf seen = TARN_BUF(10000);
+    make_table(f, "a BIGINT", 0);
+    fake_add(f->now, tarn_printf(&f->cx, "s3://bucket%s/same.parquet", tarn_store_uri(f->table.store)), 1, NULL);
+    age(f, "same.parquet", 8);
+    age(f, "other.parquet", 8);
+    tarn_vacuum_spec spec = {.retention_ms = -1, .retention_ms_min = -1, .dry = true};
+    fails(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, &spec, note_key, &seen), TARN_INVALID,
+          "may be the same file");
+    assert_int_equal(seen.n, 0);
+    spec.mismatch = TARN_MISMATCH_IGNORE;
+    ok(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, &spec, note_key, &seen));
+    assert_string_equal(seen.data, "other.parquet:1 ");
+    tarn_buf_clear(&seen);
+    spec.mismatch = TARN_MISMATCH_DELETE;
+    ok(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, &spec, note_key, &seen));
+    assert_string_equal(seen.data, "other.parquet:1 same.parquet:1 ");
+}
+
 static void restore_brings_back(void **state) {
     fixture *f = *state;
     tarn_change change = {0};
@@ -197,9 +218,9 @@ static void restore_brings_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(small_files_are_packed), FAKE_TEST(large_files_stay_unless_rows_are_deleted),
-        FAKE_TEST(z_order_clusters),       FAKE_TEST(vacuum_removes_what_nobody_needs),
-        FAKE_TEST(restore_brings_back),
+        FAKE_TEST(small_files_are_packed),    FAKE_TEST(large_files_stay_unless_rows_are_deleted),
+        FAKE_TEST(z_order_clusters),          FAKE_TEST(vacuum_removes_what_nobody_needs),
+        FAKE_TEST(vacuum_guesses_no_buckets), FAKE_TEST(restore_brings_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
