@@ -242,16 +242,19 @@ static void forget_changes(tarn_cx *cx, tarn_session *s) {
     tarn_txn_free(s);
 }
 
+/* Nothing of the transaction was published: its files go, the error stays. */
+static tarn_code refused(tarn_cx *cx, tarn_session *s, tarn_code code) {
+    tarn_error why = cx->error;
+    forget_changes(cx, s);
+    cx->error = why;
+    return code;
+}
+
 tarn_code tarn_session_commit(tarn_cx *cx, tarn_session *s) {
     if (!s->txn) return tarn_fail(cx, TARN_INVALID, "no transaction is open: BEGIN one first");
     TARN_VEC(tarn_commit_part) parts = {0};
     tarn_code code = check_names(cx, s);
-    if (code != TARN_OK) {
-        tarn_error why = cx->error;
-        forget_changes(cx, s);
-        cx->error = why;
-        return code;
-    }
+    if (code != TARN_OK) return refused(cx, s, code);
     for (txn_table *t = s->txn->tables; t; t = t->next)
         if (t->statements)
             *TARN_PUSH(cx->arena, &parts) =
@@ -266,6 +269,7 @@ tarn_code tarn_session_commit(tarn_cx *cx, tarn_session *s) {
         tarn_clear_error(cx);
         code = TARN_OK;
     }
+    if (code != TARN_OK && tarn_commit_refused(code)) return refused(cx, s, code);
     tarn_txn_free(s);
     return code;
 }

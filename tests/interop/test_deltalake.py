@@ -140,7 +140,29 @@ def test_a_change_feed_in_turn(tmp_path):
     s.sql(f"VACUUM delta.`{path}` RETAIN 0 HOURS")
     assert not list(files.rglob("*.parquet"))
     same(s, path)
-    with pytest.raises(TarnError):
-        s.sql(f"UPDATE delta.`{path}` SET a = CASE a WHEN 3 THEN error('no') ELSE a END")
-    assert not list(files.rglob("*.parquet"))
     s.close()
+
+
+def test_changes_that_are_not_committed_leave_no_files(tmp_path):
+    lake, path = tmp_path / "lake", tmp_path / "lake/lake/main/t"
+    s, other = Session(lake), Session(lake)
+    s.sql("CREATE TABLE t (a INT, CHECK (a < 100)) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'delta.enableDeletionVectors' = 'false')")
+    s.sql("INSERT INTO t SELECT range FROM range(10)")
+    before = set(path.rglob("*.parquet"))
+    with pytest.raises(TarnError):
+        s.sql("UPDATE t SET a = a + 95")
+    s.sql("BEGIN")
+    s.sql("UPDATE t SET a = 20 WHERE a = 1")
+    assert list(path.glob("_change_data/*.parquet"))
+    s.sql("ROLLBACK")
+    assert set(path.rglob("*.parquet")) == before
+    s.sql("BEGIN")
+    s.sql("INSERT INTO t VALUES (10)")
+    s.sql("UPDATE t SET a = 20 WHERE a = 1")
+    other.sql("DELETE FROM t WHERE true")
+    with pytest.raises(TarnError) as failed:
+        s.sql("COMMIT")
+    assert failed.value.code == "CONFLICT"
+    assert set(path.rglob("*.parquet")) == before
+    s.close()
+    other.close()

@@ -172,3 +172,15 @@ def test_change_feed(table):
         table.theirs(sql)
     feed = "SELECT id, k, _change_type, _commit_version FROM"
     same_rows(Spark=table.theirs(f"{feed} table_changes_by_path('{table.path}', 0)"), Tarn=table.ours(f"{feed} table_changes('{table.name}', 0)"))
+
+
+@pytest.mark.parametrize("vectors", ["true", "false"])
+def test_change_feed_of_ours(table, vectors):
+    table.ours(f"CREATE TABLE $t (id INT, k STRING) PARTITIONED BY (k) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'delta.enableDeletionVectors' = '{vectors}')")
+    for sql in ("INSERT INTO $t SELECT id, CASE WHEN id % 2 = 0 THEN 'a b' END FROM range(10) AS r(id)", "UPDATE $t SET k = 'x/y%' WHERE id < 3", "DELETE FROM $t WHERE id = 9", "DELETE FROM $t WHERE k = 'x/y%'",
+                "MERGE INTO $t AS t USING (SELECT 4 AS id, 'm' AS k UNION ALL SELECT 50, 'n') AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
+                "BEGIN", "INSERT INTO $t VALUES (60, 'in')", "UPDATE $t SET k = 'up' WHERE id IN (60, 5)", "COMMIT"):
+        table.ours(sql)
+    table.theirs("UPDATE $t SET k = 'theirs' WHERE id = 50")
+    feed = "SELECT id, k, _change_type, _commit_version FROM"
+    same_rows(Spark=table.theirs(f"{feed} table_changes_by_path('{table.path}', 0)"), Tarn=table.ours(f"{feed} table_changes('{table.name}', 0)"))
