@@ -196,6 +196,7 @@ def golden_perf(rounds):
         raise Skipped(f"{archive} is not there; TARN_SHARED names the folder that holds golden/")
     table = WORK / "data" / archive.name.removesuffix(".tar.zst")
     if not table.is_dir():
+        table.parent.mkdir(exist_ok=True)
         measure.run(["tar", "--zstd", "-xf", archive, "-C", table.parent])
     lake = lake_of("golden", f"CREATE TABLE t LOCATION '{table}'")
     ours, theirs = measure.alternate(rounds, lambda _: tarn(lake, "SELECT count(path), sum(size_bytes) FROM t.files"), lambda _: peer("list_files", table))

@@ -16,11 +16,11 @@ typedef struct tarn_file {
     int64_t size, mtime_ms;
     int64_t rows;                /* physical rows; -1: unknown */
     const tarn_value *partition; /* one per partition field of the snapshot; a format's own may follow */
-    bool other_layout;           /* it was partitioned otherwise: null is what is not known of it */
     const tarn_deletes *deletes; /* NULL: none */
     int64_t sequence;            /* of the commit that brought it; deletes by key count where theirs is higher */
     int64_t first_row_id;        /* of a snapshot with row_ids: its rows count on from here; -1: they have none yet */
     uint32_t ordinal;            /* place in its snapshot */
+    bool other_layout;           /* it was partitioned otherwise: null is what is not known of it */
     const void *entry;           /* the format's own record of it: ask here, as a tarn_file may be a copy */
 } tarn_file;
 

@@ -46,11 +46,19 @@ typedef struct tarn_delta_tuple {
 } tarn_delta_tuple;
 
 typedef struct tarn_delta_file {
-    tarn_file file;   /* first: a tarn_file of this format is one of these */
-    tarn_str stats;   /* JSON; .p NULL: none */
-    const char *rest; /* further members of the add as JSON text: "tags":{…},"baseRowId":1; NULL: none */
-    uint32_t tuple;
+    tarn_file file;    /* first: a tarn_file of this format is one of these */
+    const char *stats; /* JSON; NULL: none */
+    const char *rest;  /* further members of the add as JSON text: "tags":{…},"baseRowId":1; NULL: none */
+    uint32_t n_stats, tuple;
 } tarn_delta_file;
+
+static inline tarn_str tarn_delta_stats_of(const tarn_delta_file *f) { return (tarn_str){f->stats, f->n_stats}; }
+/* 4 GB of them are as good as none. */
+static inline void tarn_delta_set_stats(tarn_delta_file *f, tarn_str stats) {
+    bool fit = stats.n <= UINT32_MAX;
+    f->stats = fit ? stats.p : NULL;
+    f->n_stats = fit ? (uint32_t)stats.n : 0;
+}
 
 typedef struct tarn_delta_tombstone {
     tarn_str path; /* decoded */

@@ -342,9 +342,9 @@ static void write_add(encoder *e, const tarn_add *add) {
     tarn_jsonw_key(w, "modificationTime"), tarn_jsonw_int(w, from ? from->mtime_ms : add->mtime_ms);
     tarn_jsonw_key(w, "dataChange"), tarn_jsonw_bool(w, !e->change->no_data_change);
     if (from && add->deletes)
-        write_wide_stats(w, entry->stats, from->rows);
-    else if (from && entry->stats.p)
-        tarn_jsonw_key(w, "stats"), tarn_jsonw_string(w, entry->stats);
+        write_wide_stats(w, tarn_delta_stats_of(entry), from->rows);
+    else if (from && entry->stats)
+        tarn_jsonw_key(w, "stats"), tarn_jsonw_string(w, tarn_delta_stats_of(entry));
     else if (!from && add->rows >= 0)
         write_stats(w, &e->plan, add);
     if (dv) tarn_jsonw_key(w, "deletionVector"), tarn_delta_write_dv(w, dv);

@@ -173,7 +173,7 @@ static void ckpt_add(ckpt_writer *cw, tarn_rowset *rows, const tarn_delta_file *
     tarn_jsonw w = ckpt_begin(cw, "add");
     tarn_jsonw_begin_object(&w);
     tarn_jsonw_key(&w, "modificationTime"), tarn_jsonw_int(&w, f->file.mtime_ms);
-    if (f->stats.p) tarn_jsonw_key(&w, "stats"), tarn_jsonw_string(&w, f->stats);
+    if (f->stats) tarn_jsonw_key(&w, "stats"), tarn_jsonw_string(&w, tarn_delta_stats_of(f));
     ckpt_file(&w, f->file.path, cw->s->tuples[f->tuple].json, f->file.size,
               f->file.deletes ? f->file.deletes->where : NULL, f->rest);
     tarn_jsonw_end_object(&w);

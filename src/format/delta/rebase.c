@@ -66,7 +66,8 @@ static tarn_code collect(tarn_cx *cx, void *state, const tarn_delta_action *a) {
         tarn_delta_file *f = TARN_PUSH(st->arena, &st->adds);
         f->file.path = (tarn_str){tarn_arena_strndup(st->arena, a->path.p, a->path.n), a->path.n};
         f->file.rows = -1;
-        if (a->stats.p) f->stats = (tarn_str){tarn_arena_strndup(st->arena, a->stats.p, a->stats.n), a->stats.n};
+        if (a->stats.p)
+            tarn_delta_set_stats(f, (tarn_str){tarn_arena_strndup(st->arena, a->stats.p, a->stats.n), a->stats.n});
         const tarn_delta_dv *dv = copy_dv(st->cx->arena, a);
         if (dv) f->file.deletes = &dv->deletes;
         const tarn_snapshot *base = &st->base->base;

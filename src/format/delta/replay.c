@@ -163,10 +163,10 @@ static tarn_code keep_add(tarn_cx *cx, tarn_delta_replay *r, const tarn_delta_ac
                  .mtime_ms = a->mtime_ms,
                  .rows = stats_rows(cx, a->stats),
                  .deletes = dv ? &dv->deletes : NULL},
-        .stats = tarn_delta_mem_str(r->mem, a->stats),
         .rest = a->rest.n ? tarn_arena_strndup(r->mem->arena, a->rest.p, a->rest.n) : NULL,
         .tuple = intern_tuple(r, a->partition),
     };
+    tarn_delta_set_stats(f, tarn_delta_mem_str(r->mem, a->stats));
     return TARN_OK;
 }
 
@@ -239,7 +239,7 @@ static tarn_code match_file(tarn_cx *cx, matching *m, tarn_str tuple, tarn_delta
     TRY(tuple_values(cx, m, intern_tuple(m->r, tuple), f));
     if (!m->can.at[f->tuple])
         m->list->pruned_by_partition++;
-    else if (f->stats.p && !tarn_delta_test_file(cx, m->tester, f))
+    else if (f->stats && !tarn_delta_test_file(cx, m->tester, f))
         m->list->pruned_by_stats++;
     else
         *keep = true;
@@ -253,7 +253,8 @@ static tarn_code match_add(tarn_cx *cx, void *state, const tarn_delta_action *a)
     if (m->recent->used && seen(m->recent, key_hash(a->path, dv), a->path, dv)) return TARN_OK;
     if (m->list->total_files >= m->r->limit)
         return tarn_fail(cx, TARN_LIMIT, "more than %lld files; raise limit.files", (long long)m->r->limit);
-    tarn_delta_file f = {.file = {.size = a->size, .rows = -1, .deletes = dv ? &dv->deletes : NULL}, .stats = a->stats};
+    tarn_delta_file f = {.file = {.size = a->size, .rows = -1, .deletes = dv ? &dv->deletes : NULL}};
+    tarn_delta_set_stats(&f, a->stats);
     TRY(match_file(cx, m, a->partition, &f, &keep));
     return keep ? keep_add(cx, m->r, a) : TARN_OK;
 }

@@ -156,7 +156,7 @@ static tarn_code take_stats(tarn_cx *cx, reader *rd, const tarn_delta_file *f, s
     tarn_json r;
     uint64_t all = n_wanted >= 64 ? ~0ull : (1ull << n_wanted) - 1;
     bool tight = !f->file.deletes;
-    tarn_json_init(&r, f->stats, TARN_JSON_DEPTH);
+    tarn_json_init(&r, tarn_delta_stats_of(f), TARN_JSON_DEPTH);
     TRY(tarn_json_next(cx, &r));
     TRY(tarn_json_expect_object(cx, &r));
     for (bool more;;) {
@@ -195,7 +195,7 @@ static void make_arrays(tarn_arena *arena, leaf **wanted, size_t n_wanted, size_
 
 static void fill_arrays(tarn_cx *cx, reader *rd, const tarn_delta_file *f, size_t n_wanted) {
     for (size_t i = 0; i < n_wanted; i++) rd->wanted[i]->flags[rd->at] = EXACT, rd->wanted[i]->nulls[rd->at] = -1;
-    if (!f->stats.p || take_stats(cx, rd, f, n_wanted) == TARN_OK) return;
+    if (!f->stats || take_stats(cx, rd, f, n_wanted) == TARN_OK) return;
     tarn_clear_error(cx); /* statistics that cannot be read keep the file */
     for (size_t i = 0; i < n_wanted; i++) rd->wanted[i]->flags[rd->at] = 0, rd->wanted[i]->nulls[rd->at] = -1;
 }
@@ -421,7 +421,7 @@ tarn_code tarn_delta_files(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_expr
         p.file = &s->files[p.at];
         if (where && !can[p.file->tuple])
             list.pruned_by_partition++;
-        else if (where && p.file->stats.p &&
+        else if (where && p.file->stats &&
                  !(few ? tarn_delta_test_file(cx, tester, p.file) : tarn_may_match(where, probe_bounds, &p)))
             list.pruned_by_stats++;
         else

@@ -66,7 +66,7 @@ static tarn_code to_file(tarn_cx *cx, feed *f, const acted *a, const tarn_delta_
     file->file = (tarn_file){.path = a->path, .size = a->size < 0 ? 0 : a->size, .mtime_ms = a->mtime_ms, .rows = -1};
     file->file.entry = file;
     file->file.deletes = dv ? &dv->deletes : NULL;
-    file->stats = a->stats;
+    tarn_delta_set_stats(file, a->stats);
     if (a->stats.p) file->file.rows = tarn_delta_stats_rows(cx, a->stats);
     if (a->partition.p)
         TRY(tarn_delta_partition_values(cx, f->arena, a->partition, f->end->schema, f->end->partition,
