@@ -79,6 +79,17 @@ tarn_code tarn_snapshot_pick(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, 
     return named(cx, base->table, base->format->pick(cx, base, pick, change));
 }
 
+void tarn_change_keep_order(tarn_change *change, const tarn_snapshot *snapshot) {
+    for (size_t i = 0; i < snapshot->n_sort_by; i++) {
+        const char *column = snapshot->sort_by[i].by.column;
+        const tarn_field *was = tarn_schema_path(snapshot->schema, tarn_str_of(column)),
+                         *is = tarn_schema_path(change->schema, tarn_str_of(column));
+        if (!was || !is || was->type->kind != is->type->kind) return;
+    }
+    change->sort_by = snapshot->sort_by;
+    change->n_sort_by = snapshot->n_sort_by;
+}
+
 const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name) {
     for (size_t i = 0; i < snapshot->n_properties; i++)
         if (!strcmp(snapshot->properties[i].name, name)) return snapshot->properties[i].value;

@@ -71,6 +71,9 @@ typedef struct tarn_snapshot {
 const tarn_partition_by *tarn_snapshot_partition_by(tarn_arena *arena, const tarn_snapshot *snapshot,
                                                     const tarn_schema *schema);
 
+/* A change that replaces the table leaves its order as it is, where its columns stay. */
+void tarn_change_keep_order(tarn_change *change, const tarn_snapshot *snapshot);
+
 /* Files that may match, in cx->arena; the file entries themselves live as long as the snapshot. */
 typedef struct tarn_file_list {
     TARN_VEC(const tarn_file *) files;

@@ -56,6 +56,7 @@ static void restore_schema(tarn_cx *cx, const tarn_snapshot *base, const tarn_sn
     change->schema = schema;
     change->partition_by = tarn_snapshot_partition_by(cx->arena, past, past->schema);
     change->n_partition_by = past->n_partition;
+    tarn_change_keep_order(change, base);
 }
 
 static const tarn_pair *find_pair(const tarn_pair *pairs, size_t n, const char *name) {

@@ -52,6 +52,7 @@ static void keep_rest(tarn_cx *cx, const tarn_snapshot *base, tarn_change *chang
     change->replace = true;
     change->partition_by = tarn_snapshot_partition_by(cx->arena, base, base->schema);
     change->n_partition_by = base->n_partition;
+    tarn_change_keep_order(change, base);
     change->comment = base->comment;
     for (size_t i = 0; i < base->n_properties; i++)
         tarn_change_property(cx->arena, change, base->properties[i].name, base->properties[i].value);
