@@ -235,7 +235,8 @@ class History:
         apply(self.model)
 
     def upkeep(self):
-        sql = self.dice.choice(["OPTIMIZE t", "OPTIMIZE t ZORDER BY (id)" if "k" in self.partitioned else "OPTIMIZE t ZORDER BY (id, n)", "VACUUM t DRY RUN", "DESCRIBE DETAIL t"])
+        calls = [f"CALL system.{name}('t')" for name in ("rewrite_data_files", "rewrite_position_delete_files", "rewrite_manifests")]
+        sql = self.dice.choice(calls if self.format == "iceberg" and self.dice.random() < 0.4 else ["OPTIMIZE t", "OPTIMIZE t ZORDER BY (id)" if "k" in self.partitioned else "OPTIMIZE t ZORDER BY (id, n)", "VACUUM t DRY RUN", "DESCRIBE DETAIL t"])
         self.run(self.dice.randrange(2), sql)
 
     def restore(self):
