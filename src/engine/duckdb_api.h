@@ -16,7 +16,8 @@ void duckdb_log_storage_set_write_log_entry(duckdb_log_storage storage,
 void duckdb_log_storage_set_extra_data(duckdb_log_storage storage, void *state, duckdb_delete_callback_t free_state);
 duckdb_state duckdb_register_log_storage(duckdb_database database, duckdb_log_storage storage);
 
-/* clang-format off: it would nest them */
+/* One after the other: the formatter would nest them. */
+/* clang-format off */
 #define TARN_DUCKDB_FUNCTIONS(F) \
     F(create_log_storage) F(destroy_log_storage) F(log_storage_set_name) F(log_storage_set_write_log_entry) \
     F(log_storage_set_extra_data) F(register_log_storage) F(library_version) F(free) F(create_config) F(set_config) \

@@ -1,7 +1,8 @@
 /* stmts.c: the list: a new statement is one file and one line here. */
 #include "stmt/stmts.h"
 
-/* clang-format off: it would nest them */
+/* One after the other: the formatter would nest them. */
+/* clang-format off */
 #define STMTS(X) \
     X(select) X(insert) X(update) X(delete) X(merge) X(truncate) X(copy) X(create_table) X(drop_table) X(undrop) \
     X(alter) X(create_view) X(drop_view) X(create_schema) X(drop_schema) X(create_catalog) X(use) X(describe) \

@@ -1,7 +1,8 @@
 /* call.c: CALL [catalog.]system.procedure(…): the list of procedures, and their arguments, by position or by name. */
 #include "stmt/call/call.h"
 
-/* clang-format off: one a line */
+/* One a line: the formatter would nest them. */
+/* clang-format off */
 #define PROCEDURES(X) \
     X(rollback_to_snapshot) \
     X(rollback_to_timestamp) \
