@@ -85,9 +85,23 @@ static tarn_code leave_out(tarn_cx *cx, tarn_scope *scope, size_t at, const char
     return TARN_OK;
 }
 
+/* NATURAL JOIN takes all columns of one name, these as well, in whatever way stars are told to leave them out. */
+static tarn_code refuse_natural(tarn_cx *cx, const tarn_scope *scope, const tarn_json_value *from, int depth) {
+    if (!from || depth > JOINS_MAX) return TARN_OK;
+    TRY(refuse_natural(cx, scope, tarn_json_get(from, "left"), depth + 1));
+    TRY(refuse_natural(cx, scope, tarn_json_get(from, "right"), depth + 1));
+    tarn_auto_buf columns = TARN_BUF(STAR_MAX);
+    if (is(from, "ref_type", "NATURAL")) put_hidden(cx, scope, from, (tarn_str){0}, &columns, 0);
+    if (!columns.n) return TARN_OK;
+    return tarn_fail(cx, TARN_UNSUPPORTED,
+                     "NATURAL JOIN would join by %s and %s too, as the query names them: write JOIN … USING (columns)",
+                     TARN_ROW_ID, TARN_ROW_SEQUENCE);
+}
+
 tarn_code tarn_hidden_stars(tarn_cx *cx, tarn_scope *scope, const tarn_json_value *select) {
     const tarn_json_value *list = tarn_json_get(select, "select_list"), *from = tarn_json_get(select, "from_table");
     if (select->kind != TARN_JSON_OBJECT || !list || !from) return TARN_OK;
+    TRY(refuse_natural(cx, scope, from, 0));
     for (size_t i = 0; i < list->n; i++) {
         const tarn_json_value *item = tarn_json_at(list, i);
         tarn_auto_buf columns = TARN_BUF(STAR_MAX);

@@ -124,14 +124,6 @@ static tarn_code find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name,
     return find_entry(cx, s, &entry, out);
 }
 
-tarn_code tarn_session_find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_table **out) {
-    tarn_opened opened = {0};
-    tarn_at latest = {.kind = TARN_AT_LATEST};
-    TRY(find_table(cx, s, name, &latest, &opened));
-    *out = opened.table;
-    return TARN_OK;
-}
-
 /* format.`path`.files: the part before the last is a path. */
 static bool names_path_metadata(const tarn_name *name) {
     int at = name->n_parts - 2;
@@ -156,6 +148,23 @@ static tarn_name owner_of(const tarn_name *name) {
     return table;
 }
 
+tarn_code tarn_session_find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_table **out) {
+    tarn_opened opened = {0};
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    tarn_code code = find_table(cx, s, name, &latest, &opened);
+    if (code == TARN_NOTFOUND && name->n_parts > 1 && !name->path && ref_of(name->part[name->n_parts - 1])) {
+        tarn_error was = cx->error;
+        tarn_name table = owner_of(name);
+        if (find_table(cx, s, &table, &latest, &opened) == TARN_OK)
+            return tarn_fail(cx, TARN_INVALID, "%s is a branch or tag of %s: name the table itself here",
+                             name->part[name->n_parts - 1], opened.table->name);
+        cx->error = was;
+    }
+    TRY(code);
+    *out = opened.table;
+    return TARN_OK;
+}
+
 tarn_code tarn_session_open_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at,
                                   tarn_opened *out) {
     tarn_opened opened = {0};
@@ -167,7 +176,11 @@ tarn_code tarn_session_open_table(tarn_cx *cx, tarn_session *s, const tarn_name 
         tarn_name table = owner_of(name);
         tarn_clear_error(cx);
         if (at->kind != TARN_AT_LATEST)
-            return tarn_fail(cx, TARN_INVALID, "%s is a point in time already", name->part[name->n_parts - 1]);
+            return tarn_hint(cx,
+                             tarn_fail(cx, TARN_INVALID,
+                                       "%s is a version already: AS OF goes with the table's own name",
+                                       name->part[name->n_parts - 1]),
+                             "ALTER TABLE … CREATE OR REPLACE BRANCH … AS OF VERSION n moves a branch");
         if (strcmp(ref, "main") != 0) when = (tarn_at){.kind = TARN_AT_REF, .ref = ref};
         code = find_table(cx, s, &table, &when, &opened);
     }

@@ -162,13 +162,29 @@ static void print_column(tarn_buf *out, const tarn_field *f) {
     tarn_buf_sql_string(out, f->comment);
 }
 
+/* In quotes where it is not a plain word. */
+static void put_name(tarn_buf *out, const char *name) {
+    bool plain = (*name >= 'a' && *name <= 'z') || *name == '_';
+    for (const char *c = name; *c; c++)
+        if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '_') plain = false;
+    if (plain)
+        tarn_buf_puts(out, name);
+    else
+        tarn_buf_sql_name(out, name);
+}
+
 static tarn_code create_text(tarn_cx *cx, tarn_run *run, const tarn_opened *o) {
     static const tarn_rowset_column columns[] = {{"createtab_stmt", "u"}};
     tarn_auto_buf out = TARN_BUF((size_t)16 << 20);
     const tarn_snapshot *s = o->snapshot;
     TRY(tarn_expect_end(cx, &run->cursor));
-    tarn_buf_printf(&out, "CREATE TABLE %s (\n",
-                    o->entry.id ? o->table->name : tarn_sql_name(cx->arena, o->table->location));
+    tarn_buf_puts(&out, "CREATE TABLE ");
+    const char *parts[] = {o->entry.catalog, o->entry.schema, o->entry.name};
+    for (int i = 0; i < 3 && o->entry.id; i++) {
+        tarn_buf_puts(&out, i ? "." : "");
+        put_name(&out, parts[i]);
+    }
+    tarn_buf_printf(&out, "%s (\n", o->entry.id ? "" : tarn_sql_name(cx->arena, o->table->location));
     for (size_t i = 0; i < s->schema->n_fields; i++) {
         tarn_buf_puts(&out, i ? ",\n  " : "  ");
         print_column(&out, &s->schema->fields[i]);
