@@ -35,3 +35,19 @@ def test_golden(fmt, least, tmp_path):
     assert len(cases) > least
     assert not {name: why for name, why in failed.items() if name not in expected}
     assert not set(expected) - set(failed), "listed in known.txt, but passes: take it out"
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no golden tables at {GOLDEN}")
+def test_metadata_files(tmp_path):
+    """Metadata files of the format's own libraries are taken or refused as they say. What valid ones name need not be there."""
+    cases = [json.loads(line) for line in (GOLDEN / "iceberg/manifest.jsonl").read_text().splitlines()]
+    cases = [case for case in cases if case["kind"] == "table-metadata-json"]
+    (tmp_path / "metadata").mkdir()
+    for i, case in enumerate(cases):
+        file = tmp_path / "metadata" / f"v{i}.metadata.json"
+        file.write_bytes((GOLDEN / "iceberg" / case["path"]).read_bytes())
+        done = subprocess.run([BUILD / "tarn", "-w", tmp_path / "lake", "sql", f"CALL system.register_table('t{i}', '{file}')"],
+                              capture_output=True, text=True, check=False)
+        refused = done.stderr.startswith(("tarn: CORRUPT", "tarn: UNSUPPORTED"))
+        assert refused != case["expected"]["valid"], (case["name"], done.stderr)
+    assert len(cases) > 15

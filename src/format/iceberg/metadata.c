@@ -263,21 +263,35 @@ static tarn_code read_member(tarn_cx *cx, tarn_json *r, tarn_arena *arena, tarn_
     return tarn_json_skip(cx, r);
 }
 
-/* Whether an id was set on one of several schemas or specs. */
-static tarn_code complete(tarn_cx *cx, tarn_arena *arena, const old_form *old, tarn_iceberg_metadata *m) {
-    if (m->format_version < 1) return tarn_fail(cx, TARN_CORRUPT, "it has no format-version");
-    if (!m->location) return tarn_fail(cx, TARN_CORRUPT, "it has no location");
+/* Version 1 may say less, and in other words (appendix E of the specification). */
+static tarn_code complete_old(tarn_cx *cx, tarn_arena *arena, const old_form *old, tarn_iceberg_metadata *m) {
     if (!m->schemas.n && old->schema.p) {
         *TARN_PUSH(arena, &m->schemas) = (tarn_iceberg_schema){0, old->schema};
         m->schema_id = 0;
     }
-    if (!m->schemas.n) return tarn_fail(cx, TARN_CORRUPT, "it has no schema");
     if (!m->specs.n && old->spec.p) {
         const tarn_json_value *fields = NULL;
         TRY(tarn_json_parse(cx, cx->arena, old->spec, TARN_JSON_DEPTH, &fields));
         TRY(tarn_iceberg_spec_parse(cx, arena, fields, 0, TARN_PUSH(arena, &m->specs)));
         m->spec_id = 0;
     }
+    if (m->last_partition_id >= 0) return TARN_OK;
+    m->last_partition_id = FIRST_PARTITION_ID - 1;
+    for (size_t i = 0; i < m->specs.n; i++)
+        for (size_t k = 0; k < m->specs.at[i].n_fields; k++)
+            if (m->specs.at[i].fields[k].field_id > m->last_partition_id)
+                m->last_partition_id = m->specs.at[i].fields[k].field_id;
+    return TARN_OK;
+}
+
+static tarn_code complete(tarn_cx *cx, tarn_arena *arena, const old_form *old, tarn_iceberg_metadata *m) {
+    if (m->format_version < 1) return tarn_fail(cx, TARN_CORRUPT, "it has no format-version");
+    if (!m->location) return tarn_fail(cx, TARN_CORRUPT, "it has no location");
+    if (m->format_version == 1) TRY(complete_old(cx, arena, old, m));
+    if (!m->schemas.n)
+        return tarn_fail(cx, TARN_CORRUPT, "it has no %s", m->format_version == 1 ? "schema" : "schemas");
+    if (m->schema_id < 0) return tarn_fail(cx, TARN_CORRUPT, "it has no current-schema-id");
+    if (m->last_partition_id < 0) return tarn_fail(cx, TARN_CORRUPT, "it has no last-partition-id");
     if (!m->specs.n) return tarn_fail(cx, TARN_CORRUPT, "it has no partition spec");
     if (!tarn_iceberg_spec_find(m, m->spec_id))
         return tarn_fail(cx, TARN_CORRUPT, "default-spec-id %d is not among the partition specs", m->spec_id);
@@ -296,7 +310,7 @@ static tarn_code complete(tarn_cx *cx, tarn_arena *arena, const old_form *old, t
 }
 
 tarn_code tarn_iceberg_metadata_parse(tarn_cx *cx, tarn_arena *arena, tarn_str text, tarn_iceberg_metadata *out) {
-    tarn_iceberg_metadata m = {.text = text, .snapshot_id = -1, .last_partition_id = FIRST_PARTITION_ID - 1};
+    tarn_iceberg_metadata m = {.text = text, .snapshot_id = -1, .schema_id = -1, .last_partition_id = -1};
     old_form old = {0};
     tarn_json r;
     tarn_json_init(&r, text, (int)tarn_conf_int(cx->conf, TARN_LIMIT_JSON_DEPTH));

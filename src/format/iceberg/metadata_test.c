@@ -7,7 +7,9 @@
 #define SCHEMA                                                                                                         \
     "{\"type\":\"struct\",\"schema-id\":3,\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]" \
     "}"
-#define HEAD "{\"format-version\":2,\"location\":\"s3://b/t\",\"table-uuid\":\"u\",\"last-sequence-number\":7,"
+#define PARTITION "\"last-partition-id\":1000,"
+#define HEAD \
+    "{\"format-version\":2,\"location\":\"s3://b/t\",\"table-uuid\":\"u\",\"last-sequence-number\":7," PARTITION
 #define BODY                                                                                                           \
     "\"schemas\":[" SCHEMA "],\"current-schema-id\":3,\"default-spec-id\":1,\"partition-specs\":["                     \
     "{\"spec-id\":0,\"fields\":[]},{\"spec-id\":1,\"fields\":[{\"source-id\":1,\"field-id\":1000,\"name\":\"b\","      \
@@ -52,6 +54,7 @@ static void test_version_1(void **state) {
     assert_int_equal(parse(cx, text, &m), TARN_OK);
     assert_true(m.snapshot_id == -1 && m.last_sequence == 0 && m.refs.n == 0);
     assert_int_equal(m.specs.at[0].fields[0].field_id, 1000);
+    assert_int_equal(m.last_partition_id, 1000); /* counted */
     assert_int_equal(tarn_iceberg_schema_by_id(cx, cx->arena, &m, m.schema_id, &schema), TARN_OK);
     assert_string_equal(schema->fields[0].name, "id");
 }
@@ -66,6 +69,12 @@ static void test_refused(void **state) {
                {"{\"location\":\"t\"," BODY "}", TARN_CORRUPT},
                {"{\"format-version\":2," BODY "}", TARN_CORRUPT},
                {HEAD "\"partition-specs\":[{\"spec-id\":0,\"fields\":[]}]}", TARN_CORRUPT},
+               {HEAD "\"schemas\":[" SCHEMA "],\"partition-specs\":[{\"spec-id\":0,\"fields\":[]}]}", TARN_CORRUPT},
+               {HEAD "\"schemas\":[" SCHEMA "],\"current-schema-id\":3,\"partition-spec\":[]}", TARN_CORRUPT},
+               {HEAD "\"schema\":" SCHEMA ",\"partition-specs\":[{\"spec-id\":0,\"fields\":[]}]}", TARN_CORRUPT},
+               {"{\"format-version\":2,\"location\":\"t\"," BODY "}", TARN_CORRUPT}, /* no last-partition-id */
+               {"{\"format-version\":1,\"location\":\"t\",\"partition-spec\":[],\"schemas\":[" SCHEMA "]}",
+                TARN_CORRUPT},
                {HEAD BODY ",\"current-snapshot-id\":5}", TARN_CORRUPT},
                {HEAD BODY ",\"snapshots\":[{}]}", TARN_CORRUPT},
                {HEAD BODY ",\"snapshots\":[{\"snapshot-id\":1,\"timestamp-ms\":9223372036854775807}]}", TARN_CORRUPT},
@@ -205,7 +214,7 @@ static void test_gzip(void **state) {
     "{\"view-uuid\":\"u\",\"format-version\":1,\"location\":\"s3://b/v\",\"properties\":{\"comment\":\"c\"},"          \
     "\"current-version-id\":2,\"schemas\":[" SCHEMA "],\"versions\":[" versions "]}"
 #define VERSION(id, schema, queries)                                                                                  \
-    "{\"version-id\":" id ",\"timestamp-ms\":1,\"schema-id\":" schema ",\"summary\":{},\"default-catalog\":\"c\","       \
+    "{\"version-id\":" id ",\"timestamp-ms\":1,\"schema-id\":" schema ",\"summary\":{},\"default-catalog\":\"c\","     \
     "\"default-namespace\":[\"a\",\"b\"],\"representations\":[" queries "]}"
 #define QUERY(dialect, sql) "{\"type\":\"sql\",\"dialect\":\"" dialect "\",\"sql\":\"" sql "\"}"
 
