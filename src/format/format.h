@@ -20,6 +20,7 @@ enum {
     TARN_CAN_REGROUP = 1 << 10,    /* the lists of its files can be written anew by themselves */
     TARN_CAN_COUNT = 1 << 8,        /* IDENTITY columns */
     TARN_CAN_FILL = 1 << 11,        /* an added column has its default in the rows there are */
+    TARN_CAN_FIND = 1 << 12,        /* files that were not written for the table can be its own (change->by_name) */
     TARN_CAN_SORT = 1 << 9,         /* files in an order that the table says, and fields that tell rows apart */
     TARN_IN_CATALOG = 1 << 6        /* the newest version of a table in the catalog is the one the catalog points at */
 };

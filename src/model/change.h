@@ -12,6 +12,7 @@ typedef struct tarn_add {
     int64_t size, rows, mtime_ms;
     const tarn_value *partition;
     bool sorted; /* its rows are in the table's order */
+    bool found;  /* was there before the change, and stays when it fails */
     const tarn_leaf_stats *stats;
     size_t n_stats;
     const tarn_file
@@ -76,6 +77,7 @@ typedef struct tarn_change {
     TARN_VEC(tarn_add) recorded;         /* files of all rows it touched, with what became of each; none: adds and
                                             removes tell it */
     bool no_data_change;                 /* the rows are the same before and after (OPTIMIZE) */
+    bool by_name;                        /* columns in files of the adds are found by the names they have now */
 
     bool create, replace;                  /* the table does not exist yet; is replaced as a whole, history kept */
     const tarn_schema *schema;             /* NULL: as it is */

@@ -163,8 +163,10 @@ static void remove_adds(tarn_cx *cx, const tarn_table *table, tarn_change *chang
     const char **keys = TARN_NEW_ARRAY(cx->arena, const char *, all);
     tarn_error was = cx->error;
     size_t n = 0;
-    for (size_t i = from; i < change->adds.n; i++)
-        if (!change->adds.at[i].from && change->adds.at[i].path) keys[n++] = change->adds.at[i].path;
+    for (size_t i = from; i < change->adds.n; i++) {
+        const tarn_add *add = &change->adds.at[i];
+        if (!add->from && !add->found && add->path) keys[n++] = add->path;
+    }
     for (size_t i = 0; from == 0 && i < change->written.n; i++) keys[n++] = change->written.at[i];
     for (size_t i = 0; from == 0 && i < change->recorded.n; i++) keys[n++] = change->recorded.at[i].path;
     if (from == 0) change->written.n = change->recorded.n = 0;

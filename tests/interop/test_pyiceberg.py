@@ -255,6 +255,37 @@ def test_maintained(lake, tmp_path):
     assert [r["id"] for r in theirs.scan(row_filter="s = 'b'").to_arrow().sort_by("id").to_pylist()] == [3, 5]
 
 
+def test_files_added(lake, tmp_path):
+    """Both read the same rows of Parquet files that were there before the table: without field ids, in folders by partitions, and find them by their bounds."""
+    catalog, session = lake
+    rows = [dict(id=i, name=f"n{i}", amount=decimal.Decimal(i) / 4, ts=datetime.datetime(2026, 1, 1 + i, tzinfo=UTC), st=dict(x=i, y=[i, None]),
+                 m=[("k", i)], flag=bool(i % 2), small=i, ratio=i / 2) for i in range(8)] + [dict.fromkeys(["id", "name", "amount", "ts", "st", "m", "flag", "small", "ratio"])]
+    source = pyarrow.schema([("id", pyarrow.int32()), ("name", pyarrow.string()), ("amount", pyarrow.decimal128(9, 2)), ("ts", pyarrow.timestamp("us", tz="UTC")),
+                             ("st", pyarrow.struct([("x", pyarrow.int64()), ("y", pyarrow.list_(pyarrow.int32()))])), ("m", pyarrow.map_(pyarrow.string(), pyarrow.int64())),
+                             ("flag", pyarrow.bool_()), ("small", pyarrow.int16()), ("ratio", pyarrow.float32())])
+    for day in ["2026-01-01", "2026-01-02"]:
+        folder = tmp_path / "raw" / f"day={day}" / "kind=a%2Fb"
+        folder.mkdir(parents=True)
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=source), folder / "part-0.parquet", row_group_size=3)
+    session.sql("CREATE TABLE added (id BIGINT, name STRING, amount DECIMAL(12, 2), ts TIMESTAMP, st STRUCT<x: BIGINT, y: ARRAY<INT>>, m MAP<STRING, BIGINT>, "
+                "flag BOOLEAN, small INT, ratio DOUBLE, missing STRING, day DATE, kind STRING) USING iceberg PARTITIONED BY (day, kind)")
+    done = session.sql(f"CALL system.add_files('added', '`parquet`.`{tmp_path}/raw`')").to_pylist()
+    assert done == [dict(added_files_count=2, changed_partition_count=2)]
+    location = session.sql("DESCRIBE DETAIL added").to_pylist()[0]["location"]
+    file = session.sql("SELECT file FROM added.metadata_log_entries ORDER BY timestamp DESC LIMIT 1").to_pylist()[0]["file"]
+    table = StaticTable.from_metadata(file if file.startswith("/") or "://" in file else f"{location}/{file}")
+    expected = sorted([{**row, "missing": None, "day": datetime.date(2026, 1, day), "kind": "a/b"} for day in (1, 2) for row in rows], key=str)
+    assert sorted(table.scan().to_arrow().to_pylist(), key=str) == expected
+    assert sorted(session.sql("SELECT * FROM added").to_pylist(), key=str) == expected
+    for where in ["id = 5", "ts >= '2026-01-07T00:00:00+00:00'", "ratio > 3", "amount = 1.25", "name = 'n7'", "day = '2026-01-02'", "id is null", "id > 100"]:
+        assert table.scan(row_filter=where).to_arrow().num_rows == session.sql(f"SELECT * FROM added WHERE {where}").num_rows, where
+    assert len(list(table.scan(row_filter="id > 100").plan_files())) == 0 == len(list(table.scan(row_filter="ratio > 100.0").plan_files()))
+    sizes = {str(p): p.stat().st_size for p in tmp_path.glob("raw/*/*/*.parquet")}
+    files = table.inspect.files().to_pylist()
+    assert {f["file_path"].removeprefix("file://"): f["file_size_in_bytes"] for f in files} == sizes
+    assert [f["readable_metrics"]["id"]["upper_bound"] for f in files] == [7, 7] and [f["readable_metrics"]["id"]["null_value_count"] for f in files] == [1, 1]
+
+
 def test_moved_and_found(lake, tmp_path):
     """A folder that was moved is read where it is now, its newest metadata found without a catalog."""
     catalog, session = lake

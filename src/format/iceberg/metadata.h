@@ -11,6 +11,7 @@
 #define TARN_ICEBERG_DEFAULT "tarn.default."
 #define TARN_ICEBERG_GENERATED "tarn.generated."
 #define TARN_ICEBERG_TXN "tarn.txn."
+#define TARN_ICEBERG_NAME_MAPPING "schema.name-mapping.default"
 /* Shown and set as if it were a property; the metadata has a member of its own for it. */
 #define TARN_ICEBERG_VERSION "format-version"
 

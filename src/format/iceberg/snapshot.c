@@ -169,7 +169,7 @@ static tarn_code fill(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t schema_id) 
     b->created_ms = m->versions.n ? m->versions.at[0].timestamp_ms : m->last_updated_ms;
     take_rules(s, schema);
     b->comment = tarn_iceberg_property(m, "comment");
-    s->name_mapping = tarn_iceberg_property(m, "schema.name-mapping.default");
+    s->name_mapping = tarn_iceberg_property(m, TARN_ICEBERG_NAME_MAPPING);
     s->schemas = TARN_NEW_ARRAY(b->arena, const tarn_schema *, m->schemas.n);
     if (m->format_version >= 3) show_row_ids(b);
     show_partition(s);
@@ -370,7 +370,7 @@ const tarn_format tarn_format_iceberg = {
     .data_prefix = "",
     .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_BRANCH | TARN_CAN_APP_TRANSACTIONS |
                 TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS | TARN_CAN_TRANSFORM | TARN_CAN_SORT |
-                TARN_CAN_REGROUP | TARN_CAN_FILL,
+                TARN_CAN_REGROUP | TARN_CAN_FILL | TARN_CAN_FIND,
     .names_file = tarn_iceberg_names_file,
     .view = tarn_iceberg_view,
     .detect = detect,

@@ -17,7 +17,8 @@
     X(rewrite_data_files) \
     X(rewrite_manifests) \
     X(rewrite_position_delete_files) \
-    X(register_table)
+    X(register_table) \
+    X(add_files)
 /* clang-format on */
 
 #define DECLARE(name) extern const tarn_procedure tarn_procedure_##name;

@@ -130,6 +130,14 @@ static void plan_rules(tarn_cx *cx, const tarn_change *change, tarn_iceberg_plan
     }
 }
 
+static tarn_code plan_mapping(tarn_cx *cx, const tarn_change *change, tarn_iceberg_plan *plan) {
+    const char *was = tarn_iceberg_plan_property(plan, TARN_ICEBERG_NAME_MAPPING), *mapping;
+    if (!change->by_name) return TARN_OK;
+    TRY(tarn_iceberg_map_names(cx, plan->schema, was, &mapping));
+    if (mapping != was) set_property(cx, plan, TARN_ICEBERG_NAME_MAPPING, mapping);
+    return TARN_OK;
+}
+
 static void begin(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_change *change, tarn_iceberg_plan *plan) {
     *plan = (tarn_iceberg_plan){.format_version = VERSION_DEFAULT, .last_partition_id = FIRST_PARTITION_ID - 1};
     plan->properties_changed = !base;
@@ -161,6 +169,7 @@ tarn_code tarn_iceberg_plan_change(tarn_cx *cx, const tarn_iceberg_snapshot *bas
     TRY(plan_schema(cx, base, change, &plan));
     if (change->schema) TRY(tarn_iceberg_check_schema(cx, plan.schema, plan.format_version));
     plan_rules(cx, change, &plan);
+    TRY(plan_mapping(cx, change, &plan));
     TRY(tarn_iceberg_plan_spec(cx, base, change, &plan));
     TRY(tarn_iceberg_plan_order(cx, base, change, &plan));
     TRY(tarn_iceberg_plan_refs(cx, base, change, &plan));

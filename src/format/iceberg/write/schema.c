@@ -1,10 +1,11 @@
 /* schema.c: schemas for metadata files: their JSON, the ids of their fields, and which changes files stand. */
 #include "base/crypto.h"
 #include "base/time.h"
+#include "codec/json_tree.h"
 #include "codec/jsonw.h"
 #include "format/iceberg/write/write.h"
 
-enum { DEPTH_MAX = 256 };
+enum { DEPTH_MAX = 256, MAPPING_MAX = 64 << 20 };
 
 void tarn_iceberg_assign_ids(tarn_type *type, int32_t *last) {
     for (size_t i = 0; i < type->n_fields; i++)
@@ -346,6 +347,78 @@ tarn_code tarn_iceberg_schema_print(tarn_cx *cx, const tarn_schema *schema, int3
     TRY(put_fields(&p, schema, 0));
     tarn_jsonw_end_object(&w);
     return tarn_buf_ok(out) ? TARN_OK : tarn_fail(cx, TARN_LIMIT, "the schema is too large");
+}
+
+/* Which of a mapping's entries has the name; NULL: none. */
+static const tarn_json_value *entry_named(const tarn_json_value *list, const char *name) {
+    for (size_t i = 0; i < tarn_json_count(list); i++) {
+        const tarn_json_value *names = tarn_json_get(tarn_json_at(list, i), "names");
+        for (size_t k = 0; k < tarn_json_count(names); k++)
+            if (tarn_str_is(tarn_json_as_str(tarn_json_at(names, k)), name)) return tarn_json_at(list, i);
+    }
+    return NULL;
+}
+
+static tarn_code put_mapping(const printing *p, const tarn_json_value *list, const tarn_type *type);
+
+/* A mapping's entry with the name the field has now; either may be NULL. */
+static tarn_code put_entry(const printing *p, const tarn_json_value *list, const tarn_json_value *entry,
+                           const tarn_field *f) {
+    const tarn_json_value *names = tarn_json_get(entry, "names"), *inner = tarn_json_get(entry, "fields");
+    const tarn_json_value *named = f ? entry_named(list, f->name) : entry;
+    int64_t id = f ? f->id : tarn_json_as_int(tarn_json_get(entry, "field-id"), -1);
+    if (named && named != entry)
+        return tarn_fail(p->cx, TARN_UNSUPPORTED,
+                         "column %s: " TARN_ICEBERG_NAME_MAPPING " gives its name to another column", f->name);
+    tarn_jsonw_begin_object(p->w);
+    if (id >= 0) {
+        tarn_jsonw_key(p->w, "field-id");
+        tarn_jsonw_int(p->w, id);
+    }
+    tarn_jsonw_key(p->w, "names");
+    tarn_jsonw_begin_array(p->w);
+    for (size_t i = 0; i < tarn_json_count(names); i++)
+        tarn_jsonw_string(p->w, tarn_json_as_str(tarn_json_at(names, i)));
+    if (f && !named) tarn_jsonw_text(p->w, f->name);
+    tarn_jsonw_end_array(p->w);
+    if (tarn_json_count(inner) || (f && f->type->n_fields)) {
+        tarn_jsonw_key(p->w, "fields");
+        TRY(put_mapping(p, inner, f ? f->type : NULL));
+    }
+    tarn_jsonw_end_object(p->w);
+    return TARN_OK;
+}
+
+static tarn_code put_mapping(const printing *p, const tarn_json_value *list, const tarn_type *type) {
+    size_t n = type ? type->n_fields : 0;
+    bool *done = TARN_NEW_ARRAY(p->cx->arena, bool, n);
+    tarn_jsonw_begin_array(p->w);
+    for (size_t i = 0; i < tarn_json_count(list); i++) {
+        const tarn_json_value *entry = tarn_json_at(list, i);
+        int64_t id = tarn_json_as_int(tarn_json_get(entry, "field-id"), -1);
+        size_t k = 0;
+        while (k < n && type->fields[k].id != id) k++;
+        if (k < n) done[k] = true;
+        TRY(put_entry(p, list, entry, k < n ? &type->fields[k] : NULL));
+    }
+    for (size_t k = 0; k < n; k++)
+        if (!done[k]) TRY(put_entry(p, list, NULL, &type->fields[k]));
+    tarn_jsonw_end_array(p->w);
+    return TARN_OK;
+}
+
+tarn_code tarn_iceberg_map_names(tarn_cx *cx, const tarn_schema *schema, const char *was, const char **out) {
+    const tarn_json_value *list = NULL;
+    tarn_auto_buf text = TARN_BUF(MAPPING_MAX);
+    tarn_jsonw w = TARN_JSONW(&text);
+    printing p = {cx, &w, 0};
+    if (was)
+        TRY(tarn_prefix(cx, tarn_json_parse(cx, cx->arena, tarn_str_of(was), TARN_JSON_DEPTH, &list), "%s",
+                        TARN_ICEBERG_NAME_MAPPING));
+    TRY(put_mapping(&p, list, schema));
+    if (!tarn_buf_ok(&text)) return tarn_fail(cx, TARN_LIMIT, "the names of the table's columns are too long");
+    *out = was && text.n == strlen(was) && !memcmp(text.data, was, text.n) ? was : tarn_buf_take(&text, cx->arena);
+    return TARN_OK;
 }
 
 void tarn_iceberg_spec_print(const tarn_iceberg_spec *spec, tarn_buf *out) {

@@ -21,6 +21,10 @@ const char *tarn_iceberg_native_default(tarn_cx *cx, const tarn_field *f, int fo
 /* "decimal(9,2)", "timestamptz": a type that is not nested. */
 void tarn_iceberg_primitive(tarn_buf *out, const tarn_type *type);
 
+/* The ids of the columns by their names, for files that have none (1.2, "Column Projection"): of `schema`, and where
+ * there was a mapping before (NULL: none) that with the columns it lacks. */
+TARN_MUST tarn_code tarn_iceberg_map_names(tarn_cx *cx, const tarn_schema *schema, const char *was, const char **out);
+
 /* The fields array of a partition spec. */
 void tarn_iceberg_spec_print(const tarn_iceberg_spec *spec, tarn_buf *out);
 
