@@ -36,6 +36,7 @@ typedef struct tarn_partition_field {
     const char *path; /* "s.a": a member of that column; NULL: the column */
     tarn_transform transform;
     int param;
+    bool own_name; /* CREATE TABLE would call it otherwise by itself */
 } tarn_partition_field;
 
 typedef struct tarn_snapshot {

@@ -204,6 +204,7 @@ static tarn_code create_text(tarn_cx *cx, tarn_run *run, const tarn_opened *o) {
     for (size_t i = 0; i < s->n_partition; i++) {
         tarn_buf_puts(&out, i ? ", " : "\nPARTITIONED BY (");
         tarn_partition_sql(cx->arena, &out, s->schema, &by[i]);
+        if (s->partition[i].own_name) tarn_buf_printf(&out, " AS %s", tarn_sql_name(cx->arena, by[i].name));
     }
     tarn_buf_puts(&out, s->n_partition ? ")" : "");
     if (o->entry.id && !o->entry.managed)

@@ -36,7 +36,7 @@ static const char *path_to(tarn_arena *arena, const tarn_type *type, int32_t id,
 }
 
 /* The partition fields callers see: those of the default spec whose source is a column, or inside one. */
-static void show_partition(tarn_iceberg_snapshot *s) {
+static void show_partition(tarn_cx *cx, tarn_iceberg_snapshot *s) {
     tarn_snapshot *b = &s->base;
     const tarn_iceberg_spec *spec = tarn_iceberg_spec_find(&s->meta, s->meta.spec_id);
     tarn_partition_field *fields = TARN_NEW_ARRAY(b->arena, tarn_partition_field, spec->n_fields);
@@ -47,7 +47,8 @@ static void show_partition(tarn_iceberg_snapshot *s) {
         if (f->transform == TARN_VOID_TRANSFORM || !source) continue;
         const tarn_field *top = &b->schema->fields[column];
         const char *path = source == top ? NULL : path_to(b->arena, top->type, f->source_id, top->name);
-        fields[b->n_partition++] = (tarn_partition_field){f->name, column, path, f->transform, f->param};
+        bool own_name = tarn_iceberg_own_name(cx, f, path ? path : top->name);
+        fields[b->n_partition++] = (tarn_partition_field){f->name, column, path, f->transform, f->param, own_name};
     }
     b->partition = fields;
 }
@@ -172,7 +173,7 @@ static tarn_code fill(tarn_cx *cx, tarn_iceberg_snapshot *s, int32_t schema_id) 
     s->name_mapping = tarn_iceberg_property(m, TARN_ICEBERG_NAME_MAPPING);
     s->schemas = TARN_NEW_ARRAY(b->arena, const tarn_schema *, m->schemas.n);
     if (m->format_version >= 3) show_row_ids(b);
-    show_partition(s);
+    show_partition(cx, s);
     tarn_iceberg_read_order(cx, s);
     find_constants(s);
     s->specs = TARN_NEW_ARRAY(b->arena, tarn_iceberg_spec_use, m->specs.n);

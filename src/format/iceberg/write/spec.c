@@ -18,6 +18,11 @@ static const char *default_name(tarn_cx *cx, const tarn_partition_by *by, const 
                                                 : tarn_printf(cx, "%s_%s", source, units[by->transform]);
 }
 
+bool tarn_iceberg_own_name(tarn_cx *cx, const tarn_iceberg_spec_field *f, const char *source) {
+    const tarn_partition_by by = {.transform = f->transform, .param = f->param};
+    return f->transform != TARN_OTHER_TRANSFORM && strcmp(f->name, default_name(cx, &by, source, false)) != 0;
+}
+
 static bool same_field(const tarn_iceberg_spec_field *a, const tarn_iceberg_spec_field *b) {
     return a->source_id == b->source_id && strcmp(a->text, b->text) == 0;
 }

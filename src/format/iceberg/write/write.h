@@ -77,6 +77,8 @@ TARN_MUST tarn_code tarn_iceberg_plan_order(tarn_cx *cx, const struct tarn_icebe
                                             const tarn_change *change, tarn_iceberg_plan *plan);
 void tarn_iceberg_read_order(tarn_cx *cx, struct tarn_iceberg_snapshot *s);
 void tarn_iceberg_order_text(tarn_cx *cx, const tarn_snapshot *snapshot, tarn_buf *out);
+/* Whether a field of this column, a path, is called otherwise than CREATE TABLE calls it by itself. */
+bool tarn_iceberg_own_name(tarn_cx *cx, const tarn_iceberg_spec_field *f, const char *source);
 /* The values of the fields that callers see as values of all fields: dropped ones are null. */
 void tarn_iceberg_tuple_of(tarn_cx *cx, const tarn_iceberg_spec *spec, const tarn_value *shown, tarn_value **out);
 const char *tarn_iceberg_plan_property(const tarn_iceberg_plan *plan, const char *name);
