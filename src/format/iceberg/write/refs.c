@@ -136,16 +136,23 @@ static tarn_code plan_ref(planning *p, const tarn_ref_change *r) {
 
 /* EXPIRY (1.11). */
 
-static int64_t number_property(const planning *p, const char *name, int64_t otherwise) {
+/* *out untouched: it is not set. One that is no number may have been meant to keep what would go. */
+static tarn_code number_property(const planning *p, const char *name, int64_t *out) {
     const char *text = tarn_iceberg_plan_property(p->plan, name);
     int64_t n;
-    return text && tarn_parse_i64(tarn_str_of(text), &n) && n >= 0 ? n : otherwise;
+    if (!text) return TARN_OK;
+    if (!tarn_parse_i64(tarn_str_of(text), &n) || n < 0)
+        return tarn_fail(p->cx, TARN_INVALID, "the table's property %s is no whole number of 0 or more: %.40s", name,
+                         text);
+    *out = n;
+    return TARN_OK;
 }
 
 /* Refs too old go, but main; those that point to nothing too. */
-static void expire_refs(planning *p, tarn_expiry *e) {
-    int64_t age_max = number_property(p, "history.expire.max-ref-age-ms", INT64_MAX);
+static tarn_code expire_refs(planning *p, tarn_expiry *e) {
+    int64_t age_max = INT64_MAX;
     size_t n = 0;
+    TRY(number_property(p, "history.expire.max-ref-age-ms", &age_max));
     for (size_t i = 0; i < p->plan->refs.n; i++) {
         const tarn_iceberg_ref *r = &p->plan->refs.at[i];
         const tarn_iceberg_version *v = version_of(p, r->snapshot_id);
@@ -156,6 +163,7 @@ static void expire_refs(planning *p, tarn_expiry *e) {
     e->refs = (int64_t)(p->plan->refs.n - n);
     p->plan->refs.n = n;
     p->plan->refs_changed |= e->refs > 0;
+    return TARN_OK;
 }
 
 static void keep_branch(planning *p, const tarn_iceberg_version *head, int64_t least, int64_t oldest_ms) {
@@ -171,7 +179,9 @@ static void keep_branch(planning *p, const tarn_iceberg_version *head, int64_t l
 }
 
 static tarn_code keep_refs(planning *p, const tarn_expiry *e, int64_t oldest_ms) {
-    int64_t least = e->retain >= 0 ? e->retain : number_property(p, "history.expire.min-snapshots-to-keep", 1);
+    int64_t least = 1;
+    TRY(number_property(p, "history.expire.min-snapshots-to-keep", &least));
+    if (e->retain >= 0) least = e->retain;
     for (size_t i = 0; i < p->plan->refs.n; i++) {
         const tarn_iceberg_ref *r = &p->plan->refs.at[i];
         const tarn_iceberg_version *v = version_of(p, r->snapshot_id);
@@ -206,11 +216,12 @@ static tarn_code plan_expiry(planning *p, tarn_expiry *e) {
         return tarn_hint(p->cx,
                          tarn_fail(p->cx, TARN_UNSUPPORTED, "its snapshots may not be expired: gc.enabled is false"),
                          "other tables may need its files; set the property gc.enabled to true if none does");
-    int64_t age = number_property(p, "history.expire.max-snapshot-age-ms", snapshot_age_ms_default);
+    int64_t age = snapshot_age_ms_default;
+    TRY(number_property(p, "history.expire.max-snapshot-age-ms", &age));
     int64_t oldest_ms = e->older_than_ms >= 0 ? e->older_than_ms : p->now_ms - age;
     p->kept = TARN_NEW_ARRAY(p->cx->arena, bool, n);
     p->referenced = TARN_NEW_ARRAY(p->cx->arena, bool, n);
-    expire_refs(p, e);
+    TRY(expire_refs(p, e));
     TRY(keep_refs(p, e, oldest_ms));
     for (size_t i = 0; i < n; i++) {
         const tarn_iceberg_version *v = &p->m->versions.at[i];
