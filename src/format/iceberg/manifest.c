@@ -71,18 +71,22 @@ static void read_ranges(tarn_avro_cursor *c, const tarn_avro_type *type, tarn_ar
     out->n_ranges = ranges.n;
 }
 
+/* Of which nothing is said. */
+static const tarn_iceberg_manifest unknown = {.spec_id = -1,
+                                              .added_snapshot_id = -1,
+                                              .added_files = -1,
+                                              .existing_files = -1,
+                                              .deleted_files = -1,
+                                              .added_rows = -1,
+                                              .existing_rows = -1,
+                                              .deleted_rows = -1,
+                                              .first_row_id = -1};
+
 static void read_list_entry(tarn_avro_cursor *c, const tarn_avro_type *record, tarn_arena *arena,
                             tarn_iceberg_manifest *m) {
     int64_t spec = 0, content = 0;
     tarn_str s;
-    *m = (tarn_iceberg_manifest){.added_snapshot_id = -1,
-                                 .added_files = -1,
-                                 .existing_files = -1,
-                                 .deleted_files = -1,
-                                 .added_rows = -1,
-                                 .existing_rows = -1,
-                                 .deleted_rows = -1,
-                                 .first_row_id = -1};
+    *m = unknown;
     for (size_t i = 0; i < record->n_fields; i++) {
         const tarn_avro_type *type = record->fields[i].type;
         switch (list_field_id(&record->fields[i])) {
@@ -140,16 +144,10 @@ static tarn_code read_inline(tarn_cx *cx, tarn_arena *arena, const tarn_iceberg_
         tarn_str path = tarn_json_as_str(tarn_json_at(list, i));
         if (!path.p)
             return tarn_fail(cx, TARN_CORRUPT, "snapshot %lld: a manifest's path is no text", (long long)version->id);
-        *TARN_PUSH(arena, out) = (tarn_iceberg_manifest){.path = copy(arena, path),
-                                                         .spec_id = -1,
-                                                         .added_snapshot_id = version->id,
-                                                         .added_files = -1,
-                                                         .existing_files = -1,
-                                                         .deleted_files = -1,
-                                                         .added_rows = -1,
-                                                         .existing_rows = -1,
-                                                         .deleted_rows = -1,
-                                                         .first_row_id = -1};
+        tarn_iceberg_manifest m = unknown;
+        m.path = copy(arena, path);
+        m.added_snapshot_id = version->id;
+        *TARN_PUSH(arena, out) = m;
     }
     return TARN_OK;
 }
@@ -299,8 +297,8 @@ void tarn_iceberg_entry_read(tarn_avro_cursor *c, const tarn_iceberg_layout *lay
     *out = e;
 }
 
-static tarn_code each_of(tarn_cx *cx, tarn_arena *arena, const tarn_iceberg_manifest *manifest, tarn_str bytes,
-                         tarn_iceberg_each_fn *fn, void *state) {
+tarn_code tarn_iceberg_each_in(tarn_cx *cx, tarn_arena *arena, const tarn_iceberg_manifest *manifest, tarn_str bytes,
+                               tarn_iceberg_each_fn *fn, void *state) {
     tarn_auto(tarn_avro_reader, tarn_avro_reader_done) reader = {0};
     tarn_iceberg_layout layout;
     TRY(tarn_avro_open(cx, arena, bytes, &reader));
@@ -327,8 +325,8 @@ tarn_code tarn_iceberg_each_entry(tarn_cx *cx, tarn_store *store, const char *lo
     TRY(tarn_check(cx));
     TRY(tarn_iceberg_path(cx, location, manifest->path, &key));
     TRY(tarn_iceberg_get(cx, store, key, NULL, &bytes));
-    return tarn_prefix(cx, each_of(cx, arena, manifest, (tarn_str){bytes.data, bytes.n}, fn, state), "manifest %.*s",
-                       (int)key.n, key.p);
+    return tarn_prefix(cx, tarn_iceberg_each_in(cx, arena, manifest, (tarn_str){bytes.data, bytes.n}, fn, state),
+                       "manifest %.*s", (int)key.n, key.p);
 }
 
 /* The value of a key in a map that Avro holds as an array of pairs; the cursor is left at the value. */

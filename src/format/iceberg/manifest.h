@@ -91,6 +91,9 @@ typedef tarn_code tarn_iceberg_each_fn(tarn_cx *cx, void *state, const tarn_iceb
 TARN_MUST tarn_code tarn_iceberg_each_entry(tarn_cx *cx, tarn_store *store, const char *location,
                                             const tarn_iceberg_manifest *manifest, tarn_iceberg_each_fn *fn,
                                             void *state);
+/* The same of a manifest's bytes; what their header says lies in the arena. */
+TARN_MUST tarn_code tarn_iceberg_each_in(tarn_cx *cx, tarn_arena *arena, const tarn_iceberg_manifest *manifest,
+                                         tarn_str bytes, tarn_iceberg_each_fn *fn, void *state);
 /* One column's place in a map of counts or bounds. */
 bool tarn_iceberg_stat_count(const tarn_iceberg_entry *e, tarn_iceberg_stats which, int32_t id, int64_t *out);
 bool tarn_iceberg_stat_bound(const tarn_iceberg_entry *e, tarn_iceberg_stats which, int32_t id, tarn_str *out);

@@ -109,8 +109,9 @@ static tarn_code add_again(tarn_cx *cx, rewriting *r, const tarn_iceberg_layout 
     return tarn_avro_write_row(cx, r->avro);
 }
 
-static tarn_code rewrite_entry(tarn_cx *cx, rewriting *r, const tarn_iceberg_layout *layout,
+static tarn_code rewrite_entry(tarn_cx *cx, void *state, const tarn_iceberg_layout *layout,
                                const tarn_iceberg_entry *e) {
+    rewriting *r = state;
     if (!r->stays) return add_again(cx, r, layout, e);
     if (e->status == TARN_ICEBERG_DELETED) return TARN_OK; /* kept for one snapshot only (1.5) */
     bool stays = r->stays(r->state, e);
@@ -130,22 +131,7 @@ static tarn_code rewrite_entry(tarn_cx *cx, rewriting *r, const tarn_iceberg_lay
 }
 
 static tarn_code walk_entries(tarn_cx *cx, tarn_str bytes, rewriting *r) {
-    tarn_auto(tarn_avro_reader, tarn_avro_reader_done) reader = {0};
-    tarn_iceberg_layout layout;
-    TRY(tarn_avro_open(cx, cx->arena, bytes, &reader));
-    TRY(tarn_iceberg_layout_of(cx, reader.header, &layout));
-    for (;;) {
-        tarn_avro_cursor c;
-        int64_t rows;
-        TRY(tarn_avro_next_block(cx, &reader, &c, &rows));
-        if (rows == 0) return TARN_OK;
-        for (int64_t i = 0; i < rows && !c.wrong; i++) {
-            tarn_iceberg_entry e;
-            tarn_iceberg_entry_read(&c, &layout, r->from, &e);
-            if (!c.wrong) TRY(rewrite_entry(cx, r, &layout, &e));
-        }
-        TRY(tarn_avro_check(cx, &c));
-    }
+    return tarn_iceberg_each_in(cx, cx->arena, r->from, bytes, rewrite_entry, r);
 }
 
 /* The schema with a field for the first row id at the end of the data file's, where it lacks one. */
