@@ -37,6 +37,15 @@ static int window_bits(tarn_compression format) { return format == TARN_GZIP ? 1
 static void end_inflate(z_stream *z) { inflateEnd(z); }
 static void end_deflate(z_stream *z) { deflateEnd(z); }
 
+/* zlib counts in 32 bits. */
+static void feed(z_stream *z, const char **p, const char *end) {
+    if (z->avail_in) return;
+    size_t give = (size_t)(end - *p) < STEP ? (size_t)(end - *p) : STEP;
+    z->next_in = (unsigned char *)*p;
+    z->avail_in = (uInt)give;
+    *p += give;
+}
+
 static tarn_code inflate_all(tarn_cx *cx, tarn_compression format, tarn_str in, tarn_buf *out) {
     tarn_auto(z_stream, end_inflate) z = {0};
     if (inflateInit2(&z, window_bits(format)) != Z_OK) return tarn_fail(cx, TARN_NOMEM, "no memory to decompress");
@@ -44,12 +53,7 @@ static tarn_code inflate_all(tarn_cx *cx, tarn_compression format, tarn_str in, 
     for (;;) {
         char *room;
         size_t n;
-        if (z.avail_in == 0) {
-            size_t give = (size_t)(end - p) < STEP ? (size_t)(end - p) : STEP;
-            z.next_in = (unsigned char *)p;
-            z.avail_in = (uInt)give;
-            p += give;
-        }
+        feed(&z, &p, end);
         TRY(next_room(cx, out, in.n * 3, &room, &n));
         z.next_out = (unsigned char *)room;
         z.avail_out = (uInt)n;
@@ -107,12 +111,7 @@ static tarn_code deflate_all(tarn_cx *cx, tarn_compression format, tarn_str in, 
     for (int rc = Z_OK; rc != Z_STREAM_END;) {
         char *room;
         size_t n;
-        if (z.avail_in == 0) {
-            size_t give = (size_t)(end - p) < STEP ? (size_t)(end - p) : STEP;
-            z.next_in = (unsigned char *)p;
-            z.avail_in = (uInt)give;
-            p += give;
-        }
+        feed(&z, &p, end);
         TRY(next_room(cx, out, in.n / 4, &room, &n));
         z.next_out = (unsigned char *)room;
         z.avail_out = (uInt)n;
