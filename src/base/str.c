@@ -51,6 +51,16 @@ size_t tarn_utf8_decode(const char *text, size_t n, uint32_t *code_point) {
     return length;
 }
 
+size_t tarn_utf8_prefix(tarn_str s, size_t points) {
+    size_t at = 0;
+    for (size_t i = 0; i < points && at < s.n; i++) {
+        uint32_t point;
+        size_t n = tarn_utf8_decode(s.p + at, s.n - at, &point);
+        at += n ? n : 1;
+    }
+    return at;
+}
+
 /* Unicode CaseFolding.txt, status C and S, for the scripts the header promises. */
 static uint32_t fold_case(uint32_t c) {
     if (c < 0x80) return lower_ascii((unsigned char)c);

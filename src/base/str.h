@@ -37,6 +37,8 @@ bool tarn_parse_f64(tarn_str s, double *out);
 /* The code point at p[0..n) and its length 1..4; 0 when there is no valid UTF-8 there (overlong forms and surrogates
  * are not). */
 size_t tarn_utf8_decode(const char *p, size_t n, uint32_t *code_point);
+/* How many bytes the first `points` code points take; bytes that are no UTF-8 count one each. */
+size_t tarn_utf8_prefix(tarn_str s, size_t points);
 
 /* A growing byte buffer on malloc. When `max` would be passed or malloc fails, `failed` is set, the text stops growing,
  * and later calls do nothing: check once at the end with tarn_buf_ok. `data` is always zero-terminated once something

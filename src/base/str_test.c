@@ -76,6 +76,9 @@ static void test_utf8(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(tarn_utf8_decode(bad[i], strlen(bad[i]), &c), 0);
     assert_int_equal(tarn_utf8_decode("a", 0, &c), 0);
+    assert_int_equal(tarn_utf8_prefix(TARN_LIT("aé\xff€b"), 0), 0);
+    assert_int_equal(tarn_utf8_prefix(TARN_LIT("aé\xff€b"), 3), 4);
+    assert_int_equal(tarn_utf8_prefix(TARN_LIT("aé\xff€b"), 99), 8);
 }
 
 static void test_integers(void **state) {

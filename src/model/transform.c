@@ -130,20 +130,7 @@ static bool hash_value(const tarn_value *v, uint32_t *out) {
 static bool is_int(tarn_kind kind) { return kind >= TARN_INT8 && kind <= TARN_INT64; }
 static bool is_bytes(tarn_kind kind) { return kind == TARN_BINARY || kind == TARN_FIXED; }
 
-/* How many bytes the first `width` code points take; bytes that are no UTF-8 count one each. *more: others follow. */
-static size_t cut_text(tarn_str s, int width, bool *more) {
-    size_t at = 0;
-    for (int i = 0; i < width && at < s.n; i++) {
-        uint32_t point;
-        size_t n = tarn_utf8_decode(s.p + at, s.n - at, &point);
-        at += n ? n : 1;
-    }
-    *more = at < s.n;
-    return at;
-}
-
 static bool truncate_value(int width, const tarn_value *v, tarn_value *out) {
-    bool more;
     *out = *v;
     if (is_int(v->kind)) {
         int64_t rest = v->i % width;
@@ -153,7 +140,7 @@ static bool truncate_value(int width, const tarn_value *v, tarn_value *out) {
         __int128 rest = v->dec % width;
         return !__builtin_sub_overflow(v->dec, rest < 0 ? rest + width : rest, &out->dec);
     }
-    if (v->kind == TARN_STRING) out->s.n = cut_text(v->s, width, &more);
+    if (v->kind == TARN_STRING) out->s.n = tarn_utf8_prefix(v->s, (size_t)width);
     if (is_bytes(v->kind) && out->s.n > (size_t)width) out->s.n = (size_t)width;
     return v->kind == TARN_STRING || is_bytes(v->kind);
 }
@@ -268,7 +255,6 @@ static tarn_value above_text(tarn_arena *arena, const tarn_value *v) {
 
 static void truncate_bounds(tarn_arena *arena, int width, const tarn_value *low, const tarn_value *high,
                             tarn_bounds *out) {
-    bool more;
     if (low) out->min = *low, out->has_min = true;
     if (!high) return;
     out->max = *high;
@@ -284,7 +270,6 @@ static void truncate_bounds(tarn_arena *arena, int width, const tarn_value *low,
             if (!n) return;
             at += n;
         }
-        (void)cut_text(high->s, width, &more);
         if (points >= (size_t)width) out->max = above_text(arena, high);
         out->has_max = true;
     } else if (is_bytes(high->kind)) {

@@ -48,17 +48,6 @@ bool tarn_iceberg_encode(tarn_buf *out, const tarn_value *value, const tarn_type
     }
 }
 
-/* How many bytes the first `CUT` code points take. */
-static size_t cut_text(tarn_str s) {
-    size_t at = 0;
-    for (int i = 0; i < CUT && at < s.n; i++) {
-        uint32_t point;
-        size_t n = tarn_utf8_decode(s.p + at, s.n - at, &point);
-        at += n ? n : 1;
-    }
-    return at;
-}
-
 static size_t put_point(char *out, uint32_t c) {
     static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
     size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
@@ -101,7 +90,7 @@ bool tarn_iceberg_encode_bound(tarn_buf *out, const tarn_value *value, const tar
     if (number && !v.null && v.f != v.f) return false;
     if (number && v.f == 0) v.f = upper ? 0.0 : -0.0; /* -0.0 sorts before 0.0 */
     if (v.null || (!text && !bytes)) return tarn_iceberg_encode(out, &v, type);
-    size_t n = text ? cut_text(v.s) : v.s.n < CUT ? v.s.n : CUT;
+    size_t n = text ? tarn_utf8_prefix(v.s, CUT) : v.s.n < CUT ? v.s.n : CUT;
     if (n == v.s.n || !upper) return tarn_buf_add(out, v.s.p, n), true;
     return text ? raise_text(out, (tarn_str){v.s.p, n}) : raise_bytes(out, (tarn_str){v.s.p, n});
 }
