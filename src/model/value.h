@@ -27,6 +27,8 @@ bool tarn_value_cast(const tarn_value *from, const tarn_type *to, tarn_value *ou
 bool tarn_value_parse(tarn_str text, const tarn_type *type, tarn_arena *arena, tarn_value *out);
 /* A literal of DuckDB SQL with its type: 5::BIGINT, DATE '2026-01-01', 'it''s'. */
 void tarn_value_sql(tarn_buf *out, const tarn_value *value);
+/* One text for the values of a partition, as a key of maps; in the arena. False: it would be longer than 1 MiB. */
+bool tarn_values_key(tarn_arena *arena, const tarn_value *values, size_t n, tarn_str *out);
 /* Plain text, as SHOW PARTITIONS prints it. */
 void tarn_value_text(tarn_buf *out, const tarn_value *value);
 

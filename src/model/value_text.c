@@ -395,6 +395,17 @@ void tarn_value_sql(tarn_buf *out, const tarn_value *value) {
     }
 }
 
+bool tarn_values_key(tarn_arena *arena, const tarn_value *values, size_t n, tarn_str *out) {
+    tarn_auto_buf key = TARN_BUF(1 << 20);
+    for (size_t i = 0; i < n; i++) {
+        tarn_value_sql(&key, &values[i]);
+        tarn_buf_putc(&key, 0);
+    }
+    if (key.failed) return false;
+    *out = (tarn_str){key.n ? tarn_arena_strndup(arena, key.data, key.n) : "", key.n};
+    return true;
+}
+
 void tarn_value_text(tarn_buf *out, const tarn_value *value) {
     if (value->null) return tarn_buf_puts(out, "null");
     switch (value->kind) {

@@ -27,17 +27,9 @@ typedef struct job {
     tarn_change change;
 } job;
 
-/* A partition as one text. */
-static tarn_code partition_key(tarn_cx *cx, const job *j, const tarn_value *values, const char *path, tarn_str *out) {
-    tarn_auto_buf key = TARN_BUF(1 << 20);
-    for (size_t i = 0; i < j->base->n_partition; i++) {
-        tarn_value_sql(&key, &values[i]);
-        tarn_buf_putc(&key, 0);
-    }
-    if (key.failed)
-        return tarn_fail(cx, TARN_UNSUPPORTED, "OPTIMIZE: the partition of %s has a value that is too long", path);
-    *out = (tarn_str){key.n ? tarn_arena_strndup(cx->arena, key.data, key.n) : "", key.n};
-    return TARN_OK;
+static tarn_code too_long(tarn_cx *cx, tarn_str path) {
+    return tarn_fail(cx, TARN_UNSUPPORTED, "OPTIMIZE: the partition of %.*s has a value that is too long", (int)path.n,
+                     path.p);
 }
 
 static tarn_code split_partitions(tarn_cx *cx, const job *j, const tarn_file_list *list, partition_list *out) {
@@ -46,7 +38,7 @@ static tarn_code split_partitions(tarn_cx *cx, const job *j, const tarn_file_lis
         const tarn_file *file = list->files.at[i];
         if (file->other_layout) continue;
         tarn_str name;
-        TRY(partition_key(cx, j, file->partition, tarn_printf(cx, "%.*s", (int)file->path.n, file->path.p), &name));
+        if (!tarn_values_key(cx->arena, file->partition, j->base->n_partition, &name)) return too_long(cx, file->path);
         uintptr_t at = (uintptr_t)tarn_map_get(&places, name);
         if (!at) {
             *TARN_PUSH(cx->arena, out) = (partition){0};
@@ -248,10 +240,9 @@ static tarn_code rewrite_elder(tarn_cx *cx, job *j, const tarn_file_list *list, 
     for (size_t i = 0; i < j->change.adds.n; i++) {
         const tarn_add *a = &j->change.adds.at[i];
         tarn_str name;
-        TRY(partition_key(cx, j, a->partition, a->path, &name));
-        if (tarn_map_get(&seen, name)) continue;
-        tarn_map_put(&seen, cx->arena, name, j);
-        r->partitions++;
+        if (!tarn_values_key(cx->arena, a->partition, j->base->n_partition, &name))
+            return too_long(cx, tarn_str_of(a->path));
+        r->partitions += !tarn_map_put(&seen, cx->arena, name, j);
     }
     return TARN_OK;
 }

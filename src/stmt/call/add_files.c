@@ -116,13 +116,9 @@ static tarn_code count_partitions(tarn_cx *cx, const tarn_opened *opened, const 
     tarn_map seen = {0};
     *out = 0;
     for (size_t i = 0; i < files->n; i++) {
-        tarn_auto_buf key = TARN_BUF(1 << 20);
-        for (size_t k = 0; k < opened->snapshot->n_partition; k++) {
-            tarn_value_sql(&key, &files->at[i].partition[k]);
-            tarn_buf_putc(&key, 0);
-        }
-        if (key.failed) return tarn_fail(cx, TARN_LIMIT, "%s: the partition's values are too long", files->at[i].path);
-        tarn_str name = {key.n ? tarn_arena_strndup(cx->arena, key.data, key.n) : "", key.n};
+        tarn_str name;
+        if (!tarn_values_key(cx->arena, files->at[i].partition, opened->snapshot->n_partition, &name))
+            return tarn_fail(cx, TARN_LIMIT, "%s: the partition's values are too long", files->at[i].path);
         *out += !tarn_map_put(&seen, cx->arena, name, cx);
     }
     return TARN_OK;
