@@ -4,14 +4,13 @@
 #include <stdlib.h>
 
 #include "adbc/driver.h"
+#include "base/time.h"
 #include "codec/arrow.h"
-
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 /* µs of a count of s, ms, µs or ns; false: it does not fit. */
 static bool to_us(int64_t value, char unit, int64_t *out) {
     int64_t times = unit == 's' ? 1000000 : unit == 'm' ? 1000 : 1;
-    *out = unit == 'n' ? floor_div(value, 1000) : value;
+    *out = unit == 'n' ? tarn_floor_div(value, 1000) : value;
     return !__builtin_mul_overflow(*out, times, out);
 }
 
@@ -19,7 +18,7 @@ static bool read_time(const char *f, int64_t value, tarn_param *p) {
     p->i = value;
     if (f[1] == 'd') {
         p->type = TARN_PARAM_DATE;
-        if (f[2] == 'm') p->i = floor_div(value, 86400000);
+        if (f[2] == 'm') p->i = tarn_floor_div(value, 86400000);
         return true;
     }
     p->type = f[1] == 't' ? TARN_PARAM_TIME : f[3] == ':' && f[4] ? TARN_PARAM_INSTANT : TARN_PARAM_TIMESTAMP;

@@ -9,6 +9,9 @@
 
 enum { TARN_TIME_TEXT = 40 };
 
+/* The quotient rounded towards the past, not towards zero; b > 0. */
+static inline int64_t tarn_floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+
 /* Days since 1970-01-01; month 1..12. */
 int64_t tarn_days_from_civil(int64_t year, int month, int day);
 void tarn_civil_from_days(int64_t days, int64_t *year, int *month, int *day);

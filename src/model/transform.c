@@ -69,8 +69,6 @@ bool tarn_transform_fits(tarn_transform transform, const tarn_type *source) {
     }
 }
 
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
-
 static uint32_t rotate(uint32_t x, int r) { return x << r | x >> (32 - r); }
 
 /* MurmurHash3 x86 32-bit with seed 0. */
@@ -117,7 +115,7 @@ static bool hash_value(const tarn_value *v, uint32_t *out) {
     case TARN_TIMESTAMP:
     case TARN_TIMESTAMP_NTZ: return *out = hash_long(v->i), true;
     case TARN_TIMESTAMP_NS:
-    case TARN_TIMESTAMP_NTZ_NS: return *out = hash_long(floor_div(v->i, 1000)), true;
+    case TARN_TIMESTAMP_NTZ_NS: return *out = hash_long(tarn_floor_div(v->i, 1000)), true;
     case TARN_DECIMAL: return *out = hash_decimal(v->dec), true;
     case TARN_STRING:
     case TARN_BINARY:
@@ -152,7 +150,7 @@ static bool micros_of(const tarn_value *v, int64_t *us) {
     case TARN_TIMESTAMP:
     case TARN_TIMESTAMP_NTZ: *us = v->i; return true;
     case TARN_TIMESTAMP_NS:
-    case TARN_TIMESTAMP_NTZ_NS: *us = floor_div(v->i, 1000); return true;
+    case TARN_TIMESTAMP_NTZ_NS: *us = tarn_floor_div(v->i, 1000); return true;
     default: return false;
     }
 }
@@ -161,13 +159,13 @@ static bool time_value(tarn_transform transform, const tarn_value *v, int64_t *o
     int64_t us, year;
     int month, day;
     if (!micros_of(v, &us) || (transform == TARN_HOURS && v->kind == TARN_DATE)) return false;
-    int64_t days = floor_div(us, DAY_US);
+    int64_t days = tarn_floor_div(us, DAY_US);
     tarn_civil_from_days(days, &year, &month, &day);
     switch (transform) {
     case TARN_YEARS: *out = year - 1970; break;
     case TARN_MONTHS: *out = (year - 1970) * 12 + month - 1; break;
     case TARN_DAYS: *out = days; break;
-    default: *out = floor_div(us, HOUR_US); break;
+    default: *out = tarn_floor_div(us, HOUR_US); break;
     }
     return *out >= INT32_MIN && *out <= INT32_MAX;
 }
@@ -207,7 +205,7 @@ static bool unit_start(tarn_transform transform, int64_t n, int64_t *us) {
     switch (transform) {
     case TARN_YEARS: return !__builtin_mul_overflow(tarn_days_from_civil(1970 + n, 1, 1), DAY_US, us);
     case TARN_MONTHS: {
-        int64_t year = floor_div(n, 12);
+        int64_t year = tarn_floor_div(n, 12);
         return !__builtin_mul_overflow(tarn_days_from_civil(1970 + year, (int)(n - year * 12) + 1, 1), DAY_US, us);
     }
     case TARN_DAYS: return !__builtin_mul_overflow(n, DAY_US, us);
@@ -219,7 +217,7 @@ static bool unit_start(tarn_transform transform, int64_t n, int64_t *us) {
 static bool set_time(const tarn_type *source, int64_t us, tarn_value *out) {
     tarn_value v = {.kind = source->kind, .i = us};
     switch (source->kind) {
-    case TARN_DATE: v.i = floor_div(us, DAY_US); break;
+    case TARN_DATE: v.i = tarn_floor_div(us, DAY_US); break;
     case TARN_TIMESTAMP:
     case TARN_TIMESTAMP_NTZ: break;
     case TARN_TIMESTAMP_NS:

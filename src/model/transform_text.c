@@ -34,18 +34,16 @@ void tarn_partition_sql(tarn_arena *arena, tarn_buf *out, const tarn_schema *sch
     if (name) tarn_buf_putc(out, ')');
 }
 
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
-
 void tarn_transform_text(tarn_buf *out, tarn_transform transform, const tarn_value *value) {
     int64_t n = value->i;
     if (value->null) return tarn_buf_puts(out, "null");
     switch (transform) {
     case TARN_YEARS: return tarn_buf_printf(out, "%04lld", (long long)(n + 1970));
     case TARN_MONTHS:
-        return tarn_buf_printf(out, "%04lld-%02d", (long long)(1970 + floor_div(n, 12)),
-                               (int)(n - floor_div(n, 12) * 12) + 1);
+        return tarn_buf_printf(out, "%04lld-%02d", (long long)(1970 + tarn_floor_div(n, 12)),
+                               (int)(n - tarn_floor_div(n, 12) * 12) + 1);
     case TARN_HOURS: {
-        tarn_value day = {.kind = TARN_DATE, .i = floor_div(n, 24)};
+        tarn_value day = {.kind = TARN_DATE, .i = tarn_floor_div(n, 24)};
         tarn_value_text(out, &day);
         return tarn_buf_printf(out, "-%02d", (int)(n - day.i * 24));
     }

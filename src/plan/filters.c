@@ -1,8 +1,10 @@
 /* filters.c: walks the optimised plan and turns the filters of its scans into predicates that prune. */
 #include "plan/filters.h"
-#include "plan/bound.h"
 
 #include <math.h>
+
+#include "base/time.h"
+#include "plan/bound.h"
 
 enum { PLAN_DEPTH_MAX = 2000, NS_A_US = 1000 };
 static const int64_t DAY_US = 86400000000;
@@ -141,8 +143,6 @@ static tarn_expr *roughly_between(tarn_cx *cx, const scan *s, int column, tarn_k
     return both;
 }
 
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
-
 static int64_t clamp_add(int64_t a, int64_t b) {
     int64_t r;
     return __builtin_add_overflow(a, b, &r) ? (b > 0 ? INT64_MAX : INT64_MIN) : r;
@@ -152,7 +152,7 @@ static int64_t clamp_add(int64_t a, int64_t b) {
 static tarn_expr *compare_across(tarn_cx *cx, const scan *s, tarn_expr_op op, int column, tarn_kind from,
                                  const tarn_value *c) {
     bool from_day = from == TARN_DATE, to_day = c->kind == TARN_DATE;
-    int64_t center = to_day ? (from_day ? c->i : c->i * DAY_US) : (from_day ? floor_div(c->i, DAY_US) : c->i);
+    int64_t center = to_day ? (from_day ? c->i : c->i * DAY_US) : (from_day ? tarn_floor_div(c->i, DAY_US) : c->i);
     int64_t below = from_day ? 2 : 26 * (DAY_US / 24),
             above = from_day ? 2 : 26 * (DAY_US / 24) + (to_day ? DAY_US : 0);
     int64_t lo = clamp_add(center, -below), hi = clamp_add(center, above);

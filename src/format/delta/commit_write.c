@@ -130,8 +130,8 @@ static bool stats_text(const tarn_value *v, bool max, tarn_buf *out, bool *quote
     case TARN_DATE: tarn_buf_add(out, text, (size_t)tarn_format_date((int32_t)v->i, text)); return true;
     case TARN_TIMESTAMP:
     case TARN_TIMESTAMP_NTZ: {
-        int64_t ms =
-            v->i / 1000 - (v->i % 1000 < 0); /* cut towards the past; readers allow for the rest of the millisecond */
+        /* cut towards the past; readers allow for the rest of the millisecond */
+        int64_t ms = tarn_floor_div(v->i, 1000);
         int n = tarn_format_timestamp(ms * 1000, 'T', 3, v->kind == TARN_TIMESTAMP ? "Z" : "", text);
         tarn_buf_add(out, text, (size_t)n);
         return true;
