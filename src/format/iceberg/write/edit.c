@@ -43,6 +43,14 @@ const char *tarn_iceberg_array_with(tarn_cx *cx, tarn_str json, const char *elem
     while (n && json.p[n - 1] != ']') n--;
     size_t end = n ? n - 1 : 0;
     while (end > 1 && (unsigned char)json.p[end - 1] <= ' ') end--;
+    /* Copied, not printed: the snapshots of a table may be hundreds of megabytes. */
     bool empty = end <= 1;
-    return empty ? tarn_printf(cx, "[%s]", element) : tarn_printf(cx, "%.*s, %s]", (int)end, json.p, element);
+    tarn_str head = empty ? TARN_LIT("[") : (tarn_str){json.p, end}, comma = empty ? TARN_LIT("") : TARN_LIT(", ");
+    size_t m = strlen(element);
+    char *out = tarn_arena_alloc(cx->arena, head.n + comma.n + m + sizeof "]");
+    memcpy(out, head.p, head.n);
+    memcpy(out + head.n, comma.p, comma.n);
+    memcpy(out + head.n + comma.n, element, m);
+    memcpy(out + head.n + comma.n + m, "]", sizeof "]");
+    return out;
 }
