@@ -297,6 +297,7 @@ const tarn_stmt tarn_stmt_create_table = {
         "CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (column TYPE [NOT NULL] [DEFAULT e] [GENERATED ALWAYS AS (e) | "
         "GENERATED ALWAYS | BY DEFAULT AS IDENTITY [(START WITH n INCREMENT BY m)]] "
         "[COMMENT s], CONSTRAINT n CHECK (e), …) [USING format]\n"
-        "  [PARTITIONED BY (columns)] [LOCATION 'path'] [COMMENT s] [TBLPROPERTIES ('k' = 'v', …)] [AS query]\n"
+        "  [PARTITIONED BY (column | days(column) | bucket(n, column) | …)] [LOCATION 'path'] [COMMENT s] "
+        "[TBLPROPERTIES ('k' = 'v', …)] [AS query]\n"
         "Makes a table; with LOCATION of an existing table and no columns, names it.",
 };
