@@ -243,9 +243,8 @@ static void time_bounds(tarn_transform transform, const tarn_type *source, const
 /* What begins with the text is not above it with 0xFF behind it, a byte that no UTF-8 has. */
 static tarn_value above_text(tarn_arena *arena, const tarn_value *v) {
     tarn_value above = *v;
-    char *p = tarn_arena_strndup(arena, v->s.p ? v->s.p : "", v->s.n + 0);
-    char *longer = tarn_arena_alloc(arena, v->s.n + 2);
-    memcpy(longer, p, v->s.n);
+    char *longer = tarn_arena_alloc(arena, v->s.n + 1);
+    if (v->s.n) memcpy(longer, v->s.p, v->s.n);
     longer[v->s.n] = (char)0xff;
     above.s = (tarn_str){longer, v->s.n + 1};
     return above;
