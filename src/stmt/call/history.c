@@ -68,8 +68,8 @@ const tarn_procedure tarn_procedure_cherrypick_snapshot = {
     .name = "cherrypick_snapshot",
     .params = {{"table", TARN_CALL_TABLE, true}, {"snapshot_id", TARN_CALL_INT, true}},
     .run = run_cherrypick_snapshot,
-    .help = "Makes the commit of a snapshot once more on the table as it is now: one that only added rows, or any one "
-            "that was made on the current snapshot.",
+    .help = "Makes the commit of a snapshot once more on the table as it is now: one that only added rows, or "
+            "replaced partitions that nobody has changed since, or any one that was made on the current snapshot.",
 };
 
 const tarn_procedure tarn_procedure_publish_changes = {

@@ -177,6 +177,80 @@ static void rows_of_one_file_are_united(void **state) {
     bench_close(&b);
 }
 
+static void add_to(bench *b, tarn_change *c, int64_t partition) {
+    tarn_value *value = TARN_NEW(b->cx.arena, tarn_value);
+    *value = (tarn_value){.kind = TARN_INT64, .i = partition};
+    add(b, c);
+    c->adds.at[c->adds.n - 1].partition = value;
+}
+
+/* A statement on `base` that replaces the files of a partition, and says so; `name` NULL: of the table. */
+static void overwrite(bench *b, tarn_snapshot *base, int64_t partition, const char *name) {
+    tarn_change c = {.operation = "WRITE", .read_all = true};
+    tarn_file_list list = {0};
+    ok(b, tarn_snapshot_files(&b->cx, base, NULL, &list));
+    for (size_t i = 0; i < list.files.n; i++)
+        if (list.files.at[i]->partition[0].i == partition) *TARN_PUSH(b->cx.arena, &c.removes) = list.files.at[i];
+    add_to(b, &c, partition);
+    *TARN_PUSH(b->cx.arena, &c.notes) = (tarn_pair){"replace-partitions", "true"};
+    c.staged = name;
+    ok(b, tarn_commit(&b->cx, &b->table, base, &c, NULL));
+}
+
+static tarn_code publish(bench *b, const char *name) {
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) base = newest(b);
+    tarn_pick pick = {.version = -1, .staged = name};
+    tarn_change c = {0};
+    tarn_code code = tarn_snapshot_pick(&b->cx, base, &pick, &c);
+    if (code == TARN_OK) code = tarn_commit(&b->cx, &b->table, base, &c, NULL);
+    tarn_snapshot_release(pick.from);
+    return code;
+}
+
+/* The keys of the table's files, but for their folder. */
+static const char *names(bench *b) {
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) s = newest(b);
+    tarn_file_list list = {0};
+    const char *all = "";
+    ok(b, tarn_snapshot_files(&b->cx, s, NULL, &list));
+    for (size_t i = 0; i < list.files.n; i++)
+        all = tarn_printf(&b->cx, "%s%d%c", all, list.files.at[i]->path.p[5] - '0', i + 1 < list.files.n ? ' ' : 0);
+    return all;
+}
+
+/* Partitions that a staged commit replaced are replaced once, and only as it saw them. */
+static void replaced_partitions_are_picked(void **state) {
+    (void)state;
+    bench b;
+    bench_open(&b, true);
+    tarn_snapshot *all[5] = {create(&b, "2")};
+    tarn_change by = {.operation = "ALTER TABLE", .repartition = true, .n_partition_by = 1};
+    by.partition_by = &(tarn_partition_by){.column = "id"};
+    ok(&b, tarn_commit(&b.cx, &b.table, all[0], &by, &all[1]));
+    overwrite(&b, all[1], 1, NULL); /* file 0 */
+    all[2] = newest(&b);
+    overwrite(&b, all[2], 2, NULL); /* 1 */
+    all[3] = newest(&b);
+    overwrite(&b, all[3], 1, "first");  /* 2 in place of 0 */
+    overwrite(&b, all[3], 1, "second"); /* 3 in place of 0 */
+    overwrite(&b, all[3], 2, "third");  /* 4 in place of 1 */
+    assert_string_equal(names(&b), "1 0");
+    tarn_change more = {.operation = "WRITE", .blind_append = true};
+    add_to(&b, &more, 2); /* 5: what is staged is not on top of the newest any more */
+    ok(&b, tarn_commit(&b.cx, &b.table, all[3], &more, &all[4]));
+    ok(&b, publish(&b, "first"));
+    assert_string_equal(names(&b), "2 5 1");
+    assert_int_equal(publish(&b, "first"), TARN_INVALID);
+    assert_non_null(strstr(b.cx.error.message, "picked already"));
+    assert_int_equal(publish(&b, "second"), TARN_INVALID);
+    assert_non_null(strstr(b.cx.error.message, "it replaces data/0.parquet, which was removed since"));
+    assert_int_equal(publish(&b, "third"), TARN_INVALID);
+    assert_non_null(strstr(b.cx.error.message, "a partition to which data/5.parquet was added since"));
+    assert_string_equal(names(&b), "2 5 1");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) tarn_snapshot_release(all[i]);
+    bench_close(&b);
+}
+
 /* A commit whose answer is lost stands where its metadata is the newest, and is told of as failed where it is not. */
 static void lost_answers_of_a_catalog(void **state) {
     (void)state;
@@ -347,6 +421,7 @@ static void rows_keep_their_ids(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_one_file_are_united),
+        cmocka_unit_test(replaced_partitions_are_picked),
         cmocka_unit_test(lost_answers_of_a_catalog),
         cmocka_unit_test(lost_answers_of_a_store),
         cmocka_unit_test(rows_keep_their_ids),

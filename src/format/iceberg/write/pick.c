@@ -1,5 +1,6 @@
 /* pick.c: what a snapshot came from, and the commit of one made once more on top of another. */
 #include "base/map.h"
+#include "format/iceberg/deletes.h"
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
 
@@ -112,6 +113,92 @@ static tarn_code add_files(tarn_cx *cx, tarn_snapshot *from, const tarn_iceberg_
     return TARN_OK;
 }
 
+/* DYNAMIC OVERWRITES: partitions whose files were all replaced. */
+
+static bool replaces_partitions(tarn_cx *cx, const tarn_iceberg_version *v, const char *operation) {
+    const char *flag = tarn_iceberg_summary(cx, v, "replace-partitions");
+    return operation && !strcmp(operation, "overwrite") && flag && tarn_str_ieq(tarn_str_of(flag), TARN_LIT("true"));
+}
+
+static tarn_code partition_key(tarn_cx *cx, const tarn_iceberg_snapshot *s, const tarn_file *file, tarn_str *out) {
+    const tarn_iceberg_tuple *tuple = ((const tarn_iceberg_file *)file->entry)->tuple;
+    const tarn_iceberg_spec *spec = tuple ? tarn_iceberg_spec_find(&s->meta, tuple->spec_id) : NULL;
+    tarn_str values;
+    if (!tarn_values_key(cx->arena, tuple ? tuple->values : NULL, spec ? spec->n_fields : 0, &values))
+        return tarn_fail(cx, TARN_LIMIT, "%.*s: the partition's values are too long", (int)file->path.n, file->path.p);
+    tarn_auto_buf key = TARN_BUF(values.n + 16);
+    tarn_buf_printf(&key, "%d ", tuple ? tuple->spec_id : 0);
+    tarn_buf_add(&key, values.p, values.n);
+    *out = (tarn_str){tarn_arena_strndup(cx->arena, key.data, key.n), key.n};
+    return TARN_OK;
+}
+
+static tarn_code list_paths(tarn_cx *cx, tarn_snapshot *s, tarn_file_list *list, tarn_map *paths) {
+    TRY(tarn_iceberg_files(cx, s, NULL, list));
+    for (size_t i = 0; i < list->files.n; i++)
+        tarn_map_put(paths, cx->arena, list->files.at[i]->path, (void *)(uintptr_t)list->files.at[i]);
+    return TARN_OK;
+}
+
+/* What the commit took away goes here too, and has to be there as it was. */
+static tarn_code remove_replaced(tarn_cx *cx, const tarn_file_list *was, const tarn_map *left, const tarn_map *now,
+                                 tarn_change *change) {
+    for (size_t i = 0; i < was->files.n; i++) {
+        const tarn_file *f = was->files.at[i], *is = tarn_map_get(now, f->path);
+        if (tarn_map_get(left, f->path)) continue;
+        if (!is || !tarn_iceberg_same_keys(f, is) || !tarn_iceberg_same_positions(f, is))
+            return tarn_fail(cx, TARN_INVALID, "it replaces %.*s, %s since", (int)f->path.n, f->path.p,
+                             is ? "of which rows were deleted" : "which was removed");
+        *TARN_PUSH(cx->arena, &change->removes) = is;
+    }
+    return TARN_OK;
+}
+
+/* Nothing may have come into a partition that the commit knew nothing of. */
+static tarn_code check_untouched(tarn_cx *cx, const tarn_iceberg_snapshot *s, const tarn_file_list *now,
+                                 const tarn_map *was, const tarn_pick *pick, const tarn_change *change) {
+    tarn_map replaced = {0};
+    for (size_t i = 0; i < change->adds.n; i++) {
+        tarn_str key;
+        TRY(partition_key(cx, tarn_iceberg_of(pick->from), change->adds.at[i].from, &key));
+        tarn_map_put(&replaced, cx->arena, key, pick->from);
+    }
+    for (size_t i = 0; i < now->files.n; i++) {
+        const tarn_file *f = now->files.at[i];
+        tarn_str key;
+        if (tarn_map_get(was, f->path)) continue;
+        TRY(partition_key(cx, s, f, &key));
+        if (tarn_map_get(&replaced, key))
+            return tarn_fail(cx, TARN_INVALID, "it replaces a partition to which %.*s was added since",
+                             (int)f->path.n, f->path.p);
+    }
+    return TARN_OK;
+}
+
+static tarn_code replace_partitions(tarn_cx *cx, tarn_snapshot *base, const tarn_iceberg_version *source,
+                                    const tarn_pick *pick, tarn_change *change) {
+    tarn_iceberg_snapshot *s = tarn_iceberg_of(base);
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) parent = NULL;
+    tarn_file_list was = {0}, left = {0}, now = {0};
+    tarn_map was_there = {0}, is_left = {0}, is_there = {0};
+    const tarn_iceberg_version **past;
+    size_t n, i = 0;
+    TRY(find_past(cx, s, &past, &n));
+    while (i < n && past[i]->id != source->parent) i++;
+    if (source->parent >= 0 && i == n)
+        return tarn_fail(cx, TARN_INVALID, "it replaces partitions of snapshot %lld, which the table does not come from",
+                         (long long)source->parent);
+    if (source->parent >= 0) {
+        tarn_at at = {.kind = TARN_AT_VERSION, .version = source->parent};
+        TRY(base->format->open(cx, base->table, &at, base, &parent));
+        TRY(list_paths(cx, parent, &was, &was_there));
+    }
+    TRY(list_paths(cx, pick->from, &left, &is_left));
+    TRY(list_paths(cx, base, &now, &is_there));
+    TRY(remove_replaced(cx, &was, &is_left, &is_there, change));
+    return check_untouched(cx, s, &now, &was_there, pick, change);
+}
+
 tarn_code tarn_iceberg_pick(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, tarn_change *change) {
     const tarn_iceberg_snapshot *s = tarn_iceberg_of(base);
     const tarn_iceberg_version *source;
@@ -128,16 +215,20 @@ tarn_code tarn_iceberg_pick(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, t
         move_main(cx, source->id, change);
         return TARN_OK;
     }
-    if (!operation || strcmp(operation, "append"))
+    bool replaces = replaces_partitions(cx, source, operation);
+    if (!replaces && (!operation || strcmp(operation, "append")))
         return tarn_fail(cx, TARN_UNSUPPORTED,
-                         "snapshot %lld (%s) does more than add rows: it can only be picked on top of the one it was "
-                         "made on",
+                         "snapshot %lld (%s) neither adds rows alone nor replaces partitions: it can only be picked on "
+                         "top of the one it was made on",
                          (long long)source->id, operation ? operation : "of an unknown operation");
     tarn_at at = {.kind = TARN_AT_VERSION, .version = source->id};
     TRY(base->format->open(cx, base->table, &at, base, &pick->from));
     TRY(add_files(cx, pick->from, source, change));
+    if (replaces)
+        TRY(tarn_prefix(cx, replace_partitions(cx, base, source, pick, change), "snapshot %lld cannot be picked",
+                        (long long)source->id));
     change->picked = pick->from;
-    change->blind_append = true;
+    change->blind_append = !replaces;
     *TARN_PUSH(cx->arena, &change->notes) =
         (tarn_pair){"source-snapshot-id", tarn_printf(cx, "%lld", (long long)source->id)};
     if (staged) *TARN_PUSH(cx->arena, &change->notes) = (tarn_pair){"published-wap-id", staged};
