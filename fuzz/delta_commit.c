@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         tarn_store_put(&cx, store, "_delta_log/00000000000000000000.json", text, TARN_PUT_ALWAYS, NULL, NULL) == TARN_OK) {
         tarn_table table = {.format = format, .store = store, .location = "fuzz"};
         if (tarn_table_open(&cx, &table, NULL, NULL, &s) == TARN_OK) look(&cx, s);
-        if (format->history(&cx, &table, 0, &history, &n) != TARN_OK) tarn_clear_error(&cx);
+        if (format->history(&cx, &table, NULL, 0, &history, &n) != TARN_OK) tarn_clear_error(&cx);
         tarn_snapshot_release(s);
     }
     tarn_store_close(store);

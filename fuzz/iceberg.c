@@ -79,7 +79,7 @@ static void open_table(tarn_cx *cx, tarn_store *store, tarn_str metadata) {
         return;
     tarn_table table = {.format = format, .store = store, .location = "fuzz"};
     if (tarn_table_open(cx, &table, NULL, NULL, &s) == TARN_OK) look(cx, s);
-    if (tarn_table_history(cx, &table, 0, &history, &n) != TARN_OK) tarn_clear_error(cx);
+    if (tarn_table_history(cx, &table, NULL, 0, &history, &n) != TARN_OK) tarn_clear_error(cx);
     if (s) go_on(cx, &table, s);
     tarn_snapshot_release(s);
 }

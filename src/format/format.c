@@ -124,8 +124,10 @@ tarn_code tarn_table_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot
     return named(cx, table, table->format->prepare(cx, table, base, change));
 }
 
-tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n) {
-    return named(cx, table, table->format->history(cx, table, limit, out, n));
+tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,
+                             tarn_history_entry **out, size_t *n) {
+    if (ref) TRY(tarn_format_require(cx, table->format, TARN_CAN_BRANCH, "branches and tags"));
+    return named(cx, table, table->format->history(cx, table, ref, limit, out, n));
 }
 
 tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,

@@ -57,8 +57,10 @@ struct tarn_format {
     void (*bounds)(tarn_snapshot *snapshot, const tarn_file *file, int column, const char *path, tarn_bounds *out);
     /* The deleted rows of a file; the caller frees the bitmap. Called only where file->deletes is set. */
     tarn_code (*deleted)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out);
-    /* Newest first, at most `limit` (0: all there are), in cx->arena. Never loads the engine. */
-    tarn_code (*history)(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n);
+    /* Newest first, at most `limit` (0: all there are), in cx->arena. `ref` NULL: of the table, else of a branch or tag
+     * of it, with TARN_CAN_BRANCH. Never loads the engine. */
+    tarn_code (*history)(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,
+                         tarn_history_entry **out, size_t *n);
     tarn_code (*detail)(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
     /* A metadata table of the format's own (t.snapshots), or in place of a common one; *out NULL: none of that name. */
     tarn_code (*metadata_table)(tarn_cx *cx, tarn_snapshot *snapshot, const char *name, tarn_rowset **out);
@@ -150,8 +152,8 @@ TARN_MUST tarn_code tarn_snapshot_pick(tarn_cx *cx, tarn_snapshot *base, tarn_pi
 const char *tarn_snapshot_property(const tarn_snapshot *snapshot, const char *name);
 /* See the callbacks of the same names. app_version is -1 for a format without application transactions. */
 TARN_MUST tarn_code tarn_table_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change);
-TARN_MUST tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out,
-                                       size_t *n);
+TARN_MUST tarn_code tarn_table_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,
+                                       tarn_history_entry **out, size_t *n);
 TARN_MUST tarn_code tarn_snapshot_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change *change, int64_t version,
                                         tarn_snapshot **out);
 TARN_MUST tarn_code tarn_snapshot_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);

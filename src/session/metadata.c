@@ -104,7 +104,8 @@ static tarn_code file_source(tarn_cx *cx, const tarn_opened *opened, tarn_row_so
     return TARN_OK;
 }
 
-tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_rowset **out) {
+tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,
+                                tarn_rowset **out) {
     static const tarn_rowset_column columns[] = {
         {"version", "l"},         {"timestamp", "tsu:UTC"},      {"user_name", "u"},
         {"operation", "u"},       {"operation_parameters", "u"}, {"read_version", "l"},
@@ -112,7 +113,7 @@ tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, int64_t li
         {"user_metadata", "u"},   {"engine_info", "u"}};
     tarn_history_entry *entries;
     size_t n;
-    TRY(tarn_table_history(cx, table, limit, &entries, &n));
+    TRY(tarn_table_history(cx, table, ref, limit, &entries, &n));
     tarn_rowset *rows = tarn_rowset_new(columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < n; i++) {
         const tarn_history_entry *e = &entries[i];
@@ -133,7 +134,7 @@ tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, int64_t li
 }
 
 static tarn_code history_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) {
-    return tarn_metadata_history(cx, opened->table, 0, out);
+    return tarn_metadata_history(cx, opened->table, NULL, 0, out);
 }
 
 static tarn_code partition_rows(tarn_cx *cx, const tarn_opened *opened, tarn_rowset **out) {

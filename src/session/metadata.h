@@ -12,7 +12,8 @@ typedef struct tarn_metadata_table {
 
 /* NULL: no metadata table is called so. */
 const tarn_metadata_table *tarn_metadata_find(const char *name);
-/* The history as rows, newest first; limit 0: all. Needs no snapshot. */
-TARN_MUST tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_rowset **out);
+/* The history as rows, newest first, of the table or (ref) a branch or tag of it; limit 0: all. Needs no snapshot. */
+TARN_MUST tarn_code tarn_metadata_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,
+                                          tarn_rowset **out);
 
 #endif

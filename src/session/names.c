@@ -148,19 +148,30 @@ static tarn_name owner_of(const tarn_name *name) {
     return table;
 }
 
-tarn_code tarn_session_find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_table **out) {
+/* A table of that name, or a branch or tag of one: *ref, NULL for the table itself. *at as of find_table. */
+static tarn_code find_ref(tarn_cx *cx, tarn_session *s, const tarn_name *name, tarn_at *at, tarn_opened *out,
+                          const char **ref) {
+    const char *part = name->n_parts > 1 && !name->path ? ref_of(name->part[name->n_parts - 1]) : NULL;
+    bool whole = !part || (name->n_parts < 4 && !names_path_metadata(name));
+    tarn_code code = whole ? find_table(cx, s, name, at, out) : TARN_NOTFOUND;
+    *ref = NULL;
+    if (!part || code != TARN_NOTFOUND) return code;
+    tarn_name table = owner_of(name);
+    tarn_clear_error(cx);
+    if (at->kind != TARN_AT_LATEST)
+        return tarn_hint(cx,
+                         tarn_fail(cx, TARN_INVALID, "%s is a version already: AS OF goes with the table's own name",
+                                   name->part[name->n_parts - 1]),
+                         "ALTER TABLE … CREATE OR REPLACE BRANCH … AS OF VERSION n moves a branch");
+    if (strcmp(part, "main") != 0) *ref = part;
+    return find_table(cx, s, &table, at, out);
+}
+
+tarn_code tarn_session_find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_table **out,
+                                  const char **ref) {
     tarn_opened opened = {0};
     tarn_at latest = {.kind = TARN_AT_LATEST};
-    tarn_code code = find_table(cx, s, name, &latest, &opened);
-    if (code == TARN_NOTFOUND && name->n_parts > 1 && !name->path && ref_of(name->part[name->n_parts - 1])) {
-        tarn_error was = cx->error;
-        tarn_name table = owner_of(name);
-        if (find_table(cx, s, &table, &latest, &opened) == TARN_OK)
-            return tarn_fail(cx, TARN_INVALID, "%s is a branch or tag of %s: name the table itself here",
-                             name->part[name->n_parts - 1], opened.table->name);
-        cx->error = was;
-    }
-    TRY(code);
+    TRY(find_ref(cx, s, name, &latest, &opened, ref));
     *out = opened.table;
     return TARN_OK;
 }
@@ -169,22 +180,9 @@ tarn_code tarn_session_open_table(tarn_cx *cx, tarn_session *s, const tarn_name 
                                   tarn_opened *out) {
     tarn_opened opened = {0};
     tarn_at when = *at;
-    const char *ref = name->n_parts > 1 && !name->path ? ref_of(name->part[name->n_parts - 1]) : NULL;
-    bool whole = !ref || (name->n_parts < 4 && !names_path_metadata(name));
-    tarn_code code = whole ? find_table(cx, s, name, &when, &opened) : TARN_NOTFOUND;
-    if (ref && code == TARN_NOTFOUND) { /* no table of that name: a branch or tag of one */
-        tarn_name table = owner_of(name);
-        tarn_clear_error(cx);
-        if (at->kind != TARN_AT_LATEST)
-            return tarn_hint(cx,
-                             tarn_fail(cx, TARN_INVALID,
-                                       "%s is a version already: AS OF goes with the table's own name",
-                                       name->part[name->n_parts - 1]),
-                             "ALTER TABLE … CREATE OR REPLACE BRANCH … AS OF VERSION n moves a branch");
-        if (strcmp(ref, "main") != 0) when = (tarn_at){.kind = TARN_AT_REF, .ref = ref};
-        code = find_table(cx, s, &table, &when, &opened);
-    }
-    TRY(code);
+    const char *ref;
+    TRY(find_ref(cx, s, name, &when, &opened, &ref));
+    if (ref) when = (tarn_at){.kind = TARN_AT_REF, .ref = ref};
     TRY(take_snapshot(cx, s, &when, &opened));
     *out = opened;
     return TARN_OK;

@@ -92,9 +92,9 @@ TARN_MUST tarn_code tarn_session_name(tarn_cx *cx, tarn_session *s, const tarn_n
                                       const char **schema, const char **table);
 TARN_MUST tarn_code tarn_session_open_table(tarn_cx *cx, tarn_session *s, const tarn_name *name, const tarn_at *at,
                                             tarn_opened *out);
-/* The table alone: nothing of it is read. */
+/* The table alone: nothing of it is read. *ref: the branch or tag of it that the name says; NULL: none. */
 TARN_MUST tarn_code tarn_session_find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name,
-                                            const tarn_table **out);
+                                            const tarn_table **out, const char **ref);
 void tarn_opened_done(tarn_opened *opened);
 /* A table that is not in the catalog yet: its store opened at `location` (created), version -1. */
 TARN_MUST tarn_code tarn_session_new_table(tarn_cx *cx, tarn_session *s, const char *format, const char *location,

@@ -86,6 +86,7 @@ static tarn_code run_history(tarn_cx *cx, tarn_run *run) {
     tarn_name name;
     int64_t limit = 0;
     const tarn_table *table;
+    const char *ref;
     tarn_rowset *rows;
     TRY(tarn_parse_name(cx, &run->cursor, &name));
     if (tarn_accept(&run->cursor, "LIMIT")) {
@@ -93,8 +94,8 @@ static tarn_code run_history(tarn_cx *cx, tarn_run *run) {
         if (limit < 1) return tarn_fail(cx, TARN_INVALID, "DESCRIBE HISTORY: LIMIT takes a number from 1 on");
     }
     TRY(tarn_expect_end(cx, &run->cursor));
-    TRY(tarn_session_find_table(cx, run->session, &name, &table));
-    TRY(tarn_metadata_history(cx, table, limit, &rows));
+    TRY(tarn_session_find_table(cx, run->session, &name, &table, &ref));
+    TRY(tarn_metadata_history(cx, table, ref, limit, &rows));
     return tarn_stmt_rows(cx, run, rows, true);
 }
 

@@ -137,9 +137,32 @@ typedef struct restore_stmt {
     tarn_run *run;
     tarn_name table;
     tarn_travel travel;
-    tarn_opened past; /* held until the change that points into it is committed */
+    tarn_snapshot *past; /* held until the change that points into it is committed */
     int64_t restored, removed;
 } restore_stmt;
+
+/* A branch was at a time what it came from then; the table's own log says nothing of it. */
+static tarn_code find_at(tarn_cx *cx, tarn_snapshot *branch, tarn_at *at) {
+    tarn_ancestor *past;
+    size_t n, i = 0;
+    TRY(tarn_snapshot_ancestors(cx, branch, &past, &n));
+    while (i < n && past[i].timestamp_ms > at->timestamp_us / 1000) i++;
+    if (i == n) return tarn_fail(cx, TARN_NOTFOUND, "branch %s has no version as old as that", branch->branch);
+    *at = (tarn_at){.kind = TARN_AT_VERSION, .version = past[i].id};
+    return TARN_OK;
+}
+
+/* A branch stays with the columns of its table: the version's rows are read with those. */
+static tarn_code open_past(tarn_cx *cx, const tarn_opened *now, tarn_at *at, tarn_snapshot **out) {
+    tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) past = NULL;
+    bool branch = now->snapshot->branch != NULL;
+    if (branch && at->kind == TARN_AT_TIMESTAMP) TRY(find_at(cx, now->snapshot, at));
+    TRY(tarn_table_open(cx, now->table, at, now->snapshot, &past));
+    if (branch && now->table->format->like) return now->table->format->like(cx, past, now->snapshot, out);
+    *out = past;
+    past = NULL;
+    return TARN_OK;
+}
 
 static tarn_code plan_restore(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_change *change) {
     restore_stmt *r = state;
@@ -149,9 +172,10 @@ static tarn_code plan_restore(tarn_cx *cx, void *state, const tarn_opened *opene
     TRY(tarn_session_conn(cx, r->run->session, &conn));
     tarn_session_plan_env(cx, r->run->session, conn, &env);
     TRY(tarn_plan_at(cx, &env, &r->travel, &at));
-    tarn_opened_done(&r->past);
-    TRY(tarn_session_open_table(cx, r->run->session, &r->table, &at, &r->past));
-    tarn_code code = tarn_restore(cx, opened->table, opened->snapshot, r->past.snapshot, change);
+    tarn_snapshot_release(r->past);
+    r->past = NULL;
+    TRY(open_past(cx, opened, &at, &r->past));
+    tarn_code code = tarn_restore(cx, opened->table, opened->snapshot, r->past, change);
     r->restored = (int64_t)change->adds.n;
     r->removed = (int64_t)change->removes.n;
     return code;
@@ -170,7 +194,7 @@ static tarn_code run_restore(tarn_cx *cx, tarn_run *run) {
         return tarn_fail(cx, TARN_INVALID, "RESTORE cannot run inside a transaction: COMMIT it first");
     int64_t version = 0;
     tarn_code code = tarn_session_change(cx, run->session, &r.table, plan_restore, &r, &version);
-    tarn_opened_done(&r.past);
+    tarn_snapshot_release(r.past);
     TRY(code);
     tarn_report report[] = {{"version", version}, {"restored_files", r.restored}, {"removed_files", r.removed}};
     return tarn_stmt_report(cx, run, report, 3);

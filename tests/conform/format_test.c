@@ -193,13 +193,13 @@ static void test_history(void **state) {
     tarn_snapshot_release(base);
     base = next;
     append(f, base, 10, 0, &next);
-    ok(f, tarn_table_history(&f->cx, &f->table, 0, &entries, &n));
+    ok(f, tarn_table_history(&f->cx, &f->table, NULL, 0, &entries, &n));
     assert_int_equal(n, next->version - base->version + (f->table.format->features & TARN_CAN_BRANCH ? 1 : 2));
     assert_string_equal(entries[0].operation, "WRITE");
     assert_string_equal(entries[1].operation, "WRITE");
     if (n > 2) assert_string_equal(entries[2].operation, "CREATE TABLE"); /* with branches it is none of the versions */
     assert_true(entries[0].version > entries[1].version && entries[0].timestamp_ms >= entries[1].timestamp_ms);
-    ok(f, tarn_table_history(&f->cx, &f->table, 1, &entries, &n));
+    ok(f, tarn_table_history(&f->cx, &f->table, NULL, 1, &entries, &n));
     assert_int_equal(n, 1);
     assert_false(tarn_engine_loaded(f->engine)); /* metadata does without the engine */
     tarn_snapshot_release(next);

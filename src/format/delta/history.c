@@ -131,7 +131,9 @@ static tarn_code read_one(tarn_cx *cx, size_t i, void *state) {
     return read_info(cx, j->store, c, &j->entries[i]);
 }
 
-tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out, size_t *n) {
+tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,
+                             tarn_history_entry **out, size_t *n) {
+    (void)ref;
     tarn_delta_log log = {0};
     TRY(tarn_delta_log_commits(cx, table->store, cx->arena, &log));
     size_t take = limit > 0 && (size_t)limit < log.commits.n ? (size_t)limit : log.commits.n;

@@ -269,7 +269,7 @@ static void travel_by_time(void **state) {
     assert_int_equal(tarn_table_open(&b.cx, &b.table, &before, NULL, &none), TARN_NOTFOUND);
     tarn_history_entry *h;
     size_t n;
-    assert_int_equal(tarn_format_delta.history(&b.cx, &b.table, 2, &h, &n), TARN_OK);
+    assert_int_equal(tarn_format_delta.history(&b.cx, &b.table, NULL, 2, &h, &n), TARN_OK);
     assert_int_equal(n, 2);
     assert_int_equal(h[0].version, 2);
     assert_int_equal(h[0].timestamp_ms, 3000);

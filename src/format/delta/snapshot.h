@@ -153,7 +153,7 @@ TARN_MUST tarn_code tarn_delta_dv_key(tarn_cx *cx, tarn_arena *arena, const tarn
 /* *in_commit: its time is one of the commit itself (1.9), not only of its writer's clock. */
 TARN_MUST tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info, tarn_history_entry *out,
                                              bool *in_commit);
-TARN_MUST tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out,
+TARN_MUST tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit, tarn_history_entry **out,
                                        size_t *n);
 TARN_MUST tarn_code tarn_delta_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
 

@@ -31,11 +31,27 @@ static tarn_code history_entry(tarn_cx *cx, const tarn_iceberg_version *v, int64
     return TARN_OK;
 }
 
-tarn_code tarn_iceberg_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out,
-                               size_t *n) {
+/* Of the versions that a branch or tag came from; the log is the table's alone (1.9). */
+static tarn_code history_of_ref(tarn_cx *cx, const tarn_iceberg_snapshot *s, int64_t limit, tarn_history_entry **out,
+                                size_t *n) {
+    tarn_ancestor *past;
+    size_t made = 0;
+    TRY(tarn_iceberg_ancestors(cx, (tarn_snapshot *)(uintptr_t)&s->base, &past, n));
+    if (limit > 0 && (size_t)limit < *n) *n = (size_t)limit;
+    *out = TARN_NEW_ARRAY(cx->arena, tarn_history_entry, *n);
+    for (; made < *n; made++) {
+        const tarn_iceberg_version *v = tarn_iceberg_version_find(&s->meta, past[made].id);
+        TRY(history_entry(cx, v, v->timestamp_ms, &(*out)[made]));
+    }
+    return TARN_OK;
+}
+
+tarn_code tarn_iceberg_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,
+                               tarn_history_entry **out, size_t *n) {
     tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) latest = NULL;
-    static const tarn_at at = {.kind = TARN_AT_LATEST};
+    tarn_at at = {.kind = ref ? TARN_AT_REF : TARN_AT_LATEST, .ref = ref};
     TRY(table->format->open(cx, table, &at, NULL, &latest));
+    if (ref) return history_of_ref(cx, tarn_iceberg_of(latest), limit, out, n);
     const tarn_iceberg_metadata *m = &tarn_iceberg_of(latest)->meta;
     size_t total = m->snapshot_log.n ? m->snapshot_log.n : m->versions.n;
     size_t take = limit > 0 && (size_t)limit < total ? (size_t)limit : total, made = 0;

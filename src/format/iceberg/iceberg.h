@@ -148,8 +148,8 @@ tarn_code tarn_iceberg_groups(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_f
                               tarn_file_group **out, size_t *n_out);
 
 /* history.c */
-tarn_code tarn_iceberg_history(tarn_cx *cx, const tarn_table *table, int64_t limit, tarn_history_entry **out,
-                               size_t *n);
+tarn_code tarn_iceberg_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,
+                               tarn_history_entry **out, size_t *n);
 tarn_code tarn_iceberg_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
 
 /* changes.c */
