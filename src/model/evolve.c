@@ -115,6 +115,7 @@ tarn_code tarn_evolve_rename(tarn_cx *cx, const tarn_schema *schema, const char 
     int same = tarn_schema_find(type, tarn_str_of(name));
     if (same >= 0 && (size_t)same != at) return tarn_fail(cx, TARN_EXISTS, "there is a column %s already", name);
     type->fields[at].name = name;
+    type->fields[at].stored = NULL;
     *out = copy;
     return TARN_OK;
 }

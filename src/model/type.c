@@ -89,6 +89,7 @@ static void copy_field(tarn_arena *arena, const tarn_field *from, tarn_field *to
     to->name = copy_text(arena, from->name);
     to->type = tarn_type_copy(arena, from->type);
     to->physical = copy_text(arena, from->physical);
+    to->stored = copy_text(arena, from->stored);
     to->comment = copy_text(arena, from->comment);
     to->default_sql = copy_text(arena, from->default_sql);
     to->initial_sql = copy_text(arena, from->initial_sql);
@@ -136,6 +137,28 @@ const tarn_field *tarn_schema_path(const tarn_schema *schema, tarn_str dotted) {
         if (field) return field;
     }
     return NULL;
+}
+
+/* DuckDB folds ASCII letters alone. */
+static tarn_str fold_ascii(tarn_arena *arena, const char *name) {
+    char *key = tarn_arena_strdup(arena, name);
+    size_t n = 0;
+    for (; key[n]; n++)
+        if (key[n] >= 'A' && key[n] <= 'Z') key[n] += 32;
+    return (tarn_str){key, n};
+}
+
+void tarn_names_tell_apart(tarn_arena *arena, const char **names, size_t n) {
+    tarn_auto(tarn_arena *, tarn_arena_freep) scratch = tarn_arena_new();
+    tarn_map counts = {0}; /* how often each name was given another end */
+    for (size_t i = 0; i < n; i++) {
+        const char *name = names[i];
+        int64_t *count;
+        while ((count = tarn_map_get(&counts, fold_ascii(scratch, name))))
+            name = tarn_arena_printf(scratch, "%s_%lld", name, (long long)++*count);
+        tarn_map_put(&counts, scratch, fold_ascii(scratch, name), TARN_NEW(scratch, int64_t));
+        if (name != names[i]) names[i] = tarn_arena_strdup(arena, name);
+    }
 }
 
 typedef struct same_key {

@@ -62,6 +62,7 @@ struct tarn_field {
     bool nullable;
     int32_t id;                    /* field id in the files; -1: none, fields are found by `physical` */
     const char *physical;          /* name in the files when it is not `name`; NULL: the same */
+    const char *stored;            /* name in the table's metadata, when another's differs from it only by case; NULL */
     const char *comment;           /* NULL: none */
     const char *default_sql;       /* value for INSERTs that omit it, as SQL; NULL: none */
     const char *initial_sql;       /* value for rows of files that lack the column, as SQL; NULL: null */
@@ -74,6 +75,9 @@ struct tarn_field {
 
 /* Whether rows may come without a value because the table has its own: generated, or counted on. */
 static inline bool tarn_field_computed(const tarn_field *f) { return f->generated_sql || f->identity; }
+
+/* What the table's metadata calls it. */
+static inline const char *tarn_field_stored(const tarn_field *f) { return f->stored ? f->stored : f->name; }
 
 /* A table's columns: a struct type. */
 typedef tarn_type tarn_schema;
@@ -90,6 +94,9 @@ tarn_type *tarn_type_copy(tarn_arena *arena, const tarn_type *type);
 int tarn_schema_find(const tarn_schema *schema, tarn_str name);
 /* "a.b.c" through structs to a member, nested or not; names may hold dots themselves. NULL when it is not there. */
 const tarn_field *tarn_schema_path(const tarn_schema *schema, tarn_str dotted);
+/* Names that differ only by case, or not at all, told apart as DuckDB does it when it reads them: the later ones get
+ * _1, _2 and so on. In place; what is new lies in the arena. */
+void tarn_names_tell_apart(tarn_arena *arena, const char **names, size_t n);
 /* Refuses empty names, names that differ only by case, and more than limit.columns fields (nested ones counted). */
 TARN_MUST tarn_code tarn_schema_check(tarn_cx *cx, const tarn_schema *schema);
 /* DuckDB's text for the type: BIGINT, DECIMAL(10,2), STRUCT("a" INTEGER, …), TIMESTAMPTZ. */

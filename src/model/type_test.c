@@ -257,6 +257,22 @@ static void test_names(void **state) {
     assert_null(tarn_schema_path(s, TARN_LIT("...")));
 }
 
+static void test_tell_apart(void **state) {
+    fixture *f = *state;
+    static const char *const told[][2] = {{"a", "a"},       {"A", "A_1"}, {"a_1", "a_1_1"}, {"A_1", "A_1_2"},
+                                          {"b_1", "b_1"},   {"b", "b"},   {"B", "B_1_1"},   {"B", "B_2"},
+                                          {"B", "B_3"},     {"É", "É"},   {"é", "é"},       {"a", "a_2"},
+                                          {"A_2", "A_2_1"}, {"c", "c"},   {"C", "C_1"},     {"C_1", "C_1_1"},
+                                          {"c", "c_2"},     {"", ""},     {"", "_1"}}; /* as DuckDB's reader of Parquet
+                                                                                          files has them */
+    enum { N = sizeof told / sizeof *told };
+    const char *names[N];
+    for (size_t i = 0; i < N; i++) names[i] = told[i][0];
+    tarn_names_tell_apart(f->cx.arena, names, N);
+    for (size_t i = 0; i < N; i++) assert_string_equal(names[i], told[i][1]);
+    assert_ptr_equal(names[0], told[0][0]);
+}
+
 static void test_check(void **state) {
     fixture *f = *state;
     assert_int_equal(
@@ -377,6 +393,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_mutations, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tell_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_of_query, set_up, tear_down),

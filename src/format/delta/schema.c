@@ -139,6 +139,22 @@ static tarn_code parse_type(parser *p, const char *where, const tarn_json_value 
                      (int)kind.n, kind.p ? kind.p : "");
 }
 
+/* The engine finds columns in files without case, and members of structs by their names alone. */
+static tarn_code check_physical(tarn_cx *cx, const tarn_type *type) {
+    const char **names = TARN_NEW_ARRAY(cx->arena, const char *, type->n_fields);
+    for (size_t i = 0; i < type->n_fields; i++) names[i] = tarn_delta_physical(&type->fields[i]);
+    tarn_names_tell_apart(cx->arena, names, type->n_fields);
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        if (names[i] != tarn_delta_physical(f))
+            return tarn_fail(cx, TARN_UNSUPPORTED,
+                             "column %s is called %s in data files, and another column the same but for case", f->name,
+                             tarn_delta_physical(f));
+        TRY(tarn_prefix(cx, check_physical(cx, f->type), "column %s", f->name));
+    }
+    return TARN_OK;
+}
+
 tarn_code tarn_delta_schema_parse(tarn_cx *cx, tarn_arena *arena, const char *json, tarn_delta_mapping mapping,
                                   tarn_schema **out) {
     tarn_auto(tarn_arena *, tarn_arena_freep) scratch = tarn_arena_new();
@@ -151,6 +167,7 @@ tarn_code tarn_delta_schema_parse(tarn_cx *cx, tarn_arena *arena, const char *js
     TRY(parse_type(&p, "", tree, &type));
     if (type->kind != TARN_STRUCT) return tarn_fail(cx, TARN_CORRUPT, "schema: it is no struct");
     TRY(tarn_schema_check(cx, type));
+    if (mapping != TARN_DELTA_MAP_NONE) TRY(check_physical(cx, type));
     *out = type;
     return TARN_OK;
 }

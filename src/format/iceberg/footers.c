@@ -36,6 +36,14 @@ static bool has_struct(const tarn_type *type) {
     return false;
 }
 
+/* Members found by names that depend on the order in which a file has them. */
+static bool has_twins(const tarn_type *type, bool members) {
+    bool some = false;
+    for (size_t i = 0; i < type->n_fields && !some; i++)
+        some = (members && type->fields[i].stored) || has_twins(type->fields[i].type, true);
+    return some;
+}
+
 static bool has_evolved(tarn_cx *cx, tarn_iceberg_snapshot *s) {
     size_t n = s->meta.schemas.n;
     if (n < 2 || !has_struct(s->base.schema)) return false;
@@ -58,7 +66,7 @@ static const footer *find_footer(tarn_iceberg_snapshot *s, const tarn_file *file
 
 tarn_code tarn_iceberg_needs_footers(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_file *first, bool *out) {
     const tarn_iceberg_column *root = NULL;
-    *out = s->name_mapping || has_evolved(cx, s);
+    *out = s->name_mapping || has_twins(s->base.schema, false) || has_evolved(cx, s);
     if (*out || !first) return TARN_OK;
     return tarn_iceberg_footers(cx, s, &first, 1, &root, out);
 }
@@ -139,7 +147,7 @@ static void map_members(tarn_iceberg_column *c, const tarn_type *type) {
     for (size_t i = 0; i < c->n_members; i++) {
         tarn_iceberg_column *m = (tarn_iceberg_column *)(uintptr_t)&c->members[i];
         for (size_t k = 0; k < type->n_fields; k++) {
-            bool same = type->kind == TARN_STRUCT ? is(type->fields[k].name, m->name) : i == k;
+            bool same = type->kind == TARN_STRUCT ? is(tarn_field_stored(&type->fields[k]), m->name) : i == k;
             if (!same) continue;
             m->id = type->fields[k].id;
             map_members(m, type->fields[k].type);
@@ -153,6 +161,18 @@ static void map_places(tarn_iceberg_column *root, const tarn_schema *schema) {
         m->id = (int32_t)i + 1;
         const tarn_field *f = tarn_iceberg_field(schema, m->id, NULL);
         if (f) map_members(m, f->type);
+    }
+}
+
+/* Names as the engine's reader of the file has them. */
+static void tell_apart(tarn_cx *cx, tarn_arena *arena, tarn_iceberg_column *c) {
+    const char **names = TARN_NEW_ARRAY(cx->arena, const char *, c->n_members);
+    for (size_t i = 0; i < c->n_members; i++) names[i] = c->members[i].name;
+    tarn_names_tell_apart(arena, names, c->n_members);
+    for (size_t i = 0; i < c->n_members; i++) {
+        tarn_iceberg_column *m = (tarn_iceberg_column *)(uintptr_t)&c->members[i];
+        m->name = names[i];
+        tell_apart(cx, arena, m);
     }
 }
 
@@ -170,6 +190,7 @@ static tarn_code keep_footer(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_f
             map_names(root, mapping);
         else if (!b.ids)
             map_places(root, s->base.schema);
+        tell_apart(cx, s->base.arena, root);
         *f = (footer){root, !b.ids};
         tarn_str key = ((const tarn_iceberg_file *)file->entry)->recorded; /* the file may be another snapshot's */
         key.p = tarn_arena_strndup(s->base.arena, key.p, key.n);

@@ -13,8 +13,8 @@ typedef struct tarn_iceberg_column {
     bool list, map; /* else a struct, where it has members */
 } tarn_iceberg_column;
 
-/* Whether files have to be asked: names of members have changed, or there is a name mapping, or a file (the first one)
- * has no ids. */
+/* Whether files have to be asked: names of members have changed or differ only by case, or there is a name mapping, or
+ * a file (the first one) has no ids. */
 TARN_MUST tarn_code tarn_iceberg_needs_footers(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_file *first,
                                                bool *out);
 /* The root of each file's columns, with ids from the name mapping, or from places, where a file has none (then

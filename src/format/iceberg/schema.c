@@ -223,6 +223,18 @@ static tarn_code parse_field(parser *p, const tarn_json_value *v, const char *pa
     return TARN_OK;
 }
 
+static void tell_apart(parser *p, tarn_type *type) {
+    const char **names = TARN_NEW_ARRAY(p->cx->arena, const char *, type->n_fields);
+    for (size_t i = 0; i < type->n_fields; i++) names[i] = type->fields[i].name;
+    tarn_names_tell_apart(p->arena, names, type->n_fields);
+    for (size_t i = 0; i < type->n_fields; i++) {
+        tarn_field *f = &type->fields[i];
+        if (names[i] == f->name) continue;
+        f->stored = f->name;
+        f->name = names[i];
+    }
+}
+
 static tarn_code parse_struct(parser *p, const tarn_json_value *v, const char *where, tarn_type **out) {
     const tarn_json_value *fields = tarn_json_get(v, "fields");
     if (!fields || fields->kind != TARN_JSON_ARRAY)
@@ -233,6 +245,7 @@ static tarn_code parse_struct(parser *p, const tarn_json_value *v, const char *w
         TRY(parse_field(p, &fields->items[i], where, &type->fields[i]));
         type->n_fields++;
     }
+    tell_apart(p, type);
     *out = type;
     return TARN_OK;
 }

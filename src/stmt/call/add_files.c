@@ -48,8 +48,23 @@ static tarn_code check_spec(tarn_cx *cx, const tarn_opened *opened, const adding
         size_t i = 0;
         while (i < s->n_partition && !tarn_name_eq(source_of(opened, i)->name, a->filter->at[k].key)) i++;
         if (i == s->n_partition)
-            return tarn_fail(cx, TARN_INVALID, "partition_filter: %s is not partitioned by %s",
-                             table_name(opened), a->filter->at[k].key);
+            return tarn_fail(cx, TARN_INVALID, "partition_filter: %s is not partitioned by %s", table_name(opened),
+                             a->filter->at[k].key);
+    }
+    return TARN_OK;
+}
+
+/* Columns of files without ids are found by the names the table has for them. */
+static tarn_code check_names(tarn_cx *cx, const tarn_opened *opened, const tarn_type *type) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const tarn_field *f = &type->fields[i];
+        if (f->stored)
+            return tarn_hint(cx,
+                             tarn_fail(cx, TARN_UNSUPPORTED,
+                                       "column %s of %s is stored as %s, a name that another column has but for case",
+                                       f->name, table_name(opened), f->stored),
+                             "ALTER TABLE … RENAME COLUMN first");
+        TRY(check_names(cx, opened, f->type));
     }
     return TARN_OK;
 }
@@ -146,10 +161,8 @@ static const char *key_of(const tarn_opened *opened, const char *path) {
 
 static tarn_code list_files(tarn_cx *cx, const tarn_opened *opened, const adding *a, found_list *out) {
     tarn_auto(tarn_store *, tarn_store_closep) store = NULL;
-    tarn_list_spec all = {.prefix = "",
-                          .recursive = true,
-                          .with_stat = true,
-                          .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES)};
+    tarn_list_spec all = {
+        .prefix = "", .recursive = true, .with_stat = true, .max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_FILES)};
     tarn_entry_list list = {0};
     TRY(tarn_store_open(cx, a->folder, &store));
     TRY(tarn_engine_reach(cx, opened->table->engine, store));
@@ -186,7 +199,8 @@ static tarn_code check_duplicates(tarn_cx *cx, const tarn_opened *opened, const 
     }
     for (size_t i = 0; i < files->n; i++)
         if (tarn_map_get(&paths, tarn_str_of(files->at[i].key)))
-            return tarn_hint(cx, tarn_fail(cx, TARN_EXISTS, "%s is one of the table's files already", files->at[i].path),
+            return tarn_hint(cx,
+                             tarn_fail(cx, TARN_EXISTS, "%s is one of the table's files already", files->at[i].path),
                              "check_duplicate_files => false adds its rows once more");
     return TARN_OK;
 }
@@ -201,6 +215,7 @@ static tarn_code plan_add(tarn_cx *cx, void *state, const tarn_opened *opened, t
         return tarn_fail(cx, TARN_UNSUPPORTED, "%s has CHECK constraints, which rows in files are not held against",
                          table_name(opened));
     TRY(check_spec(cx, opened, a));
+    TRY(check_names(cx, opened, opened->snapshot->schema));
     TRY(list_files(cx, opened, a, &files));
     if (a->check_duplicates) TRY(check_duplicates(cx, opened, &files));
     for (size_t i = 0; i < opened->snapshot->n_partition; i++) constants[opened->snapshot->partition[i].column] = true;

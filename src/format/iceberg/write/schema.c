@@ -176,8 +176,8 @@ static const char *skip_word(const char *p, const char *word) {
 
 /* What stands before the quote of a literal: a type or CAST(; NULL: something else. */
 static const char *skip_type(const char *p, bool *cast) {
-    static const char *const types[] = {"DATE ", "TIMESTAMP ", "TIMESTAMPTZ ", "TIMESTAMP_NTZ ", "TIMESTAMP_LTZ ",
-                                        "TIMESTAMP_NS ", "TIME "};
+    static const char *const types[] = {"DATE ",          "TIMESTAMP ",    "TIMESTAMPTZ ", "TIMESTAMP_NTZ ",
+                                        "TIMESTAMP_LTZ ", "TIMESTAMP_NS ", "TIME "};
     const char *after = skip_word(p, "CAST(");
     *cast = after != NULL;
     for (size_t i = 0; !after && i < sizeof types / sizeof *types; i++) after = skip_word(p, types[i]);
@@ -264,7 +264,7 @@ static tarn_code put_fields(const printing *p, const tarn_type *type, int depth)
         tarn_jsonw_key(w, "id");
         tarn_jsonw_int(w, f->id);
         tarn_jsonw_key(w, "name");
-        tarn_jsonw_text(w, f->name);
+        tarn_jsonw_text(w, tarn_field_stored(f));
         tarn_jsonw_key(w, "required");
         tarn_jsonw_bool(w, !f->nullable);
         tarn_jsonw_key(w, "type");
@@ -365,7 +365,7 @@ static tarn_code put_mapping(const printing *p, const tarn_json_value *list, con
 static tarn_code put_entry(const printing *p, const tarn_json_value *list, const tarn_json_value *entry,
                            const tarn_field *f) {
     const tarn_json_value *names = tarn_json_get(entry, "names"), *inner = tarn_json_get(entry, "fields");
-    const tarn_json_value *named = f ? entry_named(list, f->name) : entry;
+    const tarn_json_value *named = f ? entry_named(list, tarn_field_stored(f)) : entry;
     int64_t id = f ? f->id : tarn_json_as_int(tarn_json_get(entry, "field-id"), -1);
     if (named && named != entry)
         return tarn_fail(p->cx, TARN_UNSUPPORTED,
@@ -379,7 +379,7 @@ static tarn_code put_entry(const printing *p, const tarn_json_value *list, const
     tarn_jsonw_begin_array(p->w);
     for (size_t i = 0; i < tarn_json_count(names); i++)
         tarn_jsonw_string(p->w, tarn_json_as_str(tarn_json_at(names, i)));
-    if (f && !named) tarn_jsonw_text(p->w, f->name);
+    if (f && !named) tarn_jsonw_text(p->w, tarn_field_stored(f));
     tarn_jsonw_end_array(p->w);
     if (tarn_json_count(inner) || (f && f->type->n_fields)) {
         tarn_jsonw_key(p->w, "fields");
