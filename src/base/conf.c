@@ -51,7 +51,7 @@ const char *tarn_origin_name(tarn_origin origin) {
 }
 
 /* "1.5GB" exactly: the fraction is an integer over a power of ten; what is left below one byte is dropped. */
-static bool parse_bytes(tarn_str s, int64_t *out) {
+bool tarn_parse_bytes(tarn_str s, int64_t *out) {
     size_t whole = 0, end;
     while (whole < s.n && s.p[whole] >= '0' && s.p[whole] <= '9') whole++;
     int64_t value, unit = 1, fraction = 0, scale = 1;
@@ -117,7 +117,7 @@ static bool parse_typed(const tarn_option_info *info, tarn_str *text, int64_t *n
     if (text->n > TEXT_MAX || (text->n && memchr(text->p, 0, text->n))) return false;
     switch (info->type) {
     case TARN_OPT_INT: return tarn_parse_i64(*text, number);
-    case TARN_OPT_BYTES: return parse_bytes(*text, number);
+    case TARN_OPT_BYTES: return tarn_parse_bytes(*text, number);
     case TARN_OPT_DURATION: return tarn_parse_i64(*text, number) || tarn_parse_interval_ms(*text, number);
     case TARN_OPT_ENUM: return parse_choice(info->choices, *text, number, text);
     case TARN_OPT_BOOL:

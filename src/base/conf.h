@@ -46,6 +46,9 @@ typedef struct tarn_option_info {
 
 typedef struct tarn_conf tarn_conf;
 
+/* 1000, 128MB (powers of 1000) or 1.5GiB (of 1024). */
+bool tarn_parse_bytes(tarn_str s, int64_t *out);
+
 /* Reads TARN_… variables of the environment (TARN_COMMIT_RETRY_TIMEOUT for commit.retry_timeout). A bad value is an
  * error that names the variable; variables that are no settings are passed over. */
 TARN_MUST tarn_code tarn_conf_new(tarn_cx *cx, tarn_conf **out);

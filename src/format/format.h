@@ -30,6 +30,8 @@ struct tarn_format {
     const char *title;       /* "Delta Lake" */
     const char *data_folder; /* where new data files go: a key below the root, "" for the root itself */
     const char *data_prefix; /* how data files are called: "part-" */
+    /* The table properties that say how large data files become, and how they are compressed. */
+    const char *file_size_property, *compression_property;
     const char *change_folder, *change_prefix; /* the same of files of changed rows; see records_changes */
     uint64_t features;
 

@@ -42,7 +42,7 @@ struct tarn_optimizing {
     tarn_name table;
     tarn_str where;          /* SQL; .p NULL: all */
     bool any_column;         /* `where` may name others than those of partitions */
-    tarn_optimize_spec spec; /* file_size 0: the setting's */
+    tarn_optimize_spec spec;
     /* Completes spec for the table as it is now; NULL: it is complete. */
     tarn_code (*check)(tarn_cx *cx, tarn_optimizing *o, const tarn_opened *opened);
     void *state;                 /* of `check` */

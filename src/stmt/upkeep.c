@@ -47,7 +47,6 @@ static tarn_code optimize_once(tarn_cx *cx, tarn_optimizing *o) {
 tarn_code tarn_stmt_optimized(tarn_cx *cx, tarn_optimizing *o) {
     int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT);
     tarn_code code;
-    if (!o->spec.file_size) o->spec.file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE);
     while ((code = optimize_once(cx, o)) == TARN_CONFLICT && tarn_monotonic_us() < until) TRY(tarn_check(cx));
     return code;
 }

@@ -22,7 +22,7 @@ typedef struct job {
     tarn_conn *conn;
     const tarn_table *table;
     tarn_snapshot *base, *rows; /* rows: with their ids */
-    const tarn_optimize_spec *spec;
+    tarn_optimize_spec spec;
     tarn_target target;
     tarn_change change;
 } job;
@@ -135,10 +135,10 @@ static bool is_useful(const tarn_optimize_spec *spec, const file_list *files, in
 
 static tarn_code rewrite_bin(tarn_cx *cx, job *j, file_list *bin, int64_t size) {
     tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
-    if (!is_useful(j->spec, bin, size)) return TARN_OK;
+    if (!is_useful(&j->spec, bin, size)) return TARN_OK;
     qsort(bin->at, bin->n, sizeof *bin->at, by_ordinal);
     TRY(tarn_scan_build(cx, j->table->engine, j->rows, bin->at, bin->n, false, NULL, &scan));
-    int64_t file_size = size > j->spec->file_size ? j->spec->file_size : 0;
+    int64_t file_size = size > j->spec.file_size ? j->spec.file_size : 0;
     return rewrite(cx, j, bin, &file_size, false, scan.sql);
 }
 
@@ -148,12 +148,12 @@ static tarn_code pack(tarn_cx *cx, job *j, const partition *p) {
     int64_t size = 0;
     for (size_t i = 0; i < p->files.n; i++) {
         const tarn_file *f = p->files.at[i];
-        if (is_chosen(j->spec, f)) *TARN_PUSH(cx->arena, &small) = f;
+        if (is_chosen(&j->spec, f)) *TARN_PUSH(cx->arena, &small) = f;
     }
     if (small.n) qsort(small.at, small.n, sizeof *small.at, by_size);
     for (size_t i = 0; i < small.n; i++) {
         int64_t more = live_size(small.at[i]);
-        if (bin.n && more > j->spec->file_size - size) {
+        if (bin.n && more > j->spec.file_size - size) {
             TRY(rewrite_bin(cx, j, &bin, size));
             bin.n = 0;
             size = 0;
@@ -168,16 +168,16 @@ static tarn_code sort_partition(tarn_cx *cx, job *j, const partition *p) {
     tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
     file_list files = {0};
     int64_t size = 0;
-    const char *order = j->spec->order;
+    const char *order = j->spec.order;
     for (size_t i = 0; i < p->files.n; i++) {
-        if (j->spec->choose && !is_chosen(j->spec, p->files.at[i])) continue;
+        if (j->spec.choose && !is_chosen(&j->spec, p->files.at[i])) continue;
         *TARN_PUSH(cx->arena, &files) = p->files.at[i];
         size += live_size(p->files.at[i]);
     }
-    if (!files.n || (j->spec->choose && !is_useful(j->spec, &files, size))) return TARN_OK;
+    if (!files.n || (j->spec.choose && !is_useful(&j->spec, &files, size))) return TARN_OK;
     TRY(tarn_scan_build(cx, j->table->engine, j->rows, files.at, files.n, false, NULL, &scan));
-    if (!order) TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec->zorder, j->spec->n_zorder, &order));
-    return rewrite(cx, j, &files, &j->spec->file_size, true,
+    if (!order) TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec.zorder, j->spec.n_zorder, &order));
+    return rewrite(cx, j, &files, &j->spec.file_size, true,
                    tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan.sql, order));
 }
 
@@ -195,7 +195,7 @@ static const char *quoted_list(tarn_cx *cx, const char *const *names, size_t n) 
 
 static const char *predicate(tarn_cx *cx, const job *j) {
     tarn_auto_buf text = TARN_BUF(1 << 16);
-    if (j->spec->where) tarn_expr_print(&text, j->spec->where, j->base->schema);
+    if (j->spec.where) tarn_expr_print(&text, j->spec.where, j->base->schema);
     const char *one = text.n && !text.failed ? text.data : NULL;
     return quoted_list(cx, &one, one ? 1 : 0);
 }
@@ -213,12 +213,12 @@ static void describe(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optim
     r->bytes_after = r->bytes_before - removed + added;
     r->bytes_removed = removed;
     tarn_change_parameter(cx->arena, c, "predicate", predicate(cx, j));
-    if (j->spec->purge)
+    if (j->spec.purge)
         tarn_change_parameter(cx->arena, c, "applyPurge", "true");
-    else if (j->spec->order)
-        tarn_change_parameter(cx->arena, c, "sortBy", quoted_list(cx, &j->spec->order, 1));
+    else if (j->spec.order)
+        tarn_change_parameter(cx->arena, c, "sortBy", quoted_list(cx, &j->spec.order, 1));
     else
-        tarn_change_parameter(cx->arena, c, "zOrderBy", quoted_list(cx, j->spec->zorder, j->spec->n_zorder));
+        tarn_change_parameter(cx->arena, c, "zOrderBy", quoted_list(cx, j->spec.zorder, j->spec.n_zorder));
     tarn_change_metric(cx->arena, c, "numRemovedFiles", r->files_removed);
     tarn_change_metric(cx->arena, c, "numAddedFiles", r->files_added);
     tarn_change_metric(cx->arena, c, "numRemovedBytes", removed);
@@ -231,7 +231,7 @@ static tarn_code rewrite_elder(tarn_cx *cx, job *j, const tarn_file_list *list, 
     file_list elder = {0};
     for (size_t i = 0; i < list->files.n; i++) {
         const tarn_file *f = list->files.at[i];
-        if (f->other_layout && (!j->spec->purge || f->deletes)) *TARN_PUSH(cx->arena, &elder) = f;
+        if (f->other_layout && (!j->spec.purge || f->deletes)) *TARN_PUSH(cx->arena, &elder) = f;
     }
     if (!elder.n) return TARN_OK;
     TRY(tarn_scan_build(cx, j->table->engine, j->rows, elder.at, elder.n, false, NULL, &scan));
@@ -253,11 +253,23 @@ static tarn_code rewrite_all(tarn_cx *cx, job *j, const tarn_file_list *list, ta
     TRY(split_partitions(cx, j, list, &partitions));
     for (size_t i = 0; i < partitions.n; i++) {
         size_t before = j->change.removes.n;
-        TRY(j->spec->n_zorder || j->spec->order ? sort_partition(cx, j, &partitions.at[i])
+        TRY(j->spec.n_zorder || j->spec.order ? sort_partition(cx, j, &partitions.at[i])
                                                 : pack(cx, j, &partitions.at[i]));
         r->partitions += j->change.removes.n > before;
     }
     return TARN_OK;
+}
+
+/* What was left open: a file is well sized between three quarters and nine fifths of the target. */
+static tarn_code size_up(tarn_cx *cx, const tarn_target *target, tarn_optimize_spec *spec) {
+    if (!spec->file_size) spec->file_size = tarn_target_file_size(cx, target, TARN_OPTIMIZE_FILE_SIZE);
+    int64_t size = spec->file_size;
+    if (!spec->size_min) spec->size_min = size - size / 4;
+    if (!spec->size_max) spec->size_max = size > INT64_MAX / 2 ? INT64_MAX : size + size / 5 * 4 + 1;
+    if (spec->size_min < spec->size_max) return TARN_OK;
+    return tarn_fail(cx, TARN_INVALID,
+                     "min-file-size-bytes %lld has to be less than max-file-size-bytes %lld", (long long)spec->size_min,
+                     (long long)spec->size_max);
 }
 
 tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base,
@@ -265,7 +277,7 @@ tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, t
     job j = {.conn = conn,
              .table = table,
              .base = base,
-             .spec = spec,
+             .spec = *spec,
              .change = {.operation = spec->purge ? "REORG" : "OPTIMIZE", .no_data_change = true}};
     tarn_optimize_result result = {0};
     tarn_file_list list = {0};
@@ -273,6 +285,7 @@ tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, t
     TRY(tarn_table_prepare(cx, table, base, &j.change));
     TRY(tarn_snapshot_files(cx, base, spec->where, &list));
     tarn_target_of(cx, table, base, &j.change, &j.target);
+    TRY(size_up(cx, &j.target, &j.spec));
     tarn_row_ids_target(cx, &j.target);
     TRY(tarn_row_ids_open(cx, base, &j.rows));
     tarn_code code = rewrite_all(cx, &j, &list, &result);

@@ -10,11 +10,11 @@ typedef struct tarn_optimize_spec {
     const char *const *zorder; /* columns; none: bin-packing of small files */
     size_t n_zorder;
     const char *order;          /* SQL after ORDER BY: files chosen are written anew in this order; NULL: none */
-    int64_t file_size;          /* target */
+    int64_t file_size;          /* target; 0: what the table or the setting optimize.file_size says */
     bool purge;                 /* the files with deleted rows, and no others, are written anew without them (REORG) */
     bool choose;                /* files are chosen by what follows, for bin-packing as for an order */
     bool all;                   /* whatever they are like */
-    int64_t size_min, size_max; /* smaller or larger ones */
+    int64_t size_min, size_max; /* smaller or larger ones; 0: than three quarters of the target, or nine fifths */
     int64_t files_min;          /* so many of a partition, if together they are less than file_size */
     int64_t deletes_max;        /* those with as many delete files or more */
     double deleted_max;         /* or such a share of their rows */

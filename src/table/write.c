@@ -212,8 +212,8 @@ static tarn_code write_files(tarn_cx *cx, tarn_conn *conn, const tarn_target *ta
     spec->n_partition_by = into ? 0 : target->n_partition_by;
     spec->hold_partitions = holds_partitions(target) && !partitions.apart;
     spec->schema = in_files;
-    spec->compression = tarn_conf_text(cx->conf, TARN_WRITE_COMPRESSION);
-    spec->file_size = into ? into->file_size : tarn_conf_int(cx->conf, TARN_WRITE_FILE_SIZE);
+    spec->compression = tarn_target_compression(cx, target);
+    spec->file_size = into ? into->file_size : tarn_target_file_size(cx, target, TARN_WRITE_FILE_SIZE);
     TRY(explain_bytes(cx, target, tarn_rules_error(cx, tarn_engine_write(cx, conn, spec, &files, &n))));
     tarn_code code = add_files(cx, target, into, folder, files, n, change, &written);
     for (size_t i = first; i < change->adds.n; i++) change->adds.at[i].sorted = spec->order_by != NULL;

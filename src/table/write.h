@@ -8,7 +8,8 @@
  * they are set). */
 typedef struct tarn_target {
     const tarn_table *table;
-    tarn_snapshot *base; /* NULL: the table is new */
+    tarn_snapshot *base;       /* NULL: the table is new */
+    const tarn_change *change; /* NULL: it stays as it is but for rows */
     const tarn_schema *schema;
     const tarn_partition_by *partition_by;
     size_t n_partition_by;
@@ -21,6 +22,12 @@ typedef struct tarn_target {
 
 void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
                     tarn_target *out);
+
+/* About how large its files become: what the table's property says, or the setting. A value that cannot be read is none:
+ * others may have set it. */
+int64_t tarn_target_file_size(tarn_cx *cx, const tarn_target *target, tarn_option setting);
+/* How they are compressed, in the same way. */
+const char *tarn_target_compression(tarn_cx *cx, const tarn_target *target);
 
 /* How the columns of a select become those of the table. */
 typedef struct tarn_insert_map {

@@ -2,14 +2,35 @@
  * and the table's rules. */
 #include <inttypes.h>
 
+#include "format/property.h"
 #include "table/rules.h"
 
 enum { SQL_MAX = 1 << 26 };
 
+/* The last word on a property of the target. */
+static const char *property(const tarn_target *target, const char *name) {
+    const tarn_change *change = target->change;
+    for (size_t i = change ? change->properties.n : 0; i-- > 0;)
+        if (!strcmp(change->properties.at[i].name, name)) return change->properties.at[i].value;
+    return target->base && !(change && change->replace) ? tarn_snapshot_property(target->base, name) : NULL;
+}
+
+int64_t tarn_target_file_size(tarn_cx *cx, const tarn_target *target, tarn_option setting) {
+    const char *name = target->table->format->file_size_property, *text = name ? property(target, name) : NULL;
+    int64_t n;
+    return text && tarn_parse_bytes(tarn_str_of(text), &n) && n > 0 ? n : tarn_conf_int(cx->conf, setting);
+}
+
+const char *tarn_target_compression(tarn_cx *cx, const tarn_target *target) {
+    const char *name = target->table->format->compression_property, *text = name ? property(target, name) : NULL;
+    const char *word = text ? tarn_property_word(cx, TARN_COMPRESSIONS, text) : NULL;
+    return word ? word : tarn_conf_text(cx->conf, TARN_WRITE_COMPRESSION);
+}
+
 void tarn_target_of(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_change *change,
                     tarn_target *out) {
     bool anew = !base || base->version < 0 || (change && change->replace);
-    tarn_target t = {.table = table, .base = base && base->version >= 0 ? base : NULL};
+    tarn_target t = {.table = table, .base = base && base->version >= 0 ? base : NULL, .change = change};
     t.schema = change && change->schema ? change->schema : base ? base->schema : NULL;
     if (change && (change->partition_by || anew)) {
         t.partition_by = change->partition_by;

@@ -255,6 +255,19 @@ def test_maintained(lake, tmp_path):
     assert [r["id"] for r in theirs.scan(row_filter="s = 'b'").to_arrow().sort_by("id").to_pylist()] == [3, 5]
 
 
+def test_properties_of_others(lake):
+    """What is no number keeps every snapshot, as it may have been meant to; how files are written is then for the settings to say."""
+    catalog, session = lake
+    table = catalog.create_table("ns.odd", Schema(NestedField(1, "id", LongType())), properties={
+        "history.expire.min-snapshots-to-keep": "9" * 20, "write.target-file-size-bytes": "much", "write.parquet.compression-codec": "lzo"})
+    session.sql(f"CALL system.register_table('odd', '{path_of(table)}')")
+    session.sql("INSERT INTO odd VALUES (1)")
+    session.sql("INSERT INTO odd VALUES (2)")
+    with pytest.raises(TarnError, match="min-snapshots-to-keep is no whole number of 0 or more: 9"):
+        session.sql("CALL system.expire_snapshots('odd', older_than => TIMESTAMP '2100-01-01 00:00:00')")
+    assert session.sql("SELECT count(*) AS n FROM odd.snapshots").to_pylist() == [{"n": 2}]
+
+
 def test_files_added(lake, tmp_path):
     """Both read the same rows of Parquet files that were there before the table: without field ids, in folders by partitions, and find them by their bounds."""
     catalog, session = lake

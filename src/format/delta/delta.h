@@ -17,6 +17,8 @@
 #include "format/delta/actions.h"
 
 #define TARN_DELTA_LOG "_delta_log/"
+#define TARN_DELTA_FILE_SIZE "delta.targetFileSize"
+#define TARN_DELTA_COMPRESSION "delta.parquet.compression.codec"
 #define TARN_DELTA_COMPACTED ".compacted.json"
 
 typedef struct tarn_delta_snapshot tarn_delta_snapshot;

@@ -59,50 +59,28 @@ void tarn_delta_plan_set(tarn_arena *arena, tarn_delta_plan *plan, const char *n
     plan->meta_changed = true;
 }
 
-/* What other properties can be; those that ask for a feature by "true" are true or false. */
-static const struct {
-    const char *property;
-    enum { FLAG, NUMBER, DURATION, WORD } kind;
-    int64_t least;
-    const char *words;
-} VALUES[] = {
-    {"delta.checkpointInterval", NUMBER, 1, NULL},
-    {"delta.dataSkippingNumIndexedCols", NUMBER, -1, NULL},
-    {"delta.logRetentionDuration", DURATION, 0, NULL},
-    {"delta.deletedFileRetentionDuration", DURATION, 0, NULL},
-    {"delta.setTransactionRetentionDuration", DURATION, 0, NULL},
-    {"delta.enableExpiredLogCleanup", FLAG, 0, NULL},
-    {"delta.checkpoint.writeStatsAsJson", FLAG, 0, NULL},
-    {"delta.checkpoint.writeStatsAsStruct", FLAG, 0, NULL},
-    {"delta.checkpointPolicy", WORD, 0, "classic|v2"},
-    {"delta.isolationLevel", WORD, 0, "Serializable|WriteSerializable|SnapshotIsolation"},
+static const tarn_property_rule rules[] = {
+    {"delta.checkpointInterval", TARN_PROPERTY_NUMBER, 1, NULL},
+    {"delta.dataSkippingNumIndexedCols", TARN_PROPERTY_NUMBER, -1, NULL},
+    {"delta.logRetentionDuration", TARN_PROPERTY_DURATION, 0, NULL},
+    {"delta.deletedFileRetentionDuration", TARN_PROPERTY_DURATION, 0, NULL},
+    {"delta.setTransactionRetentionDuration", TARN_PROPERTY_DURATION, 0, NULL},
+    {"delta.enableExpiredLogCleanup", TARN_PROPERTY_FLAG, 0, NULL},
+    {"delta.checkpoint.writeStatsAsJson", TARN_PROPERTY_FLAG, 0, NULL},
+    {"delta.checkpoint.writeStatsAsStruct", TARN_PROPERTY_FLAG, 0, NULL},
+    {"delta.checkpointPolicy", TARN_PROPERTY_WORD, 0, "classic|v2"},
+    {"delta.isolationLevel", TARN_PROPERTY_WORD, 0, "Serializable|WriteSerializable|SnapshotIsolation"},
+    {TARN_DELTA_FILE_SIZE, TARN_PROPERTY_BYTES, 1, NULL},
+    {TARN_DELTA_COMPRESSION, TARN_PROPERTY_WORD, 0, TARN_COMPRESSIONS},
 };
 
-static bool is_one_of(tarn_str value, const char *words) {
-    for (const char *w = words; *w; w += strcspn(w, "|"), w += *w == '|')
-        if (tarn_str_ieq(value, (tarn_str){w, strcspn(w, "|")})) return true;
-    return false;
-}
-
-/* A value nobody can read would be passed over for ever, as if it had not been set. */
+/* Properties that ask for a feature by "true" are true or false. */
 static tarn_code check_value(tarn_cx *cx, const tarn_pair *p) {
-    tarn_str value = tarn_str_of(p->value);
-    int64_t n;
-    const char *flag = "true|false", *want = NULL;
-    for (size_t i = 0; i < N_ASKS; i++)
-        if (!strcmp(ASKS[i].property, p->name) && !strcmp(ASKS[i].value, "true") && !is_one_of(value, flag))
-            want = "true or false";
-    for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES; i++) {
-        if (strcmp(VALUES[i].property, p->name)) continue;
-        if (VALUES[i].kind == FLAG && !is_one_of(value, flag)) want = "true or false";
-        if (VALUES[i].kind == NUMBER && (!tarn_parse_i64(value, &n) || n < VALUES[i].least))
-            want = tarn_printf(cx, "a number from %lld on", (long long)VALUES[i].least);
-        if (VALUES[i].kind == DURATION && !tarn_parse_interval_ms(value, &n))
-            want = "a duration such as 'interval 7 days'";
-        if (VALUES[i].kind == WORD && !is_one_of(value, VALUES[i].words))
-            want = tarn_printf(cx, "one of %s", VALUES[i].words);
+    for (size_t i = 0; i < N_ASKS; i++) {
+        const tarn_property_rule flag = {ASKS[i].property, TARN_PROPERTY_FLAG, 0, NULL};
+        if (!strcmp(ASKS[i].value, "true")) TRY(tarn_property_check(cx, &flag, 1, p));
     }
-    return want ? tarn_fail(cx, TARN_INVALID, "%s has to be %s, not '%s'", p->name, want, p->value) : TARN_OK;
+    return tarn_property_check(cx, rules, sizeof rules / sizeof *rules, p);
 }
 
 /* What a table has already is carried over, whoever wrote it. */

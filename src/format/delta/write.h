@@ -4,6 +4,7 @@
 #define TARN_FORMAT_DELTA_WRITE_H
 
 #include "format/delta/snapshot.h"
+#include "format/property.h"
 
 /* prepare.c: what a change makes of protocol and metadata. */
 typedef struct tarn_delta_plan {

@@ -14,6 +14,8 @@
 #define TARN_ICEBERG_NAME_MAPPING "schema.name-mapping.default"
 /* Shown and set as if it were a property; the metadata has a member of its own for it. */
 #define TARN_ICEBERG_VERSION "format-version"
+#define TARN_ICEBERG_FILE_SIZE "write.target-file-size-bytes"
+#define TARN_ICEBERG_COMPRESSION "write.parquet.compression-codec"
 
 /* One entry of "snapshots". Texts are JSON and point into the metadata file. */
 typedef struct tarn_iceberg_version {

@@ -369,6 +369,8 @@ const tarn_format tarn_format_iceberg = {
     .title = "Iceberg",
     .data_folder = "data",
     .data_prefix = "",
+    .file_size_property = TARN_ICEBERG_FILE_SIZE,
+    .compression_property = TARN_ICEBERG_COMPRESSION,
     .features = TARN_IN_CATALOG | TARN_CAN_WRITE | TARN_CAN_RENAME | TARN_CAN_BRANCH | TARN_CAN_APP_TRANSACTIONS |
                 TARN_CAN_ROW_DELETES | TARN_HOLDS_PARTITIONS | TARN_CAN_TRANSFORM | TARN_CAN_SORT |
                 TARN_CAN_REGROUP | TARN_CAN_FILL | TARN_CAN_FIND,

@@ -57,21 +57,14 @@ static tarn_code take_option(tarn_cx *cx, const tarn_option_pair *o, tarn_optimi
     return tarn_fail(cx, TARN_INVALID, "there is no option %s; there is %s", o->key, names.data);
 }
 
-/* Files are well sized between three and nine quarters of the target, nearly. */
+/* Sizes that are not given are the table's. */
 static tarn_code take_options(tarn_cx *cx, const tarn_option_pairs *options, tarn_optimize_spec *spec) {
     spec->choose = true;
-    spec->file_size = tarn_conf_int(cx->conf, TARN_OPTIMIZE_FILE_SIZE);
-    spec->size_min = spec->size_max = 0;
     spec->files_min = 5;
     spec->deletes_max = INT64_MAX;
     spec->deleted_max = 0.3;
     for (size_t i = 0; i < options->n; i++) TRY(take_option(cx, &options->at[i], spec));
-    if (!spec->size_min) spec->size_min = spec->file_size / 4 * 3;
-    if (!spec->size_max) spec->size_max = spec->file_size > INT64_MAX / 2 ? INT64_MAX : spec->file_size / 5 * 9;
-    if (spec->size_min < spec->size_max) return TARN_OK;
-    return tarn_fail(cx, TARN_INVALID,
-                     "min-file-size-bytes %" PRId64 " has to be less than max-file-size-bytes %" PRId64, spec->size_min,
-                     spec->size_max);
+    return TARN_OK;
 }
 
 static tarn_code take_strategy(tarn_cx *cx, const tarn_arg *strategy, const tarn_arg *order, rewriting *r) {

@@ -2,6 +2,7 @@
  */
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
+#include "format/property.h"
 
 enum { VERSION_DEFAULT = 2, VERSION_MAX = 3, FIRST_PARTITION_ID = 1000, SCHEMA_MAX = 64 << 20 };
 
@@ -31,9 +32,44 @@ static tarn_code set_version(tarn_cx *cx, tarn_iceberg_plan *plan, const char *v
     return TARN_OK;
 }
 
+#define ISOLATION TARN_PROPERTY_WORD, 0, "serializable|snapshot"
+#define MODE TARN_PROPERTY_WORD, 0, "copy-on-write|merge-on-read"
+
+/* The names are those of Iceberg's own table properties. */
+static const tarn_property_rule rules[] = {
+    {"write.delete.mode", MODE},
+    {"write.update.mode", MODE},
+    {"write.merge.mode", MODE},
+    {"write.delete.isolation-level", ISOLATION},
+    {"write.update.isolation-level", ISOLATION},
+    {"write.merge.isolation-level", ISOLATION},
+    {"write.distribution-mode", TARN_PROPERTY_WORD, 0, "none|hash|range"},
+    {"write.wap.enabled", TARN_PROPERTY_FLAG, 0, NULL},
+    {"write.metadata.delete-after-commit.enabled", TARN_PROPERTY_FLAG, 0, NULL},
+    {"write.metadata.previous-versions-max", TARN_PROPERTY_NUMBER, 1, NULL},
+    {TARN_ICEBERG_FILE_SIZE, TARN_PROPERTY_NUMBER, 1, NULL},
+    {TARN_ICEBERG_COMPRESSION, TARN_PROPERTY_WORD, 0, TARN_COMPRESSIONS},
+    {"commit.manifest.target-size-bytes", TARN_PROPERTY_NUMBER, 1, NULL},
+    {"history.expire.max-snapshot-age-ms", TARN_PROPERTY_NUMBER, 0, NULL},
+    {"history.expire.min-snapshots-to-keep", TARN_PROPERTY_NUMBER, 0, NULL},
+    {"history.expire.max-ref-age-ms", TARN_PROPERTY_NUMBER, 0, NULL},
+    {"gc.enabled", TARN_PROPERTY_FLAG, 0, NULL},
+};
+
+#undef ISOLATION
+#undef MODE
+
+/* What the table has already, others may have set: it is kept. */
+static tarn_code check_property(tarn_cx *cx, const tarn_iceberg_plan *plan, const tarn_pair *p) {
+    const char *was = tarn_iceberg_plan_property(plan, p->name);
+    if (was && p->value && !strcmp(was, p->value)) return TARN_OK;
+    return tarn_property_check(cx, rules, sizeof rules / sizeof *rules, p);
+}
+
 static tarn_code plan_properties(tarn_cx *cx, const tarn_change *change, tarn_iceberg_plan *plan) {
     for (size_t i = 0; i < change->properties.n; i++) {
         const tarn_pair *p = &change->properties.at[i];
+        TRY(check_property(cx, plan, p));
         if (!strcmp(p->name, TARN_ICEBERG_VERSION))
             TRY(set_version(cx, plan, p->value));
         else
