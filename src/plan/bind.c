@@ -156,7 +156,10 @@ const char *tarn_bind_name_text(tarn_cx *cx, const tarn_name *name) {
 /* With the columns that only a query which names them sees. */
 static tarn_code show_hidden(tarn_cx *cx, tarn_relation *rel, tarn_splice *s) {
     tarn_snapshot *wide = NULL;
-    s->row_ids = tarn_row_ids_there(rel->snapshot);
+    if (tarn_row_ids_there(rel->snapshot)) {
+        s->row_ids[0] = tarn_row_ids_name(rel->snapshot->schema);
+        s->row_ids[1] = tarn_row_ids_sequence_name(rel->snapshot->schema);
+    }
     TRY(tarn_row_ids_open(cx, rel->snapshot, &wide));
     tarn_snapshot_release(rel->snapshot);
     rel->snapshot = wide;

@@ -18,14 +18,14 @@ typedef enum tarn_splice_kind {
 typedef struct tarn_splice {
     size_t at, n; /* byte range of the scope's text */
     tarn_splice_kind kind;
-    size_t ref;        /* REF: index into planned->refs; PARAM: index into binds */
-    tarn_scope *scope; /* SCOPE */
-    const char *text;  /* TEXT: in X */
-    const char *shell; /* TEXT: in P (NULL: the same) */
-    const char *alias; /* added as AS "alias"; NULL: the user wrote one */
-    bool show;         /* inside DESCRIBE or SUMMARIZE: a select must stand here */
-    int items;         /* how many items of select lists it stands in */
-    bool row_ids;      /* REF: with the columns of row_ids.h, which no star shows */
+    size_t ref;             /* REF: index into planned->refs; PARAM: index into binds */
+    tarn_scope *scope;      /* SCOPE */
+    const char *text;       /* TEXT: in X */
+    const char *shell;      /* TEXT: in P (NULL: the same) */
+    const char *alias;      /* added as AS "alias"; NULL: the user wrote one */
+    bool show;              /* inside DESCRIBE or SUMMARIZE: a select must stand here */
+    int items;              /* how many items of select lists it stands in */
+    const char *row_ids[2]; /* REF: with these columns of row_ids.h, which no star shows; else NULL */
 } tarn_splice;
 
 struct tarn_scope {

@@ -21,34 +21,52 @@ bool tarn_hidden_named(const tarn_tokens *tokens) {
     return false;
 }
 
-static void put_pair(tarn_buf *out, const char *alias) {
-    static const char *const names[] = {TARN_ROW_ID, TARN_ROW_SEQUENCE};
-    for (int i = 0; i < 2; i++) {
-        tarn_buf_puts(out, out->n ? ", " : "");
-        tarn_buf_sql_name(out, alias);
-        tarn_buf_putc(out, '.');
-        tarn_buf_puts(out, names[i]);
-    }
-}
+/* Columns to leave out of a star: those of each table by its alias. */
+typedef struct hidden {
+    const char *alias;
+    const char *const *columns;
+} hidden;
 
-/* The columns to leave out of a star over `relation` (empty: over all tables of the FROM clause). */
-static void put_hidden(tarn_cx *cx, const tarn_scope *scope, const tarn_json_value *from, tarn_str relation,
-                       tarn_buf *out, int depth) {
+typedef TARN_VEC(hidden) hidden_list;
+
+/* Those of a star over `relation` (empty: over all tables of the FROM clause that give columns). */
+static void find_hidden(tarn_cx *cx, const tarn_scope *scope, const tarn_json_value *from, tarn_str relation,
+                        hidden_list *out, int depth) {
     if (!from || depth > JOINS_MAX) return;
-    put_hidden(cx, scope, tarn_json_get(from, "left"), relation, out, depth + 1);
-    put_hidden(cx, scope, tarn_json_get(from, "right"), relation, out, depth + 1);
+    bool asks_only = is(from, "join_type", "SEMI") || is(from, "join_type", "ANTI");
+    find_hidden(cx, scope, tarn_json_get(from, "left"), relation, out, depth + 1);
+    if (!asks_only) find_hidden(cx, scope, tarn_json_get(from, "right"), relation, out, depth + 1);
     int64_t at = tarn_json_as_int(tarn_json_get(from, "query_location"), -1);
     tarn_str given = tarn_json_as_str(tarn_json_get(from, "alias"));
     for (size_t i = 0; i < scope->splices.n && is(from, "type", "BASE_TABLE"); i++) {
         const tarn_splice *s = &scope->splices.at[i];
-        if (!s->row_ids || (int64_t)s->at != at) continue;
+        if (!s->row_ids[0] || (int64_t)s->at != at) continue;
         const char *alias = s->alias ? s->alias : tarn_arena_strndup(cx->arena, given.p, given.n);
-        if (!relation.n || tarn_str_ieq(relation, tarn_str_of(alias))) put_pair(out, alias);
+        if (!relation.n || tarn_str_ieq(relation, tarn_str_of(alias)))
+            *TARN_PUSH(cx->arena, out) = (hidden){alias, s->row_ids};
     }
 }
 
-static void add(tarn_cx *cx, tarn_scope *scope, size_t at, const char *text) {
-    *TARN_PUSH(cx->arena, &scope->splices) = (tarn_splice){.at = at, .kind = TARN_SPLICE_TEXT, .text = text};
+static void put_columns(tarn_buf *out, const hidden_list *list) {
+    for (size_t i = 0; i < 2 * list->n; i++) {
+        tarn_buf_puts(out, i ? ", " : "");
+        tarn_buf_sql_name(out, list->at[i / 2].alias);
+        tarn_buf_putc(out, '.');
+        tarn_buf_puts(out, list->at[i / 2].columns[i % 2]);
+    }
+}
+
+static bool is_hidden(const hidden_list *list, const tarn_name *name) {
+    const char *column = name->part[name->n_parts - 1], *table = name->n_parts > 1 ? name->part[name->n_parts - 2] : "";
+    for (size_t i = 0; i < list->n; i++)
+        for (int k = 0; k < 2; k++)
+            if (tarn_name_eq(column, list->at[i].columns[k]) && (!*table || tarn_name_eq(table, list->at[i].alias)))
+                return true;
+    return false;
+}
+
+static void add(tarn_cx *cx, tarn_scope *scope, size_t at, size_t n, const char *text) {
+    *TARN_PUSH(cx->arena, &scope->splices) = (tarn_splice){.at = at, .n = n, .kind = TARN_SPLICE_TEXT, .text = text};
 }
 
 static bool is_op(const tarn_tokens *t, size_t i, char op) {
@@ -56,32 +74,48 @@ static bool is_op(const tarn_tokens *t, size_t i, char op) {
            t->text[t->tokens.at[i].at] == op;
 }
 
+/* The list behind EXCLUDE, with the columns in it: one that is named there already is named once. */
+static tarn_code widen_list(tarn_cx *cx, tarn_scope *scope, tarn_cursor c, const hidden_list *list) {
+    const tarn_tokens *t = &scope->tokens;
+    tarn_auto_buf text = TARN_BUF(STAR_MAX);
+    size_t at = t->tokens.at[c.i].at;
+    bool several = is_op(t, c.i, '(');
+    tarn_buf_putc(&text, '(');
+    put_columns(&text, list);
+    do {
+        tarn_name name;
+        c.i += several;
+        size_t from = t->tokens.at[c.i].at;
+        TRY(tarn_parse_name(cx, &c, &name));
+        const tarn_token *last = &t->tokens.at[c.i - 1];
+        if (!name.n_parts || is_hidden(list, &name)) continue;
+        tarn_buf_puts(&text, ", ");
+        tarn_buf_add(&text, t->text + from, last->at + last->n - from);
+    } while (several && is_op(t, c.i, ','));
+    tarn_buf_putc(&text, ')');
+    if (several && !is_op(t, c.i, ')')) return TARN_OK;
+    size_t end = t->tokens.at[several ? c.i : c.i - 1].at + t->tokens.at[several ? c.i : c.i - 1].n;
+    if (!text.failed) add(cx, scope, at, end - at, tarn_buf_take(&text, cx->arena));
+    return TARN_OK;
+}
+
 /* `*` and `t.*`, with or without columns left out already; FROM t stands for SELECT * FROM t. */
-static tarn_code leave_out(tarn_cx *cx, tarn_scope *scope, size_t at, const char *columns) {
+static tarn_code leave_out(tarn_cx *cx, tarn_scope *scope, size_t at, const hidden_list *list) {
     const tarn_tokens *t = &scope->tokens;
     tarn_cursor c = {t, tarn_bind_token(t, at)};
+    tarn_auto_buf columns = TARN_BUF(STAR_MAX);
+    put_columns(&columns, list);
+    if (columns.failed) return TARN_OK;
     if (tarn_peek(&c, "FROM")) {
-        add(cx, scope, at, tarn_printf(cx, "SELECT * EXCLUDE (%s) ", columns));
+        add(cx, scope, at, 0, tarn_printf(cx, "SELECT * EXCLUDE (%s) ", columns.data));
         return TARN_OK;
     }
     while (is_op(t, c.i + 1, '.')) c.i += 2; /* schema . t . * */
     if (!is_op(t, c.i, '*')) return TARN_OK;
     size_t after = t->tokens.at[c.i].at + 1;
     c.i++;
-    if (!tarn_accept(&c, "EXCLUDE|EXCEPT")) {
-        add(cx, scope, after, tarn_printf(cx, " EXCLUDE (%s)", columns));
-        return TARN_OK;
-    }
-    size_t first = t->tokens.at[c.i].at;
-    if (is_op(t, c.i, '(')) {
-        add(cx, scope, first + 1, tarn_printf(cx, "%s, ", columns));
-        return TARN_OK;
-    }
-    tarn_name name;
-    TRY(tarn_parse_name(cx, &c, &name));
-    const tarn_token *last = &t->tokens.at[c.i - 1];
-    add(cx, scope, first, tarn_printf(cx, "(%s, ", columns));
-    add(cx, scope, last->at + last->n, ")");
+    if (tarn_accept(&c, "EXCLUDE|EXCEPT")) return widen_list(cx, scope, c, list);
+    add(cx, scope, after, 0, tarn_printf(cx, " EXCLUDE (%s)", columns.data));
     return TARN_OK;
 }
 
@@ -90,9 +124,9 @@ static tarn_code refuse_natural(tarn_cx *cx, const tarn_scope *scope, const tarn
     if (!from || depth > JOINS_MAX) return TARN_OK;
     TRY(refuse_natural(cx, scope, tarn_json_get(from, "left"), depth + 1));
     TRY(refuse_natural(cx, scope, tarn_json_get(from, "right"), depth + 1));
-    tarn_auto_buf columns = TARN_BUF(STAR_MAX);
-    if (is(from, "ref_type", "NATURAL")) put_hidden(cx, scope, from, (tarn_str){0}, &columns, 0);
-    if (!columns.n) return TARN_OK;
+    hidden_list list = {0};
+    if (is(from, "ref_type", "NATURAL")) find_hidden(cx, scope, from, (tarn_str){0}, &list, 0);
+    if (!list.n) return TARN_OK;
     return tarn_fail(cx, TARN_UNSUPPORTED,
                      "NATURAL JOIN would join by %s and %s too, as the query names them: write JOIN … USING (columns)",
                      TARN_ROW_ID, TARN_ROW_SEQUENCE);
@@ -104,12 +138,12 @@ tarn_code tarn_hidden_stars(tarn_cx *cx, tarn_scope *scope, const tarn_json_valu
     TRY(refuse_natural(cx, scope, from, 0));
     for (size_t i = 0; i < list->n; i++) {
         const tarn_json_value *item = tarn_json_at(list, i);
-        tarn_auto_buf columns = TARN_BUF(STAR_MAX);
+        hidden_list gone = {0};
         int64_t at = tarn_json_as_int(tarn_json_get(item, "query_location"), -1);
         bool star = is(item, "class", "STAR") && !tarn_json_as_bool(tarn_json_get(item, "columns"), false);
         if (!star || at < 0 || (size_t)at >= scope->tokens.n_text) continue;
-        put_hidden(cx, scope, from, tarn_json_as_str(tarn_json_get(item, "relation_name")), &columns, 0);
-        if (columns.n && !columns.failed) TRY(leave_out(cx, scope, (size_t)at, columns.data));
+        find_hidden(cx, scope, from, tarn_json_as_str(tarn_json_get(item, "relation_name")), &gone, 0);
+        if (gone.n) TRY(leave_out(cx, scope, (size_t)at, &gone));
     }
     return TARN_OK;
 }

@@ -69,12 +69,13 @@ static const tarn_format with_row_ids = {
     .deleted = deleted,
 };
 
-static bool named(const tarn_schema *schema) {
-    return tarn_schema_find(schema, TARN_LIT(TARN_ROW_ID)) >= 0 ||
-           tarn_schema_find(schema, TARN_LIT(TARN_ROW_SEQUENCE)) >= 0;
+const char *tarn_row_ids_name(const tarn_schema *schema) {
+    return tarn_schema_find(schema, TARN_LIT(TARN_ROW_ID)) < 0 ? TARN_ROW_ID : "_tarn" TARN_ROW_ID;
 }
 
-bool tarn_row_ids_there(const tarn_snapshot *snapshot) { return snapshot->row_ids && !named(snapshot->schema); }
+const char *tarn_row_ids_sequence_name(const tarn_schema *schema) {
+    return tarn_schema_find(schema, TARN_LIT(TARN_ROW_SEQUENCE)) < 0 ? TARN_ROW_SEQUENCE : "_tarn" TARN_ROW_SEQUENCE;
+}
 
 static const tarn_schema *widen(tarn_arena *arena, const tarn_snapshot *snapshot, const tarn_schema *schema) {
     tarn_type *wide = tarn_type_new(arena, TARN_STRUCT);
@@ -83,7 +84,8 @@ static const tarn_schema *widen(tarn_arena *arena, const tarn_snapshot *snapshot
     for (int i = 0; i < ADDED; i++) {
         tarn_field *f = &wide->fields[schema->n_fields + (size_t)i];
         *f = snapshot->row_ids[i];
-        f->name = i ? TARN_ROW_SEQUENCE : TARN_ROW_ID;
+        f->name = i ? tarn_row_ids_sequence_name(schema) : tarn_row_ids_name(schema);
+        if (f->physical && strcmp(f->name, f->physical) != 0) f->physical = NULL; /* files have the other by it */
     }
     wide->n_fields = schema->n_fields + ADDED;
     return wide;
@@ -113,6 +115,6 @@ tarn_code tarn_row_ids_open(tarn_cx *cx, tarn_snapshot *snapshot, tarn_snapshot 
 }
 
 void tarn_row_ids_target(tarn_cx *cx, tarn_target *target) {
-    if (target->base && tarn_row_ids_there(target->base) && !named(target->schema))
+    if (target->base && tarn_row_ids_there(target->base))
         target->schema = widen(cx->arena, target->base, target->schema);
 }

@@ -8,8 +8,10 @@
 #define TARN_ROW_ID "_row_id"
 #define TARN_ROW_SEQUENCE "_last_updated_sequence_number"
 
-/* Whether the rows have ids; a table with columns of its own by these names hides them. */
-bool tarn_row_ids_there(const tarn_snapshot *snapshot);
+static inline bool tarn_row_ids_there(const tarn_snapshot *snapshot) { return snapshot->row_ids != NULL; }
+/* What the two columns are called beside those of `schema`: a table's own column of such a name keeps it. */
+const char *tarn_row_ids_name(const tarn_schema *schema);
+const char *tarn_row_ids_sequence_name(const tarn_schema *schema);
 /* The snapshot with the two columns, else (rows have no ids) itself, retained. Its files are those of `snapshot`. */
 TARN_MUST tarn_code tarn_row_ids_open(tarn_cx *cx, tarn_snapshot *snapshot, tarn_snapshot **out);
 /* The target with the two columns, where its base has them: new rows bring no values for them. */

@@ -100,7 +100,7 @@ static tarn_code action_case(tarn_cx *cx, const tarn_merge *m, const tarn_schema
 
 static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_opened *opened, const tarn_schema *schema,
                           const tarn_schema *source, const char *keys, tarn_conn *conn, tarn_buf *out) {
-    bool row_ids = tarn_row_ids_there(opened->snapshot);
+    const char *row_id = tarn_row_ids_there(opened->snapshot) ? tarn_row_ids_name(opened->snapshot->schema) : NULL;
     const char *target = tarn_sql_name(cx->arena, m->alias), *from = tarn_sql_name(cx->arena, m->source_alias);
     bool all_target = has_kind(m, TARN_NOT_MATCHED_BY_SOURCE), all_source = has_kind(m, TARN_NOT_MATCHED);
     const char *join = all_target ? (all_source ? "FULL" : "LEFT") : all_source ? "RIGHT" : "INNER";
@@ -110,17 +110,16 @@ static tarn_code join_sql(tarn_cx *cx, const tarn_merge *m, const tarn_opened *o
         tarn_buf_printf(out, ", _tarn_row_new.c%zu AS ", i);
         tarn_buf_sql_name(out, schema->fields[i].name);
     }
-    if (row_ids) tarn_buf_puts(out, ", " TARN_ROW_ID);
+    if (row_id) tarn_buf_printf(out, ", %s", row_id);
     if (tarn_record_asked(opened->snapshot)) tarn_buf_puts(out, ", " TARN_OLD_COLUMN);
     tarn_buf_printf(out, " FROM (SELECT %s." TARN_FILE_COLUMN ", %s." TARN_ROW_COLUMN ", ", target, target);
-    if (row_ids) tarn_buf_printf(out, "%s." TARN_ROW_ID ", ", target);
+    if (row_id) tarn_buf_printf(out, "%s.%s, ", target, row_id);
     TRY(action_case(cx, m, schema, source, conn, out));
     tarn_buf_puts(out, " AS _tarn_row_new");
     tarn_stmt_old_row(cx, opened, m->alias, out);
-    tarn_buf_printf(out,
-                    " FROM \"" TARN_TARGET
-                    "\" AS %s %s JOIN temp.%s AS %s ON (%.*s\n)%s) WHERE _tarn_row_new IS NOT NULL",
-                    target, join, SOURCE, from, (int)m->on.n, m->on.p, all_target ? "" : keys);
+    tarn_buf_printf(
+        out, " FROM \"" TARN_TARGET "\" AS %s %s JOIN temp.%s AS %s ON (%.*s\n)%s) WHERE _tarn_row_new IS NOT NULL",
+        target, join, SOURCE, from, (int)m->on.n, m->on.p, all_target ? "" : keys);
     return out->failed ? tarn_fail(cx, TARN_LIMIT, "MERGE: the statement is too long") : TARN_OK;
 }
 

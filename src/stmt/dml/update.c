@@ -27,7 +27,8 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     tarn_buf_printf(&sql, "SELECT %s." TARN_FILE_COLUMN ", %s." TARN_ROW_COLUMN ", %d::TINYINT AS " TARN_ACTION_COLUMN,
                     alias, alias, TARN_ACTION_UPDATE);
     TRY(tarn_assign_columns(cx, opened->snapshot->schema, &u->set, u->alias, &sql));
-    if (tarn_row_ids_there(opened->snapshot)) tarn_buf_printf(&sql, ", %s." TARN_ROW_ID, alias);
+    if (tarn_row_ids_there(opened->snapshot))
+        tarn_buf_printf(&sql, ", %s.%s", alias, tarn_row_ids_name(opened->snapshot->schema));
     tarn_stmt_old_row(cx, opened, u->alias, &sql);
     tarn_buf_printf(&sql, " FROM \"" TARN_TARGET "\" AS %s", alias);
     if (u->from.p) tarn_buf_printf(&sql, ", %.*s", (int)u->from.n, u->from.p);

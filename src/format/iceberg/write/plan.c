@@ -118,12 +118,28 @@ static tarn_code same_text(tarn_cx *cx, const tarn_schema *a, const tarn_schema 
     return TARN_OK;
 }
 
+/* 1.9: readers find rows' ids under these names. A column that was there before the table had ids keeps its name. */
+static tarn_code check_reserved(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_schema *schema,
+                                int format_version) {
+    static const char *const reserved[] = {"_row_id", "_last_updated_sequence_number"};
+    for (size_t i = 0; format_version >= 3 && i < 2; i++) {
+        int at = tarn_schema_find(schema, tarn_str_of(reserved[i]));
+        int was = base ? tarn_schema_find(base->base.schema, tarn_str_of(reserved[i])) : -1;
+        if (at >= 0 && (was < 0 || base->base.schema->fields[was].id != schema->fields[at].id))
+            return tarn_fail(cx, TARN_INVALID,
+                             "column %s: tables of format version 3 have the ids of rows by this name",
+                             schema->fields[at].name);
+    }
+    return TARN_OK;
+}
+
 static tarn_code plan_schema(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_change *change,
                              tarn_iceberg_plan *plan) {
     if (!change->schema) return TARN_OK;
     bool anew = !base || change->replace || change->restored, same = false;
     tarn_type *schema = tarn_type_copy(cx->arena, change->schema);
     TRY(tarn_schema_check(cx, schema));
+    if (!change->restored) TRY(check_reserved(cx, base, schema, plan->format_version));
     widen(schema);
     /* Values of a column that is declared anew are not those of the old one, whatever its name (1.2). */
     if (change->replace && !change->restored && base && schema->n_fields &&
@@ -198,7 +214,8 @@ tarn_code tarn_iceberg_plan_change(tarn_cx *cx, const tarn_iceberg_snapshot *bas
     tarn_iceberg_plan plan;
     bool said = false;
     begin(cx, base, change, &plan);
-    for (size_t i = 0; i < change->properties.n; i++) said |= !strcmp(change->properties.at[i].name, TARN_ICEBERG_VERSION);
+    for (size_t i = 0; i < change->properties.n; i++)
+        said |= !strcmp(change->properties.at[i].name, TARN_ICEBERG_VERSION);
     if (!base && !said) plan.format_version = VERSION_DEFAULT;
     TRY(plan_properties(cx, change, &plan));
     if (!base && !change->schema) return tarn_fail(cx, TARN_INVALID, "a new table needs columns");
