@@ -19,7 +19,8 @@ EDGES = {
     "store": GROUND + ["model", "codec", "net"],
     "engine": GROUND + ["model", "codec", "net", "store"],
     "format": LAKE,
-    "format/delta": LAKE + ["format", "format/delta/feed"],
+    "format/delta": LAKE + ["format", "format/delta/feed", "format/delta/write"],
+    "format/delta/write": LAKE + ["format", "format/delta"],
     "format/delta/feed": LAKE + ["format", "format/delta"],  # one format in several folders
     "format/iceberg": LAKE + ["format", "format/iceberg/write", "format/iceberg/tables"],
     "format/iceberg/write": LAKE + ["format", "format/iceberg"],  # one format in several folders

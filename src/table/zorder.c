@@ -12,7 +12,7 @@ tarn_code tarn_zorder_check(tarn_cx *cx, const tarn_snapshot *snapshot, const ch
         if (at < 0) return tarn_fail(cx, TARN_INVALID, "ZORDER BY: there is no column %s", columns[i]);
         tarn_kind kind = snapshot->schema->fields[at].type->kind;
         if (tarn_type_nested(snapshot->schema->fields[at].type) || kind == TARN_VARIANT || kind == TARN_VOID)
-            return tarn_fail(cx, TARN_INVALID, "ZORDER BY: column %s has no order: it is a %s", columns[i],
+            return tarn_fail(cx, TARN_INVALID, "ZORDER BY: column %s has no order: its type is %s", columns[i],
                              tarn_kind_name(kind));
         for (size_t k = 0; k < snapshot->n_partition; k++)
             if (snapshot->partition[k].column == at && snapshot->partition[k].transform == TARN_IDENTITY &&

@@ -1,5 +1,5 @@
 /* crc.c: version checksums (1.6): read as a short cut to protocol, metadata and counts, written after each commit. */
-#include "format/delta/write.h"
+#include "format/delta/write/write.h"
 
 enum { CRC_MAX = 256 << 20 };
 

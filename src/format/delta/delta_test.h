@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "format/delta/write.h"
+#include "format/delta/write/write.h"
 
 extern const tarn_format tarn_format_delta;
 

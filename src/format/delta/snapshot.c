@@ -3,15 +3,12 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "base/pool.h"
 #include "format/delta/feed/changes.h"
-#include "format/delta/write.h"
+#include "format/delta/write/write.h"
 
 /* FILES_UNREAD: a table known to have more is not read for an append to it. FILES_MANY: reading them leaves holes.
  * PEEK: so large a checkpoint is not kept for the first questions. ADD_BYTES: of one file in a checkpoint, about. */
 enum {
-    WINDOW_BYTES = 16 << 20,
-    WINDOW_FILES = 64,
     MEMS_MAX = 64,
     FILES_UNREAD = 10000,
     FILES_MANY = 50000,
@@ -19,116 +16,6 @@ enum {
     PEEKS_MAX = 2,
     ADD_BYTES = 64
 };
-
-/* What the walk over the commits fills. */
-typedef struct walk {
-    tarn_delta_snapshot *s;
-    tarn_delta_replay *replay; /* NULL: file actions are not wanted */
-    int64_t version;           /* of the commit at hand */
-    bool protocol, meta, kept;
-} walk;
-
-static bool same(const char *a, const char *b) { return a && b && !strcmp(a, b); }
-
-void tarn_delta_add_txn(tarn_delta_snapshot *s, const tarn_delta_txn *txn) {
-    for (size_t i = 0; i < s->txns.n; i++)
-        if (same(s->txns.at[i].app_id, txn->app_id)) return;
-    *TARN_PUSH(s->base.arena, &s->txns) = *txn;
-}
-
-void tarn_delta_add_domain(tarn_delta_snapshot *s, const tarn_delta_domain *domain) {
-    for (size_t i = 0; i < s->domains.n; i++)
-        if (same(s->domains.at[i].domain, domain->domain)) return;
-    *TARN_PUSH(s->base.arena, &s->domains) = *domain;
-}
-
-static tarn_code take_action(tarn_cx *cx, void *state, const tarn_delta_action *a) {
-    walk *w = state;
-    tarn_delta_snapshot *s = w->s;
-    switch (a->kind) {
-    case TARN_DELTA_ADD:
-    case TARN_DELTA_REMOVE: return w->replay ? tarn_delta_replay_action(cx, w->replay, a) : TARN_OK;
-    case TARN_DELTA_PROTOCOL:
-        if (w->protocol) return TARN_OK;
-        s->protocol = a->protocol;
-        w->protocol = w->kept = true;
-        return TARN_OK;
-    case TARN_DELTA_METADATA:
-        if (w->meta) return TARN_OK;
-        s->meta = a->meta;
-        w->meta = w->kept = true;
-        return TARN_OK;
-    case TARN_DELTA_TXN:
-        if (!s->states_complete) tarn_delta_add_txn(s, &a->txn), w->kept = true;
-        return TARN_OK;
-    case TARN_DELTA_DOMAIN:
-        if (!s->states_complete) tarn_delta_add_domain(s, &a->domain), w->kept = true;
-        return TARN_OK;
-    case TARN_DELTA_COMMIT_INFO:
-        if (w->version == s->base.version) s->ict_ms = a->ict;
-        return TARN_OK;
-    default: return TARN_OK;
-    }
-}
-
-/* The text of one commit. What is kept of it outlives the text in the snapshot's arena; nothing else of it does. */
-static tarn_code take_commit(tarn_cx *cx, walk *w, int64_t version, const char *key, tarn_str text) {
-    tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
-    w->version = version;
-    w->kept = false;
-    TRY(tarn_delta_actions(cx, arena, text, key, take_action, w));
-    if (w->kept) {
-        tarn_arena_adopt(w->s->base.arena, arena);
-        arena = NULL;
-    }
-    return TARN_OK;
-}
-
-typedef struct fetch {
-    tarn_store *store;
-    const char **keys;
-    tarn_buf *texts;
-} fetch;
-
-static tarn_code fetch_one(tarn_cx *cx, size_t i, void *state) {
-    fetch *f = state;
-    return tarn_store_get(cx, f->store, f->keys[i], NULL, &f->texts[i], NULL);
-}
-
-/* Commits [first, first + n) of the log, newest first; read many at a time, for stores that make one wait. */
-static tarn_code take_window(tarn_cx *cx, walk *w, const tarn_delta_log *log, size_t first, size_t n) {
-    tarn_auto(tarn_arena *, tarn_arena_freep) arena = tarn_arena_new();
-    size_t max = (size_t)tarn_conf_int(cx->conf, TARN_LIMIT_COMMIT_BYTES);
-    fetch f = {.store = w->s->base.table->store};
-    f.keys = TARN_NEW_ARRAY(arena, const char *, n);
-    f.texts = TARN_NEW_ARRAY(arena, tarn_buf, n);
-    for (size_t i = 0; i < n; i++) {
-        f.keys[i] = tarn_delta_commit_key(arena, &log->commits.at[first + i]);
-        f.texts[i] = TARN_BUF(max);
-    }
-    tarn_code code = n == 1 ? fetch_one(cx, 0, &f) : tarn_pool_run(cx, n, fetch_one, &f);
-    for (size_t i = n; i-- > 0;) {
-        tarn_buf *text = &f.texts[i];
-        if (code == TARN_OK)
-            code = take_commit(cx, w, log->commits.at[first + i].version, f.keys[i], (tarn_str){text->data, text->n});
-        tarn_buf_free(text);
-    }
-    return code;
-}
-
-static tarn_code take_commits(tarn_cx *cx, walk *w, const tarn_delta_log *log) {
-    size_t left = log->commits.n;
-    while (left > 0) {
-        TRY(tarn_check(cx));
-        size_t first = left - 1;
-        int64_t bytes = log->commits.at[first].size;
-        while (first > 0 && left - first < WINDOW_FILES && bytes + log->commits.at[first - 1].size <= WINDOW_BYTES)
-            bytes += log->commits.at[--first].size;
-        TRY(take_window(cx, w, log, first, left - first));
-        left = first;
-    }
-    return TARN_OK;
-}
 
 static void copy_names(tarn_arena *arena, const char *const **names, size_t n) {
     const char **copy = TARN_NEW_ARRAY(arena, const char *, n);
@@ -175,7 +62,7 @@ static void inherit_states(tarn_delta_snapshot *s, const tarn_delta_snapshot *pr
 static tarn_delta_mapping mapping_of(const tarn_delta_snapshot *s) {
     const char *mode = tarn_delta_conf(&s->meta, "delta.columnMapping.mode");
     if (!mode || !tarn_delta_has_feature(&s->protocol, "columnMapping")) return TARN_DELTA_MAP_NONE;
-    return same(mode, "id") ? TARN_DELTA_MAP_ID : same(mode, "name") ? TARN_DELTA_MAP_NAME : TARN_DELTA_MAP_NONE;
+    return !strcmp(mode, "id") ? TARN_DELTA_MAP_ID : !strcmp(mode, "name") ? TARN_DELTA_MAP_NAME : TARN_DELTA_MAP_NONE;
 }
 
 static tarn_code fill_partition(tarn_cx *cx, tarn_delta_snapshot *s) {
@@ -283,8 +170,8 @@ static void free_replay(tarn_delta_replay **r) { tarn_delta_replay_free(*r); }
 static tarn_code read_recent(tarn_cx *cx, tarn_delta_snapshot *s) {
     if (s->replay) return TARN_OK;
     tarn_auto(tarn_delta_replay *, free_replay) r = tarn_delta_replay_new(cx);
-    walk w = {.s = s, .replay = r, .protocol = true, .meta = true};
-    TRY(take_commits(cx, &w, &s->log));
+    tarn_delta_walk w = {.s = s, .replay = r, .protocol = true, .meta = true};
+    TRY(tarn_delta_walk_log(cx, &w, &s->log));
     s->replay = r;
     r = NULL;
     return TARN_OK;
@@ -353,11 +240,11 @@ tarn_code tarn_delta_load(tarn_cx *cx, tarn_delta_snapshot *s) {
 /* Protocol and metadata by the cheapest way there is: the checksum, the commits, an older checksum, the checkpoint. */
 static tarn_code find_metadata(tarn_cx *cx, tarn_delta_snapshot *s) {
     const tarn_delta_log *log = &s->log;
-    walk w = {.s = s};
+    tarn_delta_walk w = {.s = s};
     if (log->crc_version == s->base.version && tarn_delta_crc_read(cx, s, log->crc_version, &w.protocol, &w.meta))
         return TARN_OK;
     w.replay = s->replay = tarn_delta_replay_new(cx);
-    TRY(take_commits(cx, &w, log));
+    TRY(tarn_delta_walk_log(cx, &w, log));
     if (w.protocol && w.meta) return TARN_OK;
     /* A checksum between checkpoint and now holds what the commits before it left. */
     bool older = log->crc_version >= 0 && log->crc_version < s->base.version;
@@ -385,14 +272,14 @@ static tarn_code open_log(tarn_cx *cx, const tarn_table *table, int64_t version,
 }
 
 /* Protocol, metadata and states that the newer commits did not say. */
-static void take_metadata(tarn_delta_snapshot *s, const walk *w, const tarn_delta_snapshot *prev) {
+static void take_metadata(tarn_delta_snapshot *s, const tarn_delta_walk *w, const tarn_delta_snapshot *prev) {
     if (!w->protocol) s->protocol = prev->protocol, own_protocol(s->base.arena, &s->protocol);
     if (!w->meta) s->meta = prev->meta, own_meta(s->base.arena, &s->meta);
     inherit_states(s, prev);
 }
 
 /* Ends a snapshot that stands on `prev` (NULL: on nothing), whose newer commits the walk has taken. */
-static tarn_code build(tarn_cx *cx, tarn_delta_snapshot *s, walk *w, const tarn_delta_snapshot *prev) {
+static tarn_code build(tarn_cx *cx, tarn_delta_snapshot *s, tarn_delta_walk *w, const tarn_delta_snapshot *prev) {
     if (prev) {
         take_metadata(s, w, prev);
         for (size_t i = 0; w->meta && i < w->replay->tuples.n; i++) w->replay->tuples.at[i].values = NULL;
@@ -436,8 +323,8 @@ tarn_code tarn_delta_append_unread(tarn_cx *cx, tarn_delta_snapshot *prev, const
     for (size_t i = 0; i < log->commits.n; i++) *TARN_PUSH(arena, &s->log.commits) = log->commits.at[i];
     *TARN_PUSH(arena, &s->log.commits) =
         (tarn_delta_commit){.version = version, .mtime_ms = -1, .size = (int64_t)commit.n};
-    walk w = {.s = s};
-    TRY(take_commit(cx, &w, version, "the commit", commit));
+    tarn_delta_walk w = {.s = s};
+    TRY(tarn_delta_walk_commit(cx, &w, version, "the commit", commit));
     take_metadata(s, &w, prev);
     TRY(fill(cx, s));
     s->crc_files = prev->crc_files + (int64_t)change->adds.n;
@@ -456,8 +343,8 @@ tarn_code tarn_delta_append(tarn_cx *cx, const tarn_table *table, tarn_delta_sna
     tarn_auto(tarn_delta_replay *, free_replay) r = tarn_delta_replay_new(cx);
     s->log.mtime_ms = mtime_ms;
     if (prev) tarn_delta_replay_base_tuples(r, prev->tuples, prev->n_tuples);
-    walk w = {.s = s, .replay = r};
-    TRY(take_commit(cx, &w, version, "the commit", commit));
+    tarn_delta_walk w = {.s = s, .replay = r};
+    TRY(tarn_delta_walk_commit(cx, &w, version, "the commit", commit));
     TRY(build(cx, s, &w, prev));
     *out = held;
     held = NULL;
@@ -498,8 +385,8 @@ static tarn_code open_on(tarn_cx *cx, const tarn_table *table, tarn_delta_snapsh
     tarn_auto(tarn_delta_replay *, free_replay) r = tarn_delta_replay_new(cx);
     s->log.mtime_ms = log.mtime_ms;
     tarn_delta_replay_base_tuples(r, prev->tuples, prev->n_tuples);
-    walk w = {.s = s, .replay = r};
-    TRY(take_commits(cx, &w, &log));
+    tarn_delta_walk w = {.s = s, .replay = r};
+    TRY(tarn_delta_walk_log(cx, &w, &log));
     TRY(build(cx, s, &w, prev));
     *out = held;
     held = NULL;
@@ -571,9 +458,8 @@ static tarn_code app_version(tarn_cx *cx, tarn_snapshot *snapshot, const char *a
     bool complete = s->states_complete;
     pthread_mutex_unlock(&s->lock);
     if (!complete) TRY(tarn_delta_load(cx, s));
-    *version = -1;
-    for (size_t i = 0; i < s->txns.n; i++)
-        if (same(s->txns.at[i].app_id, app_id)) *version = s->txns.at[i].version;
+    const tarn_delta_txn *txn = tarn_delta_find_txn(s, app_id);
+    *version = txn ? txn->version : -1;
     return TARN_OK;
 }
 

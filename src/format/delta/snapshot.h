@@ -101,6 +101,21 @@ bool tarn_delta_unread(tarn_delta_snapshot *s);
 TARN_MUST tarn_code tarn_delta_append_unread(tarn_cx *cx, tarn_delta_snapshot *prev, const tarn_change *change,
                                              int64_t version, tarn_str commit, tarn_snapshot **out);
 void tarn_delta_free(tarn_snapshot *snapshot);
+
+/* commits.c: what the walk over the commits fills. */
+typedef struct tarn_delta_walk {
+    tarn_delta_snapshot *s;
+    tarn_delta_replay *replay; /* NULL: file actions are not wanted */
+    int64_t version;           /* of the commit at hand */
+    bool protocol, meta, kept;
+} tarn_delta_walk;
+
+/* The text of one commit. What is kept of it outlives the text in the snapshot's arena; nothing else of it does. */
+TARN_MUST tarn_code tarn_delta_walk_commit(tarn_cx *cx, tarn_delta_walk *w, int64_t version, const char *key,
+                                           tarn_str text);
+TARN_MUST tarn_code tarn_delta_walk_log(tarn_cx *cx, tarn_delta_walk *w, const tarn_delta_log *log);
+/* NULL: the application has committed nothing that was read. */
+const tarn_delta_txn *tarn_delta_find_txn(const tarn_delta_snapshot *s, const char *app_id);
 /* Unless a newer one is there. */
 void tarn_delta_add_txn(tarn_delta_snapshot *s, const tarn_delta_txn *txn);
 void tarn_delta_add_domain(tarn_delta_snapshot *s, const tarn_delta_domain *domain);
@@ -153,8 +168,8 @@ TARN_MUST tarn_code tarn_delta_dv_key(tarn_cx *cx, tarn_arena *arena, const tarn
 /* *in_commit: its time is one of the commit itself (1.9), not only of its writer's clock. */
 TARN_MUST tarn_code tarn_delta_history_entry(tarn_cx *cx, tarn_arena *arena, tarn_str info, tarn_history_entry *out,
                                              bool *in_commit);
-TARN_MUST tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit, tarn_history_entry **out,
-                                       size_t *n);
+TARN_MUST tarn_code tarn_delta_history(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,
+                                       tarn_history_entry **out, size_t *n);
 TARN_MUST tarn_code tarn_delta_detail(tarn_cx *cx, tarn_snapshot *snapshot, tarn_detail *out);
 
 #endif

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/crypto.h"
-#include "format/delta/write.h"
+#include "format/delta/write/write.h"
 
 /* Properties that ask for a feature when they are true. */
 static const struct {

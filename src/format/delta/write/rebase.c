@@ -1,6 +1,6 @@
 /* rebase.c: whether a change is still true after others' commits: the rules of delta-spark's ConflictChecker, in its
  * order (1.11); but rows that others marked as deleted conflict row by row, not file by file. */
-#include "format/delta/write.h"
+#include "format/delta/write/write.h"
 #include "format/marks.h"
 
 typedef enum isolation { SNAPSHOT, WRITE_SERIALIZABLE, SERIALIZABLE } isolation;

@@ -1,7 +1,7 @@
 /* write.h: the writing side of the Delta format: what a change becomes, whether it is still true, and what follows it.
  */
-#ifndef TARN_FORMAT_DELTA_WRITE_H
-#define TARN_FORMAT_DELTA_WRITE_H
+#ifndef TARN_FORMAT_DELTA_WRITE_WRITE_H
+#define TARN_FORMAT_DELTA_WRITE_WRITE_H
 
 #include "format/delta/snapshot.h"
 #include "format/property.h"
@@ -25,7 +25,12 @@ TARN_MUST tarn_code tarn_delta_prepare(tarn_cx *cx, const tarn_table *table, tar
 TARN_MUST tarn_code tarn_delta_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, tarn_change *change,
                                       tarn_snapshot **fresh);
 
-/* commit_write.c */
+/* stats.c: members of an add. */
+void tarn_delta_write_stats(tarn_jsonw *w, const tarn_delta_plan *plan, const tarn_add *add);
+/* What a file's statistics become when rows of it are deleted: bounds are wide, and numRecords is mandatory (1.7). */
+void tarn_delta_write_wide_stats(tarn_jsonw *w, tarn_str stats, int64_t rows);
+
+/* commit.c */
 void tarn_delta_write_protocol(tarn_jsonw *w, const tarn_delta_protocol *p);
 void tarn_delta_write_meta(tarn_jsonw *w, const tarn_delta_meta *m);
 void tarn_delta_write_txn(tarn_jsonw *w, const tarn_delta_txn *t);

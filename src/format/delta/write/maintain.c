@@ -1,7 +1,7 @@
 /* maintain.c: what follows a commit: checksum, checkpoint (1.5), log clean-up; and which files VACUUM has to leave. */
 #include "base/crypto.h"
 #include "base/log.h"
-#include "format/delta/write.h"
+#include "format/delta/write/write.h"
 
 #define DAY_MS (24 * 3600 * 1000LL)
 
