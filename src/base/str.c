@@ -94,6 +94,24 @@ bool tarn_name_eq(const char *a, const char *b) {
     return n == m;
 }
 
+int tarn_name_distance(const char *a, const char *b) {
+    enum { NAME_MAX_LENGTH = 64, FAR = 4 };
+    int row[NAME_MAX_LENGTH + 1], la = (int)strlen(a), lb = (int)strlen(b);
+    if (la > NAME_MAX_LENGTH || lb > NAME_MAX_LENGTH || la - lb > 2 || lb - la > 2) return FAR;
+    for (int j = 0; j <= lb; j++) row[j] = j;
+    for (int i = 1; i <= la; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= lb; j++) {
+            int up = row[j], change = diagonal + ((a[i - 1] | 32) != (b[j - 1] | 32));
+            row[j] = change < up + 1 ? change : up + 1;
+            if (row[j - 1] + 1 < row[j]) row[j] = row[j - 1] + 1;
+            diagonal = up;
+        }
+    }
+    return row[lb];
+}
+
 bool tarn_parse_u64(tarn_str s, uint64_t *out) {
     uint64_t v = 0;
     if (s.n == 0) return false;

@@ -30,6 +30,8 @@ bool tarn_str_ends(tarn_str s, const char *suffix);
 /* Identifiers compare without case by simple folding of ASCII and Latin-1/Greek/Cyrillic letters; what lies beyond
  * compares exactly. */
 bool tarn_name_eq(const char *a, const char *b);
+/* Edits between two names without case, up to 3: enough to say what may have been meant. */
+int tarn_name_distance(const char *a, const char *b);
 /* Whole-string, locale-free; false when it is not a number or does not fit. */
 bool tarn_parse_i64(tarn_str s, int64_t *out);
 bool tarn_parse_u64(tarn_str s, uint64_t *out);

@@ -229,6 +229,18 @@ static void test_builder(void **state) {
     tarn_arena_free(arena);
 }
 
+static void test_distance(void **state) {
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        int edits;
+    } cases[] = {{"", "", 0}, {"orders", "ORDERS", 0}, {"oders", "orders", 1}, {"ordres", "orders", 2}, {"a", "abcd", 4}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(tarn_name_distance(cases[i].a, cases[i].b), cases[i].edits);
+        assert_int_equal(tarn_name_distance(cases[i].b, cases[i].a), cases[i].edits);
+    }
+}
+
 static void test_sql_quotes(void **state) {
     (void)state;
     tarn_arena *arena = tarn_arena_new();
@@ -248,6 +260,7 @@ int main(void) {
         cmocka_unit_test(test_compare),  cmocka_unit_test(test_names),      cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_integers), cmocka_unit_test(test_doubles),    cmocka_unit_test(test_random_bytes),
         cmocka_unit_test(test_builder),  cmocka_unit_test(test_sql_quotes),
+        cmocka_unit_test(test_distance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

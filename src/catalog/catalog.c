@@ -17,25 +17,6 @@ void tarn_catalog_begin(tarn_catalog *c) {
     if (c->type->begin) c->type->begin(c);
 }
 
-/* Edits between two names, up to 3: enough to say what may have been meant. */
-static int distance(const char *a, const char *b) {
-    enum { NAME_MAX_LENGTH = 64, FAR = 4 };
-    int row[NAME_MAX_LENGTH + 1], la = (int)strlen(a), lb = (int)strlen(b);
-    if (la > NAME_MAX_LENGTH || lb > NAME_MAX_LENGTH || la - lb > 2 || lb - la > 2) return FAR;
-    for (int j = 0; j <= lb; j++) row[j] = j;
-    for (int i = 1; i <= la; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= lb; j++) {
-            int up = row[j], change = diagonal + ((a[i - 1] | 32) != (b[j - 1] | 32));
-            row[j] = change < up + 1 ? change : up + 1;
-            if (row[j - 1] + 1 < row[j]) row[j] = row[j - 1] + 1;
-            diagonal = up;
-        }
-    }
-    return row[lb];
-}
-
 static tarn_code find_catalog(tarn_cx *cx, tarn_catalog *c, const char *catalog, bool *out) {
     tarn_catalog_entries all = {0};
     TRY(c->type->catalogs(cx, c, &all));
@@ -68,7 +49,7 @@ static tarn_code not_found(tarn_cx *cx, tarn_catalog *c, const char *catalog, co
     TRY(tarn_catalog_check(cx, c, catalog, schema));
     TRY(tarn_catalog_list(cx, c, catalog, NULL, false, &all));
     for (size_t i = 0; i < all.n; i++) {
-        int d = distance(name, all.at[i].name);
+        int d = tarn_name_distance(name, all.at[i].name);
         if (d >= best) continue;
         best = d;
         near = tarn_printf(cx, "%s.%s", all.at[i].schema, all.at[i].name);

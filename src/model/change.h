@@ -52,7 +52,8 @@ typedef struct tarn_expiry {
     int64_t older_than_ms, retain; /* -1: as the table has it */
     const int64_t *ids;            /* these go too, as VERSION AS OF says them */
     size_t n_ids;
-    int64_t versions, refs; /* out, of prepare: how many go */
+    bool clean;                      /* schemas and partition specs that no remaining version needs go too */
+    int64_t versions, refs, cleaned; /* out, of prepare: how many go */
 } tarn_expiry;
 
 /* The lists of a table's files, written anew: as few as may be, the files in the order of their partitions. */

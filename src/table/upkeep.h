@@ -2,6 +2,7 @@
 #ifndef TARN_TABLE_UPKEEP_H
 #define TARN_TABLE_UPKEEP_H
 
+#include "sql/parse.h"
 #include "table/scan.h"
 #include "table/write.h"
 
@@ -41,6 +42,7 @@ typedef struct tarn_vacuum_spec {
     int64_t retention_ms_min; /* less is INVALID while vacuum.retention_check is on; -1: the table's own */
     const char *below;        /* a folder below the root: only what is in it; NULL: all */
     tarn_mismatch mismatch;
+    const tarn_option_pairs *schemes, *authorities; /* "a,b" to "c": names of one and the same; NULL: none */
     bool dry;
 } tarn_vacuum_spec;
 

@@ -176,6 +176,21 @@ static void vacuum_guesses_no_buckets(void **state) {
     spec.mismatch = TARN_MISMATCH_DELETE;
     ok(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, &spec, note_key, &seen));
     assert_string_equal(seen.data, "other.parquet:1 same.parquet:1 ");
+    /* Unless they are said to be one: both of them. */
+    tarn_option_pairs schemes = {0}, authorities = {0};
+    *TARN_PUSH(f->cx.arena, &schemes) = (tarn_option_pair){.key = "s3a, s3", .value = "file"};
+    spec.schemes = &schemes;
+    spec.authorities = &authorities;
+    tarn_buf_clear(&seen);
+    ok(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, &spec, note_key, &seen));
+    assert_string_equal(seen.data, "other.parquet:1 same.parquet:1 ");
+    *TARN_PUSH(f->cx.arena, &authorities) = (tarn_option_pair){.key = "x,bucket", .value = ""};
+    for (int mode = 0; mode < 3; mode++) {
+        spec.mismatch = (tarn_mismatch)mode;
+        tarn_buf_clear(&seen);
+        ok(f, tarn_vacuum(&f->cx, &f->table, &f->now->base, &spec, note_key, &seen));
+        assert_string_equal(seen.data, "other.parquet:1 ");
+    }
 }
 
 static void restore_brings_back(void **state) {

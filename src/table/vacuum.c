@@ -30,20 +30,61 @@ static void keep_key(void *state, tarn_str key) {
         tarn_map_put(&set->elsewhere, set->cx->arena, bare_path(copy), (void *)(uintptr_t)copy.p);
 }
 
+/* What lies before a bare path: "s3" and "bucket". */
+static void split_path(tarn_str path, tarn_str *scheme, tarn_str *authority) {
+    const char *colon = memmem(path.p, path.n, "://", 3);
+    *scheme = colon ? (tarn_str){path.p, (size_t)(colon - path.p)} : TARN_LIT("file");
+    const char *at = colon ? colon + 3 : path.p;
+    size_t left = path.n - (size_t)(at - path.p);
+    const char *slash = colon ? memchr(at, '/', left) : at;
+    *authority = (tarn_str){at, slash ? (size_t)(slash - at) : left};
+}
+
+static bool in_list(const char *list, tarn_str name) {
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ",");
+        while (n && *p == ' ') p++, n--;
+        tarn_str item = {p, n};
+        while (item.n && item.p[item.n - 1] == ' ') item.n--;
+        if (tarn_str_ieq(item, name)) return true;
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
+static tarn_str same_as(const tarn_option_pairs *equal, tarn_str name) {
+    for (size_t i = 0; equal && i < equal->n; i++)
+        if (equal->at[i].value && in_list(equal->at[i].key, name)) return tarn_str_of(equal->at[i].value);
+    return name;
+}
+
+/* Clients call one store by several schemes; others are said to be the same by the caller. */
+static bool same_place(const tarn_vacuum_spec *spec, tarn_str a, tarn_str b) {
+    static const char s3[] = "s3,s3a,s3n";
+    tarn_str scheme[2], authority[2];
+    split_path(a, &scheme[0], &authority[0]);
+    split_path(b, &scheme[1], &authority[1]);
+    bool schemes = tarn_str_ieq(same_as(spec->schemes, scheme[0]), same_as(spec->schemes, scheme[1])) ||
+                   (in_list(s3, scheme[0]) && in_list(s3, scheme[1]));
+    return schemes &&
+           tarn_str_eq(same_as(spec->authorities, authority[0]), same_as(spec->authorities, authority[1]));
+}
+
 /* The same path in another scheme or bucket may be the same file by another name: that is not ours to guess. */
 static tarn_code check_elsewhere(tarn_cx *cx, const tarn_table *table, const keep_set *set, const char *key,
-                                 tarn_mismatch mismatch, bool *keep) {
+                                 const tarn_vacuum_spec *spec, bool *keep) {
     *keep = false;
-    if (!set->elsewhere.n || mismatch == TARN_MISMATCH_DELETE) return TARN_OK;
+    if (!set->elsewhere.n) return TARN_OK;
     const char *path = tarn_printf(cx, "%s/%s", tarn_store_uri(table->store), key);
     const char *other = tarn_map_get(&set->elsewhere, bare_path(tarn_str_of(path)));
-    *keep = other != NULL;
-    if (!other || mismatch == TARN_MISMATCH_IGNORE) return TARN_OK;
+    bool same = other && same_place(spec, tarn_str_of(path), tarn_str_of(other));
+    *keep = other && (same || spec->mismatch != TARN_MISMATCH_DELETE);
+    if (!other || same || spec->mismatch != TARN_MISMATCH_ERROR) return TARN_OK;
     return tarn_hint(cx,
                      tarn_fail(cx, TARN_INVALID, "%s is not needed by this path, but %s is, which may be the same file",
                                path, other),
                      "CALL system.remove_orphan_files(…, prefix_mismatch_mode => 'ignore') keeps such files, 'delete' "
-                     "removes them");
+                     "removes them; equal_schemes and equal_authorities say which are the same");
 }
 
 /* A folder of a partition column whose name begins with _ is none of the hidden ones. */
@@ -121,7 +162,7 @@ tarn_code tarn_vacuum(tarn_cx *cx, const tarn_table *table, tarn_snapshot *snaps
     for (size_t i = 0; i < list.n; i++) {
         bool keep;
         if (!is_garbage(snapshot, &set, &list.at[i], now, retention_ms)) continue;
-        TRY(check_elsewhere(cx, table, &set, list.at[i].key, spec->mismatch, &keep));
+        TRY(check_elsewhere(cx, table, &set, list.at[i].key, spec, &keep));
         if (!keep) *TARN_PUSH(cx->arena, &garbage) = &list.at[i];
     }
     for (size_t i = 0; i < garbage.n; i += BATCH) {

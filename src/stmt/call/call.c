@@ -174,10 +174,28 @@ static tarn_code parse_value(tarn_cx *cx, tarn_run *run, const char *catalog, ta
     return tarn_fail(cx, TARN_INTERNAL, "a parameter of an unknown kind");
 }
 
+typedef struct nearest {
+    const char *wanted, *name;
+    int edits;
+} nearest;
+
+static void compare(nearest *n, const char *name) {
+    int edits = tarn_name_distance(n->wanted, name);
+    if (edits >= n->edits) return;
+    n->edits = edits;
+    n->name = name;
+}
+
 static tarn_code no_parameter(tarn_cx *cx, const tarn_procedure *p, const tarn_cursor *at, const char *name) {
     tarn_auto_buf names = TARN_BUF(4096);
-    for (const tarn_call_param *q = p->params; q->name; q++)
+    nearest near = {.wanted = name, .edits = 3};
+    for (const tarn_call_param *q = p->params; q->name; q++) {
+        compare(&near, q->name);
         tarn_buf_printf(&names, "%s%s", q == p->params ? "" : ", ", q->name);
+    }
+    if (near.name)
+        return tarn_fail_at(cx, TARN_INVALID, whole_text(at), token(at)->at,
+                            "%s has no parameter %s; did you mean %s?", p->name, name, near.name);
     return tarn_fail_at(cx, TARN_INVALID, whole_text(at), token(at)->at, "%s has no parameter %s; it has %s", p->name,
                         name, names.data);
 }
@@ -227,17 +245,44 @@ static tarn_code parse_args(tarn_cx *cx, tarn_run *run, const tarn_procedure *p,
 
 /* THE STATEMENT. */
 
+/* What other engines have and we do not; what is to be done instead. */
+static tarn_code no_such_thing(tarn_cx *cx, const char *name) {
+    static const struct {
+        const char *name, *why, *instead;
+    } others[] = {
+        {"compute_table_stats", "sketches of distinct values are not made", "SELECT approx_count_distinct(column) FROM t counts them"},
+        {"compute_partition_stats", "statistics files of partitions are not written",
+         "SELECT * FROM t.partitions counts them from the manifests"},
+        {"rewrite_table_path", "paths are not rewritten",
+         "a table whose folder was moved or copied is read where it lies: CREATE TABLE t LOCATION '…'"},
+        {"create_changelog_view", "views of changes are not kept", "SELECT * FROM table_changes('t', from[, to])"},
+        {"snapshot", "tables of Hive are not known", "CALL system.add_files takes a folder of Parquet files into a table"},
+        {"migrate", "tables of Hive are not known", "CALL system.add_files takes a folder of Parquet files into a table"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (tarn_name_eq(name, others[i].name))
+            return tarn_hint(cx, tarn_fail(cx, TARN_UNSUPPORTED, "%s: %s", others[i].name, others[i].why),
+                             others[i].instead);
+    return TARN_OK;
+}
+
 static tarn_code find_procedure(tarn_cx *cx, const tarn_cursor *at, const tarn_name *name, const tarn_procedure **out) {
     tarn_auto_buf names = TARN_BUF(4096);
     const char *last = name->path ? name->path : name->part[name->n_parts - 1];
     bool system = name->n_parts == 1 || (name->n_parts <= 3 && tarn_name_eq(name->part[name->n_parts - 2], "system"));
+    nearest near = {.wanted = last, .edits = 3};
     for (const tarn_procedure *const *p = tarn_procedures; *p; p++) {
         if (system && !name->path && tarn_name_eq((*p)->name, last)) {
             *out = *p;
             return TARN_OK;
         }
+        compare(&near, (*p)->name);
         tarn_buf_printf(&names, "%s%s", p == tarn_procedures ? "" : ", ", (*p)->name);
     }
+    if (system && !name->path) TRY(no_such_thing(cx, last));
+    if (near.name)
+        return tarn_fail_at(cx, TARN_NOTFOUND, whole_text(at), token(at)->at,
+                            "there is no procedure %.*s; did you mean system.%s?", (int)name->n,
+                            at->tokens->text + name->at, near.name);
     return tarn_fail_at(cx, TARN_NOTFOUND, whole_text(at), token(at)->at, "there is no procedure %.*s; system has %s",
                         (int)name->n, at->tokens->text + name->at, names.data);
 }

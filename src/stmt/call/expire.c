@@ -27,7 +27,7 @@ static tarn_code plan_expiry(tarn_cx *cx, void *state, const tarn_opened *opened
     change->operation = "EXPIRE SNAPSHOTS";
     change->expire = expiry;
     TRY(tarn_table_prepare(cx, opened->table, opened->snapshot, change));
-    bool some = expiry->versions || expiry->refs;
+    bool some = expiry->versions || expiry->refs || expiry->cleaned;
     if (some && e->dry) TRY(try_out(cx, e, opened, change));
     if (some && !e->dry) e->before = tarn_snapshot_retain(opened->snapshot);
     if (!e->before) change->expire = NULL;
@@ -44,6 +44,12 @@ static tarn_code take_ids(tarn_cx *cx, const tarn_arg *arg, tarn_expiry *e) {
     return TARN_OK;
 }
 
+/* Files are removed in batches of the store's own; how many others would take at a time says nothing here. */
+static tarn_code check_concurrent(tarn_cx *cx, const tarn_arg *arg) {
+    if (!arg->given || arg->n > 0) return TARN_OK;
+    return tarn_fail(cx, TARN_INVALID, "max_concurrent_deletes has to be 1 or more");
+}
+
 /* The commit comes first: files that nobody names any more are all that a crash can leave. */
 static tarn_code expire(tarn_cx *cx, tarn_run *run, const tarn_name *table, expiring *e) {
     tarn_at latest = {.kind = TARN_AT_LATEST};
@@ -57,8 +63,9 @@ static tarn_code expire(tarn_cx *cx, tarn_run *run, const tarn_name *table, expi
 }
 
 static tarn_code run_expire_snapshots(tarn_cx *cx, tarn_run *run, const tarn_arg *args) {
-    enum { TABLE, OLDER_THAN, RETAIN_LAST, CONCURRENT, STREAM, IDS, DRY_RUN };
-    expiring e = {.want = {.older_than_ms = -1, .retain = -1}, .dry = args[DRY_RUN].n};
+    enum { TABLE, OLDER_THAN, RETAIN_LAST, CONCURRENT, STREAM, IDS, CLEAN, DRY_RUN };
+    expiring e = {.want = {.older_than_ms = -1, .retain = -1, .clean = args[CLEAN].n}, .dry = args[DRY_RUN].n};
+    TRY(check_concurrent(cx, &args[CONCURRENT]));
     if (args[OLDER_THAN].given) e.want.older_than_ms = args[OLDER_THAN].n < 0 ? 0 : args[OLDER_THAN].n / 1000;
     if (args[RETAIN_LAST].given && args[RETAIN_LAST].n < 1)
         return tarn_fail(cx, TARN_INVALID, "retain_last has to be 1 or more: the newest snapshot is the table");
@@ -120,11 +127,16 @@ static tarn_code parse_location(tarn_cx *cx, const tarn_opened *opened, const ch
 }
 
 static tarn_code find_orphans(tarn_cx *cx, const tarn_opened *opened, const tarn_arg *args, orphans *o) {
-    enum { TABLE, OLDER_THAN, LOCATION, DRY_RUN, CONCURRENT, MODE };
+    enum { TABLE, OLDER_THAN, LOCATION, DRY_RUN, CONCURRENT, LIST_VIEW, SCHEMES, AUTHORITIES, MODE };
     tarn_vacuum_spec spec = {.retention_ms = -1, .retention_ms_min = day_ms, .dry = args[DRY_RUN].n};
     if (args[OLDER_THAN].given) spec.retention_ms = tarn_now_ms(cx) - args[OLDER_THAN].n / 1000;
     if (args[OLDER_THAN].given && spec.retention_ms < 0) spec.retention_ms = 0;
+    TRY(check_concurrent(cx, &args[CONCURRENT]));
+    if (args[LIST_VIEW].given)
+        return tarn_fail(cx, TARN_UNSUPPORTED, "file_list_view: files are listed by the store itself, not by a view");
     TRY(parse_mode(cx, &args[MODE], &spec.mismatch));
+    spec.schemes = &args[SCHEMES].map;
+    spec.authorities = &args[AUTHORITIES].map;
     TRY(tarn_snapshot_writable(cx, opened->snapshot));
     if (args[LOCATION].given) TRY(parse_location(cx, opened, args[LOCATION].text, &spec.below));
     o->root = tarn_store_uri(opened->table->store);
@@ -153,12 +165,14 @@ const tarn_procedure tarn_procedure_expire_snapshots = {
                {"max_concurrent_deletes", TARN_CALL_INT, false},
                {"stream_results", TARN_CALL_BOOL, false},
                {"snapshot_ids", TARN_CALL_LIST, false},
+               {"clean_expired_metadata", TARN_CALL_BOOL, false},
                {"dry_run", TARN_CALL_BOOL, false}},
     .run = run_expire_snapshots,
     .help =
         "Forgets snapshots that are older than older_than (else than history.expire.max-snapshot-age-ms, five days), "
         "but the retain_last newest of each branch and what branches and tags keep, and those of snapshot_ids; then "
-        "removes the files that only they needed.",
+        "removes the files that only they needed. With clean_expired_metadata schemas and partition specs that no "
+        "snapshot needs go too.",
 };
 
 const tarn_procedure tarn_procedure_remove_orphan_files = {
@@ -168,7 +182,12 @@ const tarn_procedure tarn_procedure_remove_orphan_files = {
                {"location", TARN_CALL_TEXT, false},
                {"dry_run", TARN_CALL_BOOL, false},
                {"max_concurrent_deletes", TARN_CALL_INT, false},
-               {"prefix_mismatch_mode", TARN_CALL_TEXT, false}},
+               {"file_list_view", TARN_CALL_TEXT, false},
+               {"equal_schemes", TARN_CALL_MAP, false},
+               {"equal_authorities", TARN_CALL_MAP, false},
+               {"prefix_mismatch_mode", TARN_CALL_TEXT, false},
+               {"prefix_listing", TARN_CALL_BOOL, false},
+               {"stream_results", TARN_CALL_BOOL, false}},
     .run = run_remove_orphan_files,
     .help = "Removes files in the table's folder that no snapshot needs and that are older than older_than (else three "
             "days; a day at least), and names them; VACUUM does the same.",

@@ -330,25 +330,9 @@ static const char *snapshot_json(composing *c, const char *list) {
 
 /* THE METADATA FILE. */
 
-/* A member of the base's metadata as it stands; .p NULL: it has none. */
-static tarn_str member(const composing *c, const char *name) {
-    tarn_json r;
-    tarn_str key, raw, none = {0};
-    if (!c->base) return none;
-    tarn_json_init(&r, c->base->meta.text, (int)tarn_conf_int(c->cx->conf, TARN_LIMIT_JSON_DEPTH));
-    bool more = tarn_json_next(c->cx, &r) == TARN_OK && tarn_json_expect_object(c->cx, &r) == TARN_OK;
-    while (more) {
-        if (tarn_json_field(c->cx, &r, &key, &more) != TARN_OK || !more) break;
-        bool found = tarn_str_is(key, name);
-        if (tarn_json_raw(c->cx, &r, &raw) != TARN_OK) break;
-        if (found) return raw.n && raw.p[0] == 'n' ? none : raw;
-    }
-    tarn_clear_error(c->cx);
-    return none;
-}
-
 static void append_to(composing *c, const char *name, const char *element) {
-    edit(c, name, tarn_iceberg_array_with(c->cx, member(c, name), element));
+    tarn_str was = c->base ? tarn_iceberg_member(c->cx, c->base->meta.text, name) : (tarn_str){0};
+    edit(c, name, tarn_iceberg_array_with(c->cx, was, element));
 }
 
 static tarn_code edit_schema(composing *c) {

@@ -38,6 +38,21 @@ tarn_code tarn_iceberg_edit_members(tarn_cx *cx, tarn_str text, const tarn_icebe
                             : tarn_fail(cx, TARN_LIMIT, "the metadata is too large; raise limit.commit_bytes");
 }
 
+tarn_str tarn_iceberg_member(tarn_cx *cx, tarn_str text, const char *name) {
+    tarn_json r;
+    tarn_str key, raw, none = {0};
+    tarn_json_init(&r, text, (int)tarn_conf_int(cx->conf, TARN_LIMIT_JSON_DEPTH));
+    bool more = tarn_json_next(cx, &r) == TARN_OK && tarn_json_expect_object(cx, &r) == TARN_OK;
+    while (more) {
+        if (tarn_json_field(cx, &r, &key, &more) != TARN_OK || !more) break;
+        bool found = tarn_str_is(key, name);
+        if (tarn_json_raw(cx, &r, &raw) != TARN_OK) break;
+        if (found) return raw.n && raw.p[0] == 'n' ? none : raw;
+    }
+    tarn_clear_error(cx);
+    return none;
+}
+
 const char *tarn_iceberg_array_with(tarn_cx *cx, tarn_str json, const char *element) {
     size_t n = json.n;
     while (n && json.p[n - 1] != ']') n--;

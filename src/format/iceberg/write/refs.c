@@ -9,6 +9,7 @@ static const int64_t snapshot_age_ms_default = 5 * 86400000LL;
 
 typedef struct planning {
     tarn_cx *cx;
+    tarn_iceberg_snapshot *base;
     const tarn_iceberg_metadata *m;
     tarn_iceberg_plan *plan;
     int64_t now_ms;
@@ -209,6 +210,85 @@ static tarn_code expire_named(planning *p, const tarn_expiry *e) {
     return TARN_OK;
 }
 
+/* SCHEMAS AND SPECS. */
+
+/* Specs that manifests of the remaining versions are of; *deletes: some are of deleted rows. */
+static tarn_code mark_specs(planning *p, bool *specs, bool *deletes) {
+    for (size_t i = 0; i < p->m->versions.n; i++) {
+        tarn_auto(tarn_snapshot *, tarn_snapshot_releasep) version = NULL;
+        if (!p->kept[i]) continue;
+        TRY(tarn_check(p->cx));
+        TRY(tarn_iceberg_open_like(p->cx, p->base, &p->m->versions.at[i], &version));
+        tarn_iceberg_snapshot *s = tarn_iceberg_of(version);
+        TRY(tarn_iceberg_list(p->cx, s));
+        *deletes = *deletes || s->n_slots > s->n_data;
+        for (size_t k = 0; k < s->n_slots; k++)
+            for (size_t n = 0; n < p->m->specs.n; n++)
+                if (p->m->specs.at[n].id == s->slots[k].manifest->spec_id) specs[n] = true;
+    }
+    return TARN_OK;
+}
+
+static void add_ids(planning *p, const tarn_type *type, tarn_map *out) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        int64_t *id = TARN_NEW(p->cx->arena, int64_t);
+        *id = type->fields[i].id;
+        tarn_map_put(out, p->cx->arena, id_key(id), p);
+        add_ids(p, type->fields[i].type, out);
+    }
+}
+
+/* Whether an id is of a column that specs are made of, or that deleted rows may be told by. */
+static bool is_asked_for(const planning *p, const bool *specs, bool deletes, int32_t id) {
+    bool found = deletes;
+    for (size_t i = 0; i < p->m->specs.n && !found; i++)
+        for (size_t k = 0; specs[i] && k < p->m->specs.at[i].n_fields; k++)
+            found = found || p->m->specs.at[i].fields[k].source_id == id;
+    return found;
+}
+
+static bool is_only_one(const planning *p, const bool *specs, bool deletes, const tarn_type *type, const tarn_map *ids) {
+    for (size_t i = 0; i < type->n_fields; i++) {
+        int64_t id = type->fields[i].id;
+        bool known = tarn_map_get(ids, id_key(&id));
+        if (!known && is_asked_for(p, specs, deletes, type->fields[i].id)) return true;
+        if (is_only_one(p, specs, deletes, type->fields[i].type, ids)) return true;
+    }
+    return false;
+}
+
+/* Besides those of versions, the newest schema stays that knows a column which files still speak of by its id. */
+static tarn_code mark_schemas(planning *p, const bool *specs, bool deletes, bool *schemas) {
+    tarn_map ids = {0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = p->m->schemas.n; i-- > 0;) {
+            tarn_schema *schema = NULL;
+            int32_t id = p->m->schemas.at[i].id;
+            bool used = id == p->m->schema_id;
+            for (size_t k = 0; k < p->m->versions.n && !used; k++)
+                used = p->kept[k] && p->m->versions.at[k].schema_id == id;
+            if (pass == 0 ? !used : schemas[i]) continue;
+            TRY(tarn_iceberg_schema_parse(p->cx, p->cx->arena, p->m->schemas.at[i].json, &schema));
+            schemas[i] = pass == 0 || is_only_one(p, specs, deletes, schema, &ids);
+            if (schemas[i]) add_ids(p, schema, &ids);
+        }
+    }
+    return TARN_OK;
+}
+
+static tarn_code plan_cleaning(planning *p, tarn_expiry *e) {
+    bool *specs = TARN_NEW_ARRAY(p->cx->arena, bool, p->m->specs.n);
+    bool *schemas = TARN_NEW_ARRAY(p->cx->arena, bool, p->m->schemas.n), deletes = false;
+    for (size_t i = 0; i < p->m->specs.n; i++) specs[i] = p->m->specs.at[i].id == p->m->spec_id;
+    TRY(mark_specs(p, specs, &deletes));
+    TRY(mark_schemas(p, specs, deletes, schemas));
+    for (size_t i = 0; i < p->m->specs.n; i++) e->cleaned += !specs[i];
+    for (size_t i = 0; i < p->m->schemas.n; i++) e->cleaned += !schemas[i];
+    p->plan->kept_specs = specs;
+    p->plan->kept_schemas = schemas;
+    return TARN_OK;
+}
+
 static tarn_code plan_expiry(planning *p, tarn_expiry *e) {
     const char *gc = tarn_iceberg_plan_property(p->plan, "gc.enabled");
     size_t n = p->m->versions.n;
@@ -229,10 +309,10 @@ static tarn_code plan_expiry(planning *p, tarn_expiry *e) {
         if (v->id == p->m->snapshot_id) p->kept[i] = true;
     }
     TRY(expire_named(p, e));
-    e->versions = 0;
+    e->versions = e->cleaned = 0;
     for (size_t i = 0; i < n; i++) e->versions += !p->kept[i];
     p->plan->kept = p->kept;
-    return TARN_OK;
+    return e->clean ? plan_cleaning(p, e) : TARN_OK;
 }
 
 tarn_code tarn_iceberg_plan_refs(tarn_cx *cx, const tarn_iceberg_snapshot *base, const tarn_change *change,
@@ -240,6 +320,7 @@ tarn_code tarn_iceberg_plan_refs(tarn_cx *cx, const tarn_iceberg_snapshot *base,
     plan->head = base ? base->meta.snapshot_id : -1;
     if (!base) return TARN_OK;
     planning p = {.cx = cx, .m = &base->meta, .plan = plan, .now_ms = tarn_now_ms(cx)};
+    p.base = (tarn_iceberg_snapshot *)(uintptr_t)base; /* its manifest lists may have to be read */
     for (size_t i = 0; i < p.m->refs.n; i++) *TARN_PUSH(cx->arena, &plan->refs) = p.m->refs.at[i];
     if (!change->refs.n && !change->expire) return TARN_OK;
     for (size_t i = 0; i < p.m->versions.n; i++)
@@ -334,6 +415,27 @@ static const char *print_snapshots(tarn_cx *cx, const tarn_iceberg_metadata *m, 
     return tarn_buf_take(&out, cx->arena);
 }
 
+/* Those of one of the metadata's lists that stay, in the order of the list. */
+static tarn_code edit_list(tarn_cx *cx, const tarn_iceberg_metadata *m, const char *member, const bool *kept, size_t n,
+                           tarn_iceberg_edit *edits, size_t *n_edits) {
+    const tarn_json_value *list = NULL;
+    tarn_auto_buf out = TARN_BUF(REFS_TEXT_MAX);
+    tarn_str json = tarn_iceberg_member(cx, m->text, member);
+    if (!kept || !json.p) return TARN_OK;
+    TRY(tarn_json_parse(cx, cx->arena, json, TARN_JSON_DEPTH, &list));
+    if (tarn_json_count(list) != n) return tarn_fail(cx, TARN_CORRUPT, "its metadata has %s twice", member);
+    tarn_buf_putc(&out, '[');
+    for (size_t i = 0; i < n; i++) {
+        tarn_str raw = tarn_json_at(list, i)->raw;
+        if (!kept[i]) continue;
+        if (out.n > 1) tarn_buf_puts(&out, ", ");
+        tarn_buf_add(&out, raw.p, raw.n);
+    }
+    tarn_buf_putc(&out, ']');
+    edits[(*n_edits)++] = (tarn_iceberg_edit){member, tarn_buf_take(&out, cx->arena)};
+    return TARN_OK;
+}
+
 /* Statistics are of one snapshot, and go with it. */
 static tarn_code edit_statistics(tarn_cx *cx, const tarn_iceberg_metadata *m, const tarn_iceberg_plan *plan,
                                  const char *member, tarn_str json, tarn_iceberg_edit *edits, size_t *n) {
@@ -365,6 +467,8 @@ tarn_code tarn_iceberg_ref_edits(tarn_cx *cx, const tarn_iceberg_snapshot *base,
         edits[(*n)++] = (tarn_iceberg_edit){"current-snapshot-id", tarn_printf(cx, "%lld", (long long)plan->head)};
     if (!plan->kept) return TARN_OK;
     edits[(*n)++] = (tarn_iceberg_edit){"snapshots", print_snapshots(cx, m, plan)};
+    TRY(edit_list(cx, m, "schemas", plan->kept_schemas, m->schemas.n, edits, n));
+    TRY(edit_list(cx, m, "partition-specs", plan->kept_specs, m->specs.n, edits, n));
     TRY(edit_statistics(cx, m, plan, "statistics", m->statistics, edits, n));
     return edit_statistics(cx, m, plan, "partition-statistics", m->partition_statistics, edits, n);
 }

@@ -41,6 +41,8 @@ typedef struct tarn_iceberg_edit {
 /* The object `text` with its members replaced, and those that were not there added at the end. */
 TARN_MUST tarn_code tarn_iceberg_edit_members(tarn_cx *cx, tarn_str text, const tarn_iceberg_edit *edits, size_t n,
                                               tarn_buf *out);
+/* A member of the object `text` as it stands; .p NULL: it has none. */
+tarn_str tarn_iceberg_member(tarn_cx *cx, tarn_str text, const char *name);
 /* The array `json` (.p NULL: an empty one) with one more element. */
 const char *tarn_iceberg_array_with(tarn_cx *cx, tarn_str json, const char *element);
 
@@ -63,6 +65,7 @@ typedef struct tarn_iceberg_plan {
     const char *started; /* a branch of a table that has no snapshot: it begins with one of no rows; NULL: none does */
     int64_t head;     /* where main points then; -1: nowhere */
     const bool *kept; /* of each version of the base; NULL: all are */
+    const bool *kept_schemas, *kept_specs; /* the same of its schemas and specs */
 } tarn_iceberg_plan;
 
 struct tarn_iceberg_snapshot;
@@ -88,7 +91,7 @@ TARN_MUST tarn_code tarn_iceberg_plan_refs(tarn_cx *cx, const struct tarn_iceber
                                            const tarn_change *change, tarn_iceberg_plan *plan);
 const tarn_iceberg_ref *tarn_iceberg_plan_ref(const tarn_iceberg_plan *plan, const char *name);
 /* The members of the metadata file that say so; *n of at most TARN_ICEBERG_REF_EDITS are added. */
-enum { TARN_ICEBERG_REF_EDITS = 6 };
+enum { TARN_ICEBERG_REF_EDITS = 8 };
 TARN_MUST tarn_code tarn_iceberg_ref_edits(tarn_cx *cx, const struct tarn_iceberg_snapshot *base,
                                            const tarn_iceberg_plan *plan, int64_t now_ms, tarn_iceberg_edit *edits,
                                            size_t *n);
