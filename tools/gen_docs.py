@@ -80,7 +80,8 @@ tables (`t.snapshots`, `t.files`, `t.entries`, …) and how they are kept quick 
 `write.delete.mode`, `write.update.mode` and `write.merge.mode` = `merge-on-read` mark rows instead of writing files anew: statements on different rows of one file then both stand.
 `write.delete|update|merge.isolation-level` is `serializable`, or `snapshot`: files that others have added meanwhile, with rows the statement would have read, are then no conflict.
 Rows of version 3 have an id: `_row_id` and `_last_updated_sequence_number`, the sequence number of the commit that wrote the row last, can be named in any query and condition, and
-no `*` shows them. Rows that UPDATE, MERGE and OPTIMIZE move keep them. `table_changes` follows the past of the version it ends at; commits that only rewrote files are not in it.
+no `*` shows them. A column of such a name that a table had before version 3 hides them; no other gets one. Rows that UPDATE, MERGE and OPTIMIZE move keep
+them. `table_changes` follows the past of the version it ends at; commits that only rewrote files are not in it.
 
 """
 
