@@ -64,7 +64,8 @@ typedef struct tarn_regroup {
 
 /* Rows that were marked as deleted are marked anew, in fewer files: those of the change's adds. */
 typedef struct tarn_remark {
-    int64_t until; /* marks of so old a version that are for several data files go: the adds are all of those */
+    int64_t until; /* marks of so old a version that are for several data files go: the adds are all of those;
+                      -1: they stay */
     int64_t files_removed, bytes_removed, files_added, bytes_added; /* out, of the commit */
 } tarn_remark;
 

@@ -49,6 +49,9 @@ struct tarn_optimizing {
     tarn_optimize_result result; /* out */
 };
 TARN_MUST tarn_code tarn_stmt_optimized(tarn_cx *cx, tarn_optimizing *o);
+/* o->where as a predicate over the table's columns, in cx->arena. */
+TARN_MUST tarn_code tarn_stmt_read_where(tarn_cx *cx, const tarn_optimizing *o, const tarn_opened *opened,
+                                         tarn_conn *conn, const tarn_expr **out);
 
 /* WRITES (dml/plan.c). The name by which SQL made here refers to the statement's target, rows with their positions. */
 #define TARN_TARGET "tarn$target"

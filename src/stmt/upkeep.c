@@ -4,9 +4,9 @@
 
 #include <inttypes.h>
 
-/* The predicate over the table's columns, read from the plan of a query with it. */
-static tarn_code read_where(tarn_cx *cx, const tarn_optimizing *o, const tarn_opened *opened, tarn_conn *conn,
-                            const tarn_expr **out) {
+/* Read from the plan of a query with it. */
+tarn_code tarn_stmt_read_where(tarn_cx *cx, const tarn_optimizing *o, const tarn_opened *opened, tarn_conn *conn,
+                               const tarn_expr **out) {
     tarn_planned planned;
     const tarn_plan_ref *ref;
     const char *alias = tarn_sql_name(cx->arena, o->table.path ? "t" : o->table.part[o->table.n_parts - 1]);
@@ -37,7 +37,7 @@ static tarn_code optimize_once(tarn_cx *cx, tarn_optimizing *o) {
     TRY(tarn_session_open_table(cx, o->run->session, &o->table, &latest, &opened));
     tarn_code code = tarn_snapshot_writable(cx, opened.snapshot);
     if (code == TARN_OK) code = tarn_session_conn(cx, o->run->session, &conn);
-    if (code == TARN_OK && o->where.p) code = read_where(cx, o, &opened, conn, &o->spec.where);
+    if (code == TARN_OK && o->where.p) code = tarn_stmt_read_where(cx, o, &opened, conn, &o->spec.where);
     if (code == TARN_OK && o->check) code = o->check(cx, o, &opened);
     if (code == TARN_OK) code = tarn_optimize(cx, conn, opened.table, opened.snapshot, &o->spec, &o->result);
     tarn_opened_done(&opened);

@@ -18,13 +18,25 @@ typedef struct partition {
 
 typedef TARN_VEC(partition) partition_list;
 
+/* Files that are written anew together: packed into one, or ordered. */
+typedef struct group {
+    file_list files;
+    int64_t size;
+    size_t partition; /* its number */
+    bool elder;       /* of several: those that were partitioned otherwise */
+} group;
+
+typedef TARN_VEC(group) group_list;
+
 typedef struct job {
     tarn_conn *conn;
     const tarn_table *table;
     tarn_snapshot *base, *rows; /* rows: with their ids */
     tarn_optimize_spec spec;
     tarn_target target;
-    tarn_change change;
+    tarn_change change; /* since the last commit */
+    group_list groups;
+    tarn_optimize_result result;
 } job;
 
 static tarn_code too_long(tarn_cx *cx, tarn_str path) {
@@ -133,19 +145,36 @@ static bool is_useful(const tarn_optimize_spec *spec, const file_list *files, in
     return files->n > 1 && ((int64_t)files->n >= spec->files_min || size > spec->file_size);
 }
 
-static tarn_code rewrite_bin(tarn_cx *cx, job *j, file_list *bin, int64_t size) {
+static tarn_code rewrite_bin(tarn_cx *cx, job *j, const group *g) {
     tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
-    if (!is_useful(&j->spec, bin, size)) return TARN_OK;
-    qsort(bin->at, bin->n, sizeof *bin->at, by_ordinal);
-    TRY(tarn_scan_build(cx, j->table->engine, j->rows, bin->at, bin->n, false, NULL, &scan));
-    int64_t file_size = size > j->spec.file_size ? j->spec.file_size : 0;
-    return rewrite(cx, j, bin, &file_size, false, scan.sql);
+    TRY(tarn_scan_build(cx, j->table->engine, j->rows, g->files.at, g->files.n, false, NULL, &scan));
+    int64_t file_size = g->size > j->spec.file_size ? j->spec.file_size : 0;
+    return rewrite(cx, j, &g->files, &file_size, false, scan.sql);
+}
+
+static tarn_code sort_files(tarn_cx *cx, job *j, const group *g) {
+    tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
+    const char *order = j->spec.order;
+    TRY(tarn_scan_build(cx, j->table->engine, j->rows, g->files.at, g->files.n, false, NULL, &scan));
+    if (!order) TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec.zorder, j->spec.n_zorder, &order));
+    return rewrite(cx, j, &g->files, &j->spec.file_size, true,
+                   tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan.sql, order));
+}
+
+/* GROUPS. */
+
+static void add_bin(tarn_cx *cx, job *j, group *bin) {
+    if (bin->files.n && is_useful(&j->spec, &bin->files, bin->size)) {
+        qsort(bin->files.at, bin->files.n, sizeof *bin->files.at, by_ordinal);
+        *TARN_PUSH(cx->arena, &j->groups) = *bin;
+    }
+    *bin = (group){.partition = bin->partition};
 }
 
 /* Smallest first, so that a bin takes as many as fit. */
-static tarn_code pack(tarn_cx *cx, job *j, const partition *p) {
-    file_list small = {0}, bin = {0};
-    int64_t size = 0;
+static void pack(tarn_cx *cx, job *j, const partition *p, size_t number) {
+    file_list small = {0};
+    group bin = {.partition = number};
     for (size_t i = 0; i < p->files.n; i++) {
         const tarn_file *f = p->files.at[i];
         if (is_chosen(&j->spec, f)) *TARN_PUSH(cx->arena, &small) = f;
@@ -153,32 +182,22 @@ static tarn_code pack(tarn_cx *cx, job *j, const partition *p) {
     if (small.n) qsort(small.at, small.n, sizeof *small.at, by_size);
     for (size_t i = 0; i < small.n; i++) {
         int64_t more = live_size(small.at[i]);
-        if (bin.n && more > j->spec.file_size - size) {
-            TRY(rewrite_bin(cx, j, &bin, size));
-            bin.n = 0;
-            size = 0;
-        }
-        *TARN_PUSH(cx->arena, &bin) = small.at[i];
-        size += more;
+        if (bin.files.n && more > j->spec.file_size - bin.size) add_bin(cx, j, &bin);
+        *TARN_PUSH(cx->arena, &bin.files) = small.at[i];
+        bin.size += more;
     }
-    return rewrite_bin(cx, j, &bin, size);
+    add_bin(cx, j, &bin);
 }
 
-static tarn_code sort_partition(tarn_cx *cx, job *j, const partition *p) {
-    tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
-    file_list files = {0};
-    int64_t size = 0;
-    const char *order = j->spec.order;
+static void take_sorted(tarn_cx *cx, job *j, const partition *p, size_t number) {
+    group g = {.partition = number};
     for (size_t i = 0; i < p->files.n; i++) {
         if (j->spec.choose && !is_chosen(&j->spec, p->files.at[i])) continue;
-        *TARN_PUSH(cx->arena, &files) = p->files.at[i];
-        size += live_size(p->files.at[i]);
+        *TARN_PUSH(cx->arena, &g.files) = p->files.at[i];
+        g.size += live_size(p->files.at[i]);
     }
-    if (!files.n || (j->spec.choose && !is_useful(&j->spec, &files, size))) return TARN_OK;
-    TRY(tarn_scan_build(cx, j->table->engine, j->rows, files.at, files.n, false, NULL, &scan));
-    if (!order) TRY(tarn_zorder(cx, j->conn, j->base, scan.sql, j->spec.zorder, j->spec.n_zorder, &order));
-    return rewrite(cx, j, &files, &j->spec.file_size, true,
-                   tarn_printf(cx, "SELECT * FROM (%s) AS _tarn_o ORDER BY %s", scan.sql, order));
+    if (g.files.n && (!j->spec.choose || is_useful(&j->spec, &g.files, g.size)))
+        *TARN_PUSH(cx->arena, &j->groups) = g;
 }
 
 /* A JSON array of texts, as the text of a JSON string: how the history keeps lists. */
@@ -200,18 +219,13 @@ static const char *predicate(tarn_cx *cx, const job *j) {
     return quoted_list(cx, &one, one ? 1 : 0);
 }
 
-static void describe(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optimize_result *r) {
+/* The files of one commit, and their part in the result. */
+static void describe(tarn_cx *cx, job *j) {
     tarn_change *c = &j->change;
+    tarn_optimize_result *r = &j->result;
     int64_t removed = 0, added = 0;
     for (size_t i = 0; i < c->removes.n; i++) removed += c->removes.at[i]->size;
     for (size_t i = 0; i < c->adds.n; i++) added += c->adds.at[i].size;
-    r->files_before = (int64_t)list->files.n;
-    r->bytes_before = list->bytes;
-    r->files_removed = (int64_t)c->removes.n;
-    r->files_added = (int64_t)c->adds.n;
-    r->files_after = r->files_before - r->files_removed + r->files_added;
-    r->bytes_after = r->bytes_before - removed + added;
-    r->bytes_removed = removed;
     tarn_change_parameter(cx->arena, c, "predicate", predicate(cx, j));
     if (j->spec.purge)
         tarn_change_parameter(cx->arena, c, "applyPurge", "true");
@@ -219,43 +233,93 @@ static void describe(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optim
         tarn_change_parameter(cx->arena, c, "sortBy", quoted_list(cx, &j->spec.order, 1));
     else
         tarn_change_parameter(cx->arena, c, "zOrderBy", quoted_list(cx, j->spec.zorder, j->spec.n_zorder));
-    tarn_change_metric(cx->arena, c, "numRemovedFiles", r->files_removed);
-    tarn_change_metric(cx->arena, c, "numAddedFiles", r->files_added);
+    tarn_change_metric(cx->arena, c, "numRemovedFiles", (int64_t)c->removes.n);
+    tarn_change_metric(cx->arena, c, "numAddedFiles", (int64_t)c->adds.n);
     tarn_change_metric(cx->arena, c, "numRemovedBytes", removed);
     tarn_change_metric(cx->arena, c, "numAddedBytes", added);
+    r->files_removed += (int64_t)c->removes.n;
+    r->files_added += (int64_t)c->adds.n;
+    r->files_after += (int64_t)c->adds.n - (int64_t)c->removes.n;
+    r->bytes_after += added - removed;
+    r->bytes_removed += removed;
 }
 
 /* Files that were partitioned otherwise: their rows find their new partitions together. */
-static tarn_code rewrite_elder(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optimize_result *r) {
+static tarn_code rewrite_elder(tarn_cx *cx, job *j, const group *g) {
     tarn_auto(tarn_scan, tarn_scan_done) scan = {0};
-    file_list elder = {0};
-    for (size_t i = 0; i < list->files.n; i++) {
-        const tarn_file *f = list->files.at[i];
-        if (f->other_layout && (!j->spec.purge || f->deletes)) *TARN_PUSH(cx->arena, &elder) = f;
-    }
-    if (!elder.n) return TARN_OK;
-    TRY(tarn_scan_build(cx, j->table->engine, j->rows, elder.at, elder.n, false, NULL, &scan));
-    TRY(rewrite(cx, j, &elder, NULL, false, scan.sql));
+    size_t first = j->change.adds.n;
+    TRY(tarn_scan_build(cx, j->table->engine, j->rows, g->files.at, g->files.n, false, NULL, &scan));
+    TRY(rewrite(cx, j, &g->files, NULL, false, scan.sql));
     tarn_map seen = {0};
-    for (size_t i = 0; i < j->change.adds.n; i++) {
+    for (size_t i = first; i < j->change.adds.n; i++) {
         const tarn_add *a = &j->change.adds.at[i];
         tarn_str name;
         if (!tarn_values_key(cx->arena, a->partition, j->base->n_partition, &name))
             return too_long(cx, tarn_str_of(a->path));
-        r->partitions += !tarn_map_put(&seen, cx->arena, name, j);
+        j->result.partitions += !tarn_map_put(&seen, cx->arena, name, j);
     }
     return TARN_OK;
 }
 
-static tarn_code rewrite_all(tarn_cx *cx, job *j, const tarn_file_list *list, tarn_optimize_result *r) {
+static tarn_code find_groups(tarn_cx *cx, job *j, const tarn_file_list *list) {
     partition_list partitions = {0};
-    TRY(rewrite_elder(cx, j, list, r));
+    group elder = {.elder = true};
+    for (size_t i = 0; i < list->files.n; i++) {
+        const tarn_file *f = list->files.at[i];
+        if (f->other_layout && (!j->spec.purge || f->deletes)) *TARN_PUSH(cx->arena, &elder.files) = f;
+    }
+    if (elder.files.n) *TARN_PUSH(cx->arena, &j->groups) = elder;
     TRY(split_partitions(cx, j, list, &partitions));
     for (size_t i = 0; i < partitions.n; i++) {
-        size_t before = j->change.removes.n;
-        TRY(j->spec.n_zorder || j->spec.order ? sort_partition(cx, j, &partitions.at[i])
-                                                : pack(cx, j, &partitions.at[i]));
-        r->partitions += j->change.removes.n > before;
+        if (j->spec.n_zorder || j->spec.order)
+            take_sorted(cx, j, &partitions.at[i], i);
+        else
+            pack(cx, j, &partitions.at[i], i);
+    }
+    return TARN_OK;
+}
+
+static tarn_code begin_commit(tarn_cx *cx, job *j) {
+    j->change = (tarn_change){.operation = j->spec.purge ? "REORG" : "OPTIMIZE", .no_data_change = true};
+    TRY(tarn_table_prepare(cx, j->table, j->base, &j->change));
+    tarn_target_of(cx, j->table, j->base, &j->change, &j->target);
+    tarn_row_ids_target(cx, &j->target);
+    return TARN_OK;
+}
+
+/* Groups [from, to) in one commit. All rest on the files of one version, and each commit after the first on what is
+ * left of them. */
+static tarn_code rewrite_groups(tarn_cx *cx, job *j, size_t from, size_t to) {
+    tarn_optimize_result was = j->result;
+    tarn_code code = begin_commit(cx, j);
+    for (size_t i = from; i < to && code == TARN_OK; i++) {
+        const group *g = &j->groups.at[i];
+        bool sorts = j->spec.n_zorder || j->spec.order;
+        code = g->elder ? rewrite_elder(cx, j, g) : sorts ? sort_files(cx, j, g) : rewrite_bin(cx, j, g);
+        bool first = !i || j->groups.at[i - 1].elder || j->groups.at[i - 1].partition != g->partition;
+        j->result.partitions += !g->elder && first;
+    }
+    if (code == TARN_OK) {
+        describe(cx, j);
+        code = tarn_commit(cx, j->table, j->base, &j->change, NULL);
+        if (!tarn_commit_refused(code)) return code;
+    }
+    tarn_write_abandon(cx, j->table, &j->change);
+    j->result = was;
+    return code;
+}
+
+/* Where the work is committed in parts, one that others came before is left out; the rest stands. */
+static tarn_code rewrite_all(tarn_cx *cx, job *j) {
+    size_t parts = j->spec.commits_max > 1 ? (size_t)j->spec.commits_max : 1;
+    size_t each = j->groups.n / parts + (j->groups.n % parts != 0);
+    for (size_t from = 0; from < j->groups.n; from += each) {
+        size_t to = j->groups.n - from < each ? j->groups.n : from + each;
+        tarn_code code = rewrite_groups(cx, j, from, to);
+        if (code != TARN_CONFLICT || parts == 1) TRY(code);
+        if (code == TARN_OK) continue;
+        tarn_clear_error(cx);
+        for (size_t i = from; i < to; i++) j->result.files_failed += (int64_t)j->groups.at[i].files.n;
     }
     return TARN_OK;
 }
@@ -274,30 +338,19 @@ static tarn_code size_up(tarn_cx *cx, const tarn_target *target, tarn_optimize_s
 
 tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base,
                         const tarn_optimize_spec *spec, tarn_optimize_result *out) {
-    job j = {.conn = conn,
-             .table = table,
-             .base = base,
-             .spec = *spec,
-             .change = {.operation = spec->purge ? "REORG" : "OPTIMIZE", .no_data_change = true}};
-    tarn_optimize_result result = {0};
+    job j = {.conn = conn, .table = table, .base = base, .spec = *spec};
     tarn_file_list list = {0};
     TRY(tarn_zorder_check(cx, base, spec->zorder, spec->n_zorder));
-    TRY(tarn_table_prepare(cx, table, base, &j.change));
-    TRY(tarn_snapshot_files(cx, base, spec->where, &list));
-    tarn_target_of(cx, table, base, &j.change, &j.target);
+    TRY(begin_commit(cx, &j));
     TRY(size_up(cx, &j.target, &j.spec));
-    tarn_row_ids_target(cx, &j.target);
+    TRY(tarn_snapshot_files(cx, base, spec->where, &list));
+    TRY(find_groups(cx, &j, &list));
+    j.result.files_before = j.result.files_after = (int64_t)list.files.n;
+    j.result.bytes_before = j.result.bytes_after = list.bytes;
     TRY(tarn_row_ids_open(cx, base, &j.rows));
-    tarn_code code = rewrite_all(cx, &j, &list, &result);
+    tarn_code code = rewrite_all(cx, &j);
     tarn_snapshot_release(j.rows);
-    if (code != TARN_OK) {
-        tarn_write_abandon(cx, table, &j.change);
-        return code;
-    }
-    describe(cx, &j, &list, &result);
-    if (j.change.removes.n) code = tarn_commit(cx, table, base, &j.change, NULL);
-    if (tarn_commit_refused(code)) tarn_write_abandon(cx, table, &j.change);
     TRY(code);
-    *out = result;
+    *out = j.result;
     return TARN_OK;
 }

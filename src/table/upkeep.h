@@ -19,20 +19,23 @@ typedef struct tarn_optimize_spec {
     int64_t files_min;          /* so many of a partition, if together they are less than file_size */
     int64_t deletes_max;        /* those with as many delete files or more */
     double deleted_max;         /* or such a share of their rows */
+    int64_t commits_max;        /* the work is committed in so many parts at most; 0 or 1: in one */
 } tarn_optimize_spec;
 
 typedef struct tarn_optimize_result {
-    int64_t files_before, files_after, bytes_before, bytes_after, files_removed, files_added, bytes_removed, partitions;
+    int64_t files_before, files_after, bytes_before, bytes_after, files_removed, files_added, bytes_removed, partitions,
+        files_failed; /* of parts that others came before */
 } tarn_optimize_result;
 
-/* Rewrites partition by partition and commits once; does nothing (and commits nothing) when nothing gets better. */
+/* Rewrites partition by partition and commits once, or in parts; does nothing (and commits nothing) when nothing gets better. */
 TARN_MUST tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table *table, tarn_snapshot *base,
                                   const tarn_optimize_spec *spec, tarn_optimize_result *out);
 
-/* Marks the deleted rows anew of files that have `files_min` delete files or more, or one that is for others too.
- * Nothing to gain: nothing is committed. */
-TARN_MUST tarn_code tarn_remark_rows(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, int64_t files_min,
-                                     tarn_remark *out);
+/* Marks the deleted rows anew of files that have `files_min` delete files or more, or one that is for others too, if
+ * they may hold rows for which `where` (NULL: all) is true. A delete file of many is for all of them: they are done
+ * together. Nothing to gain: nothing is committed. */
+TARN_MUST tarn_code tarn_remark_rows(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_expr *where,
+                                     int64_t files_min, tarn_remark *out);
 
 /* What becomes of files that are needed by a path which differs from theirs in its scheme or bucket alone. */
 typedef enum tarn_mismatch { TARN_MISMATCH_ERROR, TARN_MISMATCH_IGNORE, TARN_MISMATCH_DELETE } tarn_mismatch;

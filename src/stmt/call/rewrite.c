@@ -20,15 +20,16 @@ static tarn_code bad_option(tarn_cx *cx, const tarn_option_pair *o, const char *
 
 /* Options of other engines that say how the work is shared out change nothing of what is done. */
 static bool is_of_no_effect(const char *key) {
-    static const char *const keys[] = {"max-concurrent-file-group-rewrites", "partial-progress.enabled",
-                                       "partial-progress.max-commits",       "rewrite-job-order",
-                                       "max-file-group-size-bytes",          "shuffle-partitions-per-file"};
+    static const char *const keys[] = {"max-concurrent-file-group-rewrites", "partial-progress.max-failed-commits",
+                                       "rewrite-job-order", "max-file-group-size-bytes", "max-file-group-input-files",
+                                       "use-starting-sequence-number", "compression-factor",
+                                       "shuffle-partitions-per-file", "var-length-contribution", "max-output-size"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (tarn_name_eq(key, keys[i])) return true;
     return false;
 }
 
-static tarn_code take_option(tarn_cx *cx, const tarn_option_pair *o, tarn_optimize_spec *spec) {
+static tarn_code take_option(tarn_cx *cx, const tarn_option_pair *o, tarn_optimize_spec *spec, bool *in_parts) {
     const struct {
         const char *key;
         int64_t *n;
@@ -40,6 +41,8 @@ static tarn_code take_option(tarn_cx *cx, const tarn_option_pair *o, tarn_optimi
                    {"min-input-files", &spec->files_min, NULL, NULL},
                    {"delete-file-threshold", &spec->deletes_max, NULL, NULL},
                    {"delete-ratio-threshold", NULL, &spec->deleted_max, NULL},
+                   {"partial-progress.max-commits", &spec->commits_max, NULL, NULL},
+                   {"partial-progress.enabled", NULL, NULL, in_parts},
                    {"rewrite-all", NULL, NULL, &spec->all}};
     size_t n = sizeof options / sizeof *options;
     tarn_str value = o->value ? tarn_str_of(o->value) : TARN_LIT("");
@@ -63,7 +66,10 @@ static tarn_code take_options(tarn_cx *cx, const tarn_option_pairs *options, tar
     spec->files_min = 5;
     spec->deletes_max = INT64_MAX;
     spec->deleted_max = 0.3;
-    for (size_t i = 0; i < options->n; i++) TRY(take_option(cx, &options->at[i], spec));
+    bool in_parts = false;
+    spec->commits_max = 10;
+    for (size_t i = 0; i < options->n; i++) TRY(take_option(cx, &options->at[i], spec, &in_parts));
+    if (!in_parts) spec->commits_max = 0;
     return TARN_OK;
 }
 
@@ -128,7 +134,7 @@ static tarn_code run_rewrite_data_files(tarn_cx *cx, tarn_run *run, const tarn_a
     tarn_report report[] = {{"rewritten_data_files_count", o.result.files_removed},
                             {"added_data_files_count", o.result.files_added},
                             {"rewritten_bytes_count", o.result.bytes_removed},
-                            {"failed_data_files_count", 0}};
+                            {"failed_data_files_count", o.result.files_failed}};
     return tarn_stmt_report(cx, run, report, sizeof report / sizeof *report);
 }
 
@@ -157,38 +163,58 @@ static tarn_code run_rewrite_manifests(tarn_cx *cx, tarn_run *run, const tarn_ar
 
 /* DELETED ROWS. */
 
+/* How large the files may become is given: one for each data file. */
 static tarn_code take_least(tarn_cx *cx, const tarn_option_pairs *options, int64_t *files_min) {
+    static const char *const sizes[] = {"target-file-size-bytes", "min-file-size-bytes", "max-file-size-bytes",
+                                        "partial-progress.max-commits"};
+    bool all = false, parts = false;
     *files_min = 2;
     for (size_t i = 0; i < options->n; i++) {
         const tarn_option_pair *o = &options->at[i];
-        bool all = false;
-        if (is_of_no_effect(o->key)) continue;
-        if (!tarn_name_eq(o->key, "rewrite-all"))
-            return tarn_fail(cx, TARN_INVALID, "there is no option %s; there is rewrite-all", o->key);
-        if (!parse_flag(o->value, &all)) return bad_option(cx, o, "true or false");
-        *files_min = all ? 1 : 2;
+        tarn_str value = o->value ? tarn_str_of(o->value) : TARN_LIT("");
+        bool least = tarn_name_eq(o->key, "min-input-files"), is_all = tarn_name_eq(o->key, "rewrite-all"), size = false;
+        bool flag = is_all || tarn_name_eq(o->key, "partial-progress.enabled");
+        int64_t n = 1;
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) size = size || tarn_name_eq(o->key, sizes[k]);
+        if (flag && !parse_flag(o->value, is_all ? &all : &parts)) return bad_option(cx, o, "true or false");
+        if ((least || size) && (!tarn_parse_i64(value, &n) || n < 1)) return bad_option(cx, o, "a number above 0");
+        if (least) *files_min = n;
+        if (!flag && !least && !size && !is_of_no_effect(o->key))
+            return tarn_fail(cx, TARN_INVALID, "there is no option %s; there is rewrite-all, min-input-files", o->key);
     }
+    if (all) *files_min = 1;
     return TARN_OK;
 }
 
-static tarn_code remark_once(tarn_cx *cx, tarn_run *run, const tarn_name *table, int64_t files_min, tarn_remark *out) {
+static tarn_code remark(tarn_cx *cx, tarn_optimizing *o, const tarn_opened *opened, int64_t files_min,
+                        tarn_remark *out) {
+    tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
+    TRY(tarn_call_require(cx, opened, TARN_CAN_REGROUP, "position delete files"));
+    TRY(tarn_snapshot_writable(cx, opened->snapshot));
+    if (o->where.p) {
+        TRY(tarn_session_conn(cx, o->run->session, &conn));
+        TRY(tarn_stmt_read_where(cx, o, opened, conn, &o->spec.where));
+    }
+    return tarn_remark_rows(cx, opened->table, opened->snapshot, o->spec.where, files_min, out);
+}
+
+static tarn_code remark_once(tarn_cx *cx, tarn_optimizing *o, int64_t files_min, tarn_remark *out) {
     tarn_at latest = {.kind = TARN_AT_LATEST};
     tarn_opened opened;
-    TRY(tarn_session_open_table(cx, run->session, table, &latest, &opened));
-    tarn_code code = tarn_call_require(cx, &opened, TARN_CAN_REGROUP, "position delete files");
-    if (code == TARN_OK) code = tarn_snapshot_writable(cx, opened.snapshot);
-    if (code == TARN_OK) code = tarn_remark_rows(cx, opened.table, opened.snapshot, files_min, out);
+    TRY(tarn_session_open_table(cx, o->run->session, &o->table, &latest, &opened));
+    tarn_code code = remark(cx, o, &opened, files_min, out);
     tarn_opened_done(&opened);
     return code;
 }
 
 static tarn_code run_rewrite_position_delete_files(tarn_cx *cx, tarn_run *run, const tarn_arg *args) {
     int64_t until = tarn_monotonic_us() + 1000 * tarn_conf_int(cx->conf, TARN_COMMIT_RETRY_TIMEOUT), files_min;
+    tarn_optimizing o = {.run = run, .table = args[0].table, .any_column = true};
     tarn_remark done = {0};
     tarn_code code;
     TRY(take_least(cx, &args[1].map, &files_min));
-    while ((code = remark_once(cx, run, &args[0].table, files_min, &done)) == TARN_CONFLICT &&
-           tarn_monotonic_us() < until)
+    if (args[2].given) o.where = tarn_str_of(args[2].text);
+    while ((code = remark_once(cx, &o, files_min, &done)) == TARN_CONFLICT && tarn_monotonic_us() < until)
         TRY(tarn_check(cx));
     TRY(code);
     tarn_report report[] = {{"rewritten_delete_files_count", done.files_removed},
@@ -200,10 +226,11 @@ static tarn_code run_rewrite_position_delete_files(tarn_cx *cx, tarn_run *run, c
 
 const tarn_procedure tarn_procedure_rewrite_position_delete_files = {
     .name = "rewrite_position_delete_files",
-    .params = {{"table", TARN_CALL_TABLE, true}, {"options", TARN_CALL_MAP, false}},
+    .params = {{"table", TARN_CALL_TABLE, true}, {"options", TARN_CALL_MAP, false}, {"where", TARN_CALL_TEXT, false}},
     .run = run_rewrite_position_delete_files,
-    .help = "Writes the positions of deleted rows anew, one file or vector for each data file that has several, or one "
-            "that is for others too; with the option rewrite-all, for all: vectors then, from version 3 on.",
+    .help = "Writes the positions of deleted rows anew, one file or vector for each data file that has several "
+            "(min-input-files), or one that is for others too, of all or of those with rows where a condition holds; "
+            "with the option rewrite-all, whatever they have: vectors then, from version 3 on.",
 };
 
 const tarn_procedure tarn_procedure_rewrite_manifests = {
