@@ -1,4 +1,6 @@
 """Position delete files, which Tarn writes without the engine: pyarrow and DuckDB read the files, PyIceberg and DuckDB the tables they are of."""
+import struct
+
 import duckdb
 import pyarrow.parquet
 import pytest
@@ -9,6 +11,7 @@ from pyiceberg.table import StaticTable  # noqa: E402
 from tarnlib import Session  # noqa: E402
 
 MERGE_ON_READ = ", ".join(f"'write.{what}.mode' = 'merge-on-read'" for what in ("delete", "update", "merge"))
+PATH, POSITION = 2147483546, 2147483545  # ids of the columns
 # What is deleted of a file's rows: one, a few, every other one, a run over several pages; and more than a row group holds.
 SHAPES = {"one": (1000, "id = 999"), "few": (70_000, "id % 1000 = 7"), "sparse": (150_000, "id % 2 = 0"), "run": (100_000, "id BETWEEN 20000 AND 89999"),
           "groups": (2_500_000, "id % 2 = 1")}
@@ -41,7 +44,7 @@ def test_files(session, tmp_path, shape):
     assert duckdb.sql(f"SELECT count(*), sum(pos), min(file_path), max(file_path) FROM '{file}'").fetchall() == [(len(wanted), sum(wanted), str(data), str(data))]
     # What the file says of itself: the ids by which readers know the columns, and ends that are exact.
     assert [(f.name, f.nullable, f.metadata[b"PARQUET:field_id"]) for f in pyarrow.parquet.read_schema(file)] == [
-        ("file_path", False, b"2147483546"), ("pos", False, b"2147483545")]
+        ("file_path", False, b"%d" % PATH), ("pos", False, b"%d" % POSITION)]
     about = pyarrow.parquet.read_metadata(file)
     groups = [about.row_group(i) for i in range(about.num_row_groups)]
     assert about.num_rows == len(wanted) == sum(g.num_rows for g in groups) and about.created_by.startswith("tarn version ")
@@ -50,6 +53,12 @@ def test_files(session, tmp_path, shape):
     assert groups[0].column(1).statistics.min == wanted[0] and groups[-1].column(1).statistics.max == wanted[-1]
     assert all(g.column(c).statistics.null_count == 0 for g in groups for c in (0, 1))
     table = StaticTable.from_metadata(str(folder))
+    # What the manifest says of it, by which readers leave it out.
+    [listed] = [e.data_file for m in table.current_snapshot().manifests(table.io) for e in m.fetch_manifest_entry(table.io) if e.data_file.content == 1]
+    assert listed.record_count == len(wanted) and listed.file_size_in_bytes == file.stat().st_size
+    assert listed.value_counts == {PATH: len(wanted), POSITION: len(wanted)} and listed.null_value_counts == {PATH: 0, POSITION: 0}
+    assert listed.lower_bounds == {PATH: str(data).encode(), POSITION: struct.pack("<q", wanted[0])}
+    assert listed.upper_bounds == {PATH: str(data).encode(), POSITION: struct.pack("<q", wanted[-1])}
     assert table.scan().to_arrow().num_rows == n - len(wanted) == session.sql(f"SELECT count(*) AS n FROM {t}").to_pylist()[0]["n"]
 
 

@@ -6,7 +6,7 @@
 #include "codec/puffin.h"
 #include "format/data_path.h"
 
-enum { PATH_COLUMN = 2147483546, VECTOR_MAX = 1 << 30, SQL_MAX = 1 << 20 };
+enum { VECTOR_MAX = 1 << 30, SQL_MAX = 1 << 20 };
 
 typedef struct file_list {
     TARN_VEC(const tarn_iceberg_file *) files;
@@ -56,8 +56,8 @@ tarn_str tarn_iceberg_delete_target(const tarn_iceberg_entry *e) {
     tarn_str low, high, none = {0};
     if (e->content != TARN_ICEBERG_POSITIONS) return none;
     if (e->referenced.p) return e->referenced;
-    bool one = tarn_iceberg_stat_bound(e, TARN_ICEBERG_LOWER, PATH_COLUMN, &low) &&
-               tarn_iceberg_stat_bound(e, TARN_ICEBERG_UPPER, PATH_COLUMN, &high) && tarn_str_eq(low, high);
+    bool one = tarn_iceberg_stat_bound(e, TARN_ICEBERG_LOWER, TARN_ICEBERG_PATH_ID, &low) &&
+               tarn_iceberg_stat_bound(e, TARN_ICEBERG_UPPER, TARN_ICEBERG_PATH_ID, &high) && tarn_str_eq(low, high);
     return one ? low : none;
 }
 

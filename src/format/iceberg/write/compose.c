@@ -206,6 +206,8 @@ static tarn_code add_marks(composing *c, tarn_iceberg_manifests *out) {
                                                .referenced = mark->referenced,
                                                .offset = mark->offset,
                                                .length = mark->length,
+                                               .first = mark->first,
+                                               .last = mark->last,
                                                .first_row_id = -1};
             tarn_map_put(&c->marked, c->cx->arena, tarn_str_of(mark->referenced), c);
             *(mark->offset >= 0 ? &c->counts.added_vectors : &c->counts.added_position_files) += 1;

@@ -46,12 +46,17 @@ static const char *recorded(tarn_cx *cx, const tarn_row_deletes *item) {
 static tarn_iceberg_mark *new_mark(tarn_cx *cx, tarn_row_deletes *item, const tarn_roaring64 *rows) {
     tarn_iceberg_mark *mark = TARN_NEW(cx->arena, tarn_iceberg_mark);
     const tarn_iceberg_file *own = item->file->entry;
+    uint64_t first = 0, last = 0;
+    tarn_roaring64_values(rows, 0, &first, 1);
+    tarn_roaring64_max(rows, &last);
     *mark = (tarn_iceberg_mark){.referenced = recorded(cx, item),
                                 .rows = (int64_t)tarn_roaring64_cardinality(rows),
                                 .spec_id = own->tuple->spec_id,
                                 .partition = own->tuple->values,
                                 .offset = -1,
-                                .length = -1};
+                                .length = -1,
+                                .first = (int64_t)first,
+                                .last = (int64_t)last};
     item->descriptor = mark;
     return mark;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "codec/jsonw.h"
+#include "format/iceberg/deletes.h"
 #include "model/transform.h"
 
 /* Field ids from here on are not those of columns (1.2). */
@@ -192,8 +193,32 @@ static bool counted(const tarn_leaf_stats *s) {
     return s->field->id >= 0 && s->field->id < RESERVED_ID && s->bounds.rows >= 0;
 }
 
+/* A position delete file, not a vector: its columns are none of the table's. */
+static bool has_positions(const tarn_iceberg_listed *f) {
+    return f->content == TARN_ICEBERG_POSITIONS && f->referenced && f->offset < 0;
+}
+
+/* A map of what is known of both columns. */
+static void put_position_counts(tarn_buf *b, int64_t n) {
+    put_some(b), tarn_avro_put_long(b, 2);
+    tarn_avro_put_long(b, TARN_ICEBERG_POSITION_ID), tarn_avro_put_long(b, n);
+    tarn_avro_put_long(b, TARN_ICEBERG_PATH_ID), tarn_avro_put_long(b, n);
+    tarn_avro_put_long(b, 0);
+}
+
+/* The path is never cut: readers that do not know referenced_data_file tell the data file by its bounds (1.8). */
+static void put_position_bounds(tarn_buf *b, const tarn_iceberg_listed *f, int64_t position) {
+    char bytes[8];
+    for (int i = 0; i < 8; i++) bytes[i] = (char)((uint64_t)position >> (8 * i));
+    put_some(b), tarn_avro_put_long(b, 2);
+    tarn_avro_put_long(b, TARN_ICEBERG_POSITION_ID), tarn_avro_put_str(b, (tarn_str){bytes, sizeof bytes});
+    tarn_avro_put_long(b, TARN_ICEBERG_PATH_ID), tarn_avro_put_str(b, tarn_str_of(f->referenced));
+    tarn_avro_put_long(b, 0);
+}
+
 static void put_counts(tarn_buf *b, const tarn_iceberg_listed *f, bool nulls) {
     int64_t n = 0;
+    if (has_positions(f)) return put_position_counts(b, nulls ? 0 : f->rows);
     for (size_t i = 0; i < f->n_stats; i++) n += counted(&f->stats[i]) && (!nulls || f->stats[i].bounds.nulls >= 0);
     if (!n) {
         put_none(b);
@@ -222,6 +247,7 @@ static bool bound_of(tarn_buf *out, const tarn_leaf_stats *s, bool upper) {
 static void put_bounds(tarn_buf *b, const tarn_iceberg_listed *f, bool upper) {
     tarn_auto_buf bytes = TARN_BUF(1 << 20);
     int64_t n = 0;
+    if (has_positions(f)) return put_position_bounds(b, f, upper ? f->last : f->first);
     for (size_t i = 0; i < f->n_stats; i++) n += bound_of(&bytes, &f->stats[i], upper);
     if (!n) {
         put_none(b);

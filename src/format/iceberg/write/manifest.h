@@ -43,6 +43,7 @@ typedef struct tarn_iceberg_listed {
     const char *format;     /* "PARQUET", "PUFFIN" */
     const char *referenced; /* data file a delete file is for, as recorded; NULL: none */
     int64_t offset, length; /* of a deletion vector in its file; -1: none */
+    int64_t first, last;    /* positions that are in it, of the data file `referenced` */
     int64_t first_row_id;   /* -1: as the manifest says */
 } tarn_iceberg_listed;
 

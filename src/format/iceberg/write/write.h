@@ -147,6 +147,7 @@ typedef struct tarn_iceberg_mark {
     const char *referenced; /* the data file, as recorded */
     int64_t rows, size;     /* size: of the whole file */
     int64_t offset, length; /* of a vector; -1: none */
+    int64_t first, last;    /* positions */
     int32_t spec_id;
     const tarn_value *partition;
 } tarn_iceberg_mark;
