@@ -431,6 +431,10 @@ static tarn_code call(tarn_cx *cx, void *state, tarn_str function, tarn_str text
                          function.p);
     TRY(tarn_expect(cx, &c, "("));
     TRY(tarn_parse_string(cx, &c, &path));
+    if (tarn_peek(&c, ","))
+        return tarn_fail(cx, TARN_UNSUPPORTED,
+                         "%.*s takes a path and nothing else: VERSION AS OF or TIMESTAMP AS OF may follow it",
+                         (int)function.n, function.p);
     TRY(tarn_expect(cx, &c, ")"));
     tarn_name name = {.n_parts = 1, .path = path};
     name.part[0] = tarn_arena_strndup(cx->arena, function.p, function.n - 5);
