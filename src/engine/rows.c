@@ -52,18 +52,32 @@ static tarn_code execute(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement
     return code;
 }
 
-static tarn_code run_extracted(tarn_cx *cx, tarn_conn *conn, duckdb_extracted_statements all, idx_t i) {
+/* An extracted statement can be prepared once. */
+static tarn_code prepare_extracted(tarn_cx *cx, tarn_conn *conn, duckdb_extracted_statements all, idx_t i, size_t skip,
+                                   duckdb_prepared_statement *out) {
     const tarn_duckdb *api = conn->api;
     duckdb_prepared_statement statement = NULL;
-    duckdb_result result = {0};
-    tarn_code code;
-    if (api->prepare_extracted_statement(conn->handle, all, i, &statement) != DuckDBSuccess)
-        code = tarn_duckdb_fail(cx, conn, api->prepare_error(statement), 0);
-    else
-        code = execute(cx, conn, statement, false, 0, &result);
-    if (code == TARN_OK) api->destroy_result(&result);
+    if (api->prepare_extracted_statement(conn->handle, all, i, &statement) == DuckDBSuccess) {
+        *out = statement;
+        return TARN_OK;
+    }
+    tarn_code code = tarn_duckdb_fail(cx, conn, api->prepare_error(statement), skip);
     api->destroy_prepare(&statement);
     return code;
+}
+
+static tarn_code run_prepared(tarn_cx *cx, tarn_conn *conn, duckdb_prepared_statement statement) {
+    duckdb_result result = {0};
+    tarn_code code = execute(cx, conn, statement, false, 0, &result);
+    if (code == TARN_OK) conn->api->destroy_result(&result);
+    conn->api->destroy_prepare(&statement);
+    return code;
+}
+
+static tarn_code run_extracted(tarn_cx *cx, tarn_conn *conn, duckdb_extracted_statements all, idx_t i) {
+    duckdb_prepared_statement statement;
+    TRY(prepare_extracted(cx, conn, all, i, 0, &statement));
+    return run_prepared(cx, conn, statement);
 }
 
 /* Nothing but blanks after the first semicolon. */
@@ -72,24 +86,33 @@ static bool is_single(const char *sql) {
     return !semicolon || semicolon[1 + strspn(semicolon + 1, " \t\r\n;")] == 0;
 }
 
-/* DuckDB makes several statements of one PIVOT without IN: types with the values found, then the query. */
+/* DuckDB makes several statements of one PIVOT without IN: types with the values found, then the query; around one that
+ * writes a transaction too, whose end would be taken for the query. */
+static tarn_code run_before_last(tarn_cx *cx, tarn_conn *conn, duckdb_extracted_statements all, idx_t n, size_t skip,
+                                 duckdb_prepared_statement *out) {
+    duckdb_prepared_statement statement = NULL;
+    for (idx_t i = 0; i < n; i++) {
+        TRY(prepare_extracted(cx, conn, all, i, i + 1 < n ? 0 : skip, &statement));
+        if (i + 1 == n) break;
+        if (i == 0 && conn->api->prepared_statement_type(statement) == DUCKDB_STATEMENT_TYPE_TRANSACTION) {
+            conn->api->destroy_prepare(&statement);
+            n--;
+        } else {
+            TRY(run_prepared(cx, conn, statement));
+        }
+    }
+    *out = statement;
+    return TARN_OK;
+}
+
 static tarn_code prepare_last(tarn_cx *cx, tarn_conn *conn, const char *sql, size_t skip,
                               duckdb_prepared_statement *out) {
-    const tarn_duckdb *api = conn->api;
     duckdb_extracted_statements all = NULL;
-    duckdb_prepared_statement last = NULL;
-    tarn_code code = TARN_OK;
     conn->used = true;
-    idx_t n = api->extract_statements(conn->handle, sql, &all);
-    for (idx_t i = 0; code == TARN_OK && i + 1 < n; i++) code = run_extracted(cx, conn, all, i);
-    if (code == TARN_OK &&
-        (n == 0 || api->prepare_extracted_statement(conn->handle, all, n - 1, &last) != DuckDBSuccess))
-        code = tarn_duckdb_fail(cx, conn, n ? api->prepare_error(last) : api->extract_statements_error(all), skip);
-    api->destroy_extracted(&all);
-    if (code == TARN_OK)
-        *out = last;
-    else
-        api->destroy_prepare(&last);
+    idx_t n = conn->api->extract_statements(conn->handle, sql, &all);
+    tarn_code code = n ? run_before_last(cx, conn, all, n, skip, out)
+                       : tarn_duckdb_fail(cx, conn, conn->api->extract_statements_error(all), skip);
+    conn->api->destroy_extracted(&all);
     return code;
 }
 

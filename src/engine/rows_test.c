@@ -281,6 +281,11 @@ static void test_pivot(void **state) {
     tarn_rows_close(rows);
     ok(f, tarn_conn_describe(&f->cx, f->conn, pivot, f->cx.arena, &schema));
     assert_int_equal(schema->n_fields, 3);
+    const char *copy = tarn_printf(&f->cx, "COPY (FROM (%s)) TO '/dev/null' (FORMAT csv)", pivot);
+    ok(f, tarn_conn_query(&f->cx, f->conn, copy, NULL, 0, &rows)); /* DuckDB makes a transaction of it */
+    assert_int_equal(tarn_rows_changed(rows), 2);
+    tarn_rows_close(rows);
+    assert_string_equal(text(f, "SELECT count(*) FROM cities"), "3");
 }
 
 static void test_two_open(void **state) {

@@ -429,35 +429,33 @@ void tarn_bind_sort(tarn_scope *scope) {
     if (scope->splices.n) qsort(scope->splices.at, scope->splices.n, sizeof *scope->splices.at, by_place);
 }
 
-/* DuckDB parsed it, but has no tree for it: it is no query, or a PIVOT, which runs its own query first to find its
- * columns. */
-static tarn_code cannot_read(tarn_cx *cx, const tarn_scope *scope, tarn_str text, tarn_str message) {
-    if (!memmem(text.p, text.n, "PIVOT", 5) && !memmem(text.p, text.n, "pivot", 5))
-        return fail_in(cx, scope, TARN_INVALID, 0, TARN_LIT("a query has to stand here: SELECT, FROM, WITH, VALUES"));
-    tarn_code code = tarn_fail(cx, TARN_UNSUPPORTED, "the query cannot be planned: %.*s", (int)message.n, message.p);
-    return tarn_hint(cx, code, "name the values of a PIVOT: PIVOT t ON c IN ('a', 'b') USING sum(x)");
+static tarn_code read_tree(tarn_cx *cx, const tarn_binding *binding, tarn_scope *scope, bool again,
+                           const tarn_json_value **out) {
+    const char *text;
+    int64_t at;
+    TRY(tarn_tree_json(cx, binding->env->conn, TARN_TREE_QUERY, scope->query.text.sql, &text));
+    TRY(tarn_json_parse(cx, cx->arena, tarn_str_of(text), AST_DEPTH_MAX, out));
+    if (!tarn_json_as_bool(tarn_json_get(*out, "error"), true)) return TARN_OK;
+    tarn_str message = tarn_json_as_str(tarn_json_get(*out, "error_message"));
+    if (tarn_parse_i64(tarn_json_as_str(tarn_json_get(*out, "position")), &at))
+        return fail_in(cx, scope, TARN_INVALID, (size_t)at, message);
+    if (is(*out, "error_type", "parser")) return tarn_fail(cx, TARN_INVALID, "%.*s", (int)message.n, message.p);
+    /* DuckDB parsed it, but has no tree for it: it is no query, or a PIVOT that runs its own first to find its values.
+     */
+    bool filled = false;
+    if (!again) TRY(tarn_pivot_fill(cx, scope, &filled));
+    if (filled) return read_tree(cx, binding, scope, true, out);
+    return fail_in(cx, scope, TARN_INVALID, 0, TARN_LIT("a query has to stand here: SELECT, FROM, WITH, VALUES"));
 }
 
 static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scope) {
     tarn_str text = {scope->query.text.sql, scope->query.text.n};
     walker w = {.binding = binding, .scope = scope};
-    const char *ast_text;
     const tarn_json_value *ast;
     TRY(tarn_lex(cx, text, &scope->tokens));
     w.hidden = tarn_hidden_named(&scope->tokens);
     reach_literals(cx, binding, &scope->tokens);
-    TRY(tarn_tree_json(cx, binding->env->conn, TARN_TREE_QUERY, scope->query.text.sql, &ast_text));
-    TRY(tarn_json_parse(cx, cx->arena, tarn_str_of(ast_text), AST_DEPTH_MAX, &ast));
-    if (tarn_json_as_bool(tarn_json_get(ast, "error"), true)) {
-        tarn_str message = tarn_json_as_str(tarn_json_get(ast, "error_message")),
-                 position = tarn_json_as_str(tarn_json_get(ast, "position"));
-        int64_t at;
-        bool parser = tarn_str_is(tarn_json_as_str(tarn_json_get(ast, "error_type")), "parser");
-        if (!tarn_parse_i64(position, &at))
-            return parser ? tarn_fail(cx, TARN_INVALID, "%.*s", (int)message.n, message.p)
-                          : cannot_read(cx, scope, text, message);
-        return fail_in(cx, scope, TARN_INVALID, (size_t)at, message);
-    }
+    TRY(read_tree(cx, binding, scope, false, &ast));
     TRY(walk(cx, &w, tarn_json_get(ast, "statements"), NULL, false, 0));
     strip_prefixes(cx, &w);
     TRY(add_labels(cx, &w));

@@ -89,6 +89,9 @@ TARN_MUST tarn_code tarn_label_item(tarn_cx *cx, tarn_conn *conn, tarn_scope *sc
  * a SELECT (a node of the tree). */
 bool tarn_hidden_named(const tarn_tokens *tokens);
 TARN_MUST tarn_code tarn_hidden_stars(tarn_cx *cx, tarn_scope *scope, const tarn_json_value *select);
+/* pivot.c: values for the columns of PIVOTs that name none: in the scope's text and tokens, and with splices that take
+ * them out again, so that DuckDB looks for them when the query runs. */
+TARN_MUST tarn_code tarn_pivot_fill(tarn_cx *cx, tarn_scope *scope, bool *filled);
 /* Puts the scope's splices in the order of their places. */
 void tarn_bind_sort(tarn_scope *scope);
 /* Name of the shell of reference i. */
