@@ -75,14 +75,25 @@ def one_value(dice, name):
     return dice.randrange(6)
 
 
-class Model:
-    """A table's rows, as a multiset of tuples under named columns."""
+# Of MERGE: conditions of its clauses, and what they set, as SQL and as functions of the table's row and the source's, where it has one.
+MATCHED_IF = [("t.n < 3", lambda t, s: compare("<", t["n"], 3)), ("s.n >= 2", lambda t, s: compare(">=", s["n"], 2)),
+              ("t.k IS NULL", lambda t, s: t["k"] is None), ("t.day <> s.day", lambda t, s: compare("<>", t["day"], s["day"]))]
+MATCHED_SET = [("n = s.n, k = s.k", lambda t, s: {"n": s["n"], "k": s["k"]}), ("day = s.day", lambda t, s: {"day": s["day"]}),
+               ("n = t.n + 1, id = s.id + 100", lambda t, s: {"n": None if t["n"] is None else t["n"] + 1, "id": s["id"] + 100})]
+ORPHANED_IF = [("t.n = 0", lambda t: t["n"] == 0), ("t.id IS NULL", lambda t: t["id"] is None), ("t.k >= 'b'", lambda t: compare(">=", t["k"], "b"))]
 
-    def __init__(self, columns, rows=()):
-        self.columns, self.rows = list(columns), collections.Counter(rows)
+
+class Model:
+    """A table's rows, as a multiset of tuples under named columns; a column that comes under the name of one that went is another one."""
+
+    def __init__(self, columns, rows=(), ids=None):
+        self.columns, self.ids, self.rows = list(columns), list(ids or columns), collections.Counter(rows)
 
     def copy(self):
-        return Model(self.columns, self.rows)
+        return Model(self.columns, self.rows, self.ids)
+
+    def same_columns(self, other):
+        return (self.columns, self.ids) == (other.columns, other.ids)
 
     def dicts(self):
         for row, count in self.rows.items():
@@ -104,23 +115,24 @@ class Model:
         for row in rows:
             self.rows[self.tuple(row)] += 1
 
-    def add(self, name):
-        self.rows = collections.Counter({row + (None,): count for row, count in self.rows.items()})
-        self.columns.append(name)
+    def add(self, name, at, identity):
+        self.rows = collections.Counter({row[:at] + (None,) + row[at:]: count for row, count in self.rows.items()})
+        self.columns.insert(at, name)
+        self.ids.insert(at, identity)
 
     def drop(self, name):
         at, rows = self.columns.index(name), collections.Counter()
         for row, count in self.rows.items():
             rows[row[:at] + row[at + 1:]] += count
         self.rows = rows
-        del self.columns[at]
+        del self.columns[at], self.ids[at]
 
 
 class Branch:
-    """A branch: its rows, the table's version it goes on from, and what each of its commits left."""
+    """A branch: its rows, and the table's version it goes on from."""
 
     def __init__(self, model, base):
-        self.model, self.base, self.commits = model, base, []
+        self.model, self.base = model, base
 
 
 class History:
@@ -139,10 +151,14 @@ class History:
         self.mapped = table_format != "delta" or "delta.columnMapping.mode" in pairs
         self.partitioned = by
         self.added = self.named = 0
+        self.gone = set()  # names of columns that were dropped or renamed
         self.at = "t"  # what statements are about
         self.branches, self.tags = {}, {}
         listed = ", ".join(f"'{name}' = '{value}'" for name, value in pairs.items())
         self.run(0, f"CREATE TABLE t ({', '.join(f'{n} {t}' for n, t in BASE)}){by and ' PARTITIONED BY ' + by} TBLPROPERTIES ({listed})")
+        self.beside = Model(self.model.columns)  # the table u, which transactions change too
+        if table_format == "iceberg":
+            self.run(0, f"CREATE TABLE u ({', '.join(f'{n} {t}' for n, t in BASE)}) TBLPROPERTIES ({listed})")
         self.note()
 
     def run(self, writer, sql):
@@ -173,16 +189,19 @@ class History:
         got = self.rows(source, model, writer)
         assert got == model.rows, f"{source}: too many {got - model.rows}, missing {model.rows - got}"
 
+    def columns(self):
+        return (self.beside if self.at == "u" else self.model).columns
+
     # One statement each: (SQL, what it does to a model). Both are made before either is run.
     def insert(self):
-        rows = [{name: one_value(self.dice, name) for name in self.model.columns} for _ in range(self.dice.randrange(1, 6))]
-        values = ", ".join("(" + ", ".join(literal(name, row[name]) for name in self.model.columns) + ")" for row in rows)
+        rows = [{name: one_value(self.dice, name) for name in self.columns()} for _ in range(self.dice.randrange(1, 6))]
+        values = ", ".join("(" + ", ".join(literal(name, row[name]) for name in self.columns()) + ")" for row in rows)
         return f"INSERT INTO {self.at} VALUES {values}", lambda model: model.insert(rows)
 
     def overwrite(self):
         day = self.dice.choice(DAYS)
-        rows = [{**{name: one_value(self.dice, name) for name in self.model.columns}, "day": day} for _ in range(self.dice.randrange(1, 4))]
-        values = ", ".join("(" + ", ".join(literal(name, row[name]) for name in self.model.columns) + ")" for row in rows)
+        rows = [{**{name: one_value(self.dice, name) for name in self.columns()}, "day": day} for _ in range(self.dice.randrange(1, 4))]
+        values = ", ".join("(" + ", ".join(literal(name, row[name]) for name in self.columns()) + ")" for row in rows)
 
         def apply(model):
             model.delete(lambda row: compare("=", row["day"], day))
@@ -201,69 +220,92 @@ class History:
         return f"DELETE FROM {self.at} WHERE {where.sql}", lambda model: model.delete(where.test)
 
     def merge(self):
-        source = {i: {"id": i, "k": one_value(self.dice, "k"), "n": one_value(self.dice, "n"), "day": self.dice.choice(DAYS)} for i in self.dice.sample(range(14), 4)}
-        rows = ", ".join(f"({row['id']}, {literal('k', row['k'])}, {literal('n', row['n'])}, {literal('day', row['day'])})" for row in source.values())
-        matched = self.dice.choice(["UPDATE SET n = s.n, k = s.k", "DELETE", "UPDATE SET day = s.day"])
-        only, insert, orphan = (self.dice.random() < p for p in (0.3, 0.8, 0.2))
-        sql = (f"MERGE INTO {self.at} AS t USING (SELECT * FROM (VALUES {rows}) AS v(id, k, n, day)) AS s ON t.id = s.id WHEN MATCHED{' AND t.n < 3' if only else ''} THEN {matched}"
-               + (" WHEN NOT MATCHED THEN INSERT (id, k, n, day) VALUES (s.id, s.k, s.n, s.day)" if insert else "")
-               + (" WHEN NOT MATCHED BY SOURCE AND t.n = 0 THEN DELETE" if orphan else ""))
+        """Up to two clauses of each kind; the first that fits decides. Keys are unique in the source but for NULL, which is nobody's key."""
+        keys = self.dice.sample(range(14), 4) + [None] * self.dice.choice([0, 0, 1, 2])
+        source = [{"id": i, "k": one_value(self.dice, "k"), "n": one_value(self.dice, "n"), "day": self.dice.choice(DAYS)} for i in keys]
+        rows = ", ".join("(" + ", ".join(literal(name, row[name]) for name, _ in BASE) + ")" for row in source)
+        whole = set(self.columns()) == {name for name, _ in BASE}  # else * would name columns that the source lacks
+        always = ("", lambda *rows: True)
+        conditions = lambda some: [(f" AND {sql}", test) for sql, test in self.dice.sample(some, self.dice.randrange(2))] + [always]
+        updates = MATCHED_SET + ([("*", lambda t, s: s)] if whole else [])
+        matched = [(*condition, *self.dice.choice([*updates, (None, None)])) for condition in conditions(MATCHED_IF)][:self.dice.choice([1, 2, 2])]
+        inserts = [condition for condition in conditions([("s.n >= 2", lambda s: compare(">=", s["n"], 2)), ("s.id IS NOT NULL", lambda s: s["id"] is not None)])]
+        inserts = inserts[:self.dice.choice([0, 1, 2, 2])]
+        orphans = [(f" AND {sql}", test, self.dice.random() < 0.5) for sql, test in self.dice.sample(ORPHANED_IF, self.dice.choice([0, 0, 0, 1, 2]))]
+        sql = f"MERGE INTO {self.at} AS t USING (SELECT * FROM (VALUES {rows}) AS v(id, k, n, day)) AS s ON t.id = s.id"
+        sql += "".join(f" WHEN MATCHED{also} THEN " + (f"UPDATE SET {what}" if what else "DELETE") for also, _, what, _ in matched)
+        for also, _ in inserts:
+            sql += f" WHEN NOT MATCHED{also} THEN INSERT " + ("*" if whole and self.dice.random() < 0.5 else "(id, k, n, day) VALUES (s.id, s.k, s.n, s.day)")
+        sql += "".join(f" WHEN NOT MATCHED BY SOURCE{also} THEN " + ("DELETE" if gone else "UPDATE SET n = 7") for also, _, gone in orphans)
 
         def apply(model):
-            seen, after = set(), collections.Counter()
+            by_key, seen, after = {row["id"]: row for row in source if row["id"] is not None}, set(), collections.Counter()
             for named, row, count in model.dicts():
-                s = source.get(named["id"])
+                s = by_key.get(named["id"])
                 if s is not None:
                     seen.add(named["id"])
-                    if only and compare("<", named["n"], 3) is not True:
-                        after[row] += count
-                    elif matched != "DELETE":
-                        after[model.tuple({**named, **({"day": s["day"]} if "day" in matched else {"n": s["n"], "k": s["k"]})})] += count
-                elif not (orphan and named["n"] == 0):
-                    after[row] += count
+                    change = next((change or "gone" for _, test, _, change in matched if test(named, s) is True), lambda *rows: {})
+                    if change != "gone":
+                        after[model.tuple({**named, **change(named, s)})] += count
+                else:
+                    gone = next((gone for _, test, gone in orphans if test(named) is True), None)
+                    if not gone:
+                        after[row if gone is None else model.tuple({**named, "n": 7})] += count
             model.rows = after
-            if insert:
-                model.insert([row for i, row in source.items() if i not in seen])
+            model.insert([row for row in source if row["id"] not in seen and any(test(row) is True for _, test in inserts)])
         return sql, apply
 
     def change_rows(self):
         return self.dice.choice([self.insert, self.insert, self.overwrite, self.update, self.update, self.delete, self.merge, self.merge])()
 
-    def autocommit(self):
+    def one_of(self, writer):
+        return self.dice.randrange(2) if writer is None else writer
+
+    def autocommit(self, writer=None):
         sql, apply = self.change_rows()
-        self.run(self.dice.randrange(2), sql)
+        self.run(self.one_of(writer), sql)
         apply(self.model)
 
-    def upkeep(self):
+    def upkeep(self, writer=None):
         calls = [f"CALL system.{name}('t')" for name in ("rewrite_data_files", "rewrite_position_delete_files", "rewrite_manifests")]
         sql = self.dice.choice(calls if self.format == "iceberg" and self.dice.random() < 0.4 else ["OPTIMIZE t", "OPTIMIZE t ZORDER BY (id)" if "k" in self.partitioned else "OPTIMIZE t ZORDER BY (id, n)", "VACUUM t DRY RUN", "DESCRIBE DETAIL t"])
-        self.run(self.dice.randrange(2), sql)
+        self.run(self.one_of(writer), sql)
 
     def restore(self):
-        old = [v for v in self.kept() if self.versions[v].columns == self.model.columns]
+        """Columns are restored too; those of branches are the table's."""
+        old = [v for v in self.kept() if not self.branches or self.versions[v].same_columns(self.model)]
         if old:
             version = self.dice.choice(old)
             self.run(self.dice.randrange(2), f"RESTORE TABLE t TO VERSION AS OF {version}")
             self.model = self.versions[version].copy()
 
     def evolve(self):
-        """Branches have the table's columns."""
+        """Columns come, also in between and under the names of others that went, are renamed, widened and dropped. Branches have the table's columns."""
         self.added += 1
         models = [self.model, *(branch.model for branch in self.branches.values())]
-        if self.mapped and self.added > 1 and self.dice.random() < 0.6:
-            old = self.dice.choice([name for name in self.model.columns if name.startswith("x")] or [None])
-            if old and self.dice.random() < 0.5:
-                self.run(0, f"ALTER TABLE t RENAME COLUMN {old} TO x{self.added}")
-                for model in models:
-                    model.columns[model.columns.index(old)] = f"x{self.added}"
-            elif old:
-                self.run(0, f"ALTER TABLE t DROP COLUMN {old}")
-                for model in models:
-                    model.drop(old)
-        else:
-            self.run(0, f"ALTER TABLE t ADD COLUMNS (x{self.added} INT)")
+        mine = [name for name in self.model.columns if name.startswith("x")]
+        gone = sorted(self.gone - set(self.model.columns))
+        name = self.dice.choice(gone) if gone and self.dice.random() < 0.5 else f"x{self.added}"
+        how = self.dice.choice(["add", "rename", "drop", "widen"]) if self.mapped and mine else "add"
+        old = self.dice.choice(mine or [None])
+        if how == "widen" and self.format == "iceberg":
+            self.run(1, f"ALTER TABLE t ALTER COLUMN {self.dice.choice([old, 'id'])} TYPE BIGINT")
+        elif how == "drop":
+            self.run(0, f"ALTER TABLE t DROP COLUMN {old}")
+            self.gone.add(old)
             for model in models:
-                model.add(f"x{self.added}")
+                model.drop(old)
+        elif how == "rename":
+            self.run(0, f"ALTER TABLE t RENAME COLUMN {old} TO {name}")
+            self.gone.add(old)
+            for model in models:
+                model.columns[model.columns.index(old)] = name
+        else:
+            at = self.dice.choice([len(self.model.columns), len(self.model.columns), self.dice.randrange(len(self.model.columns))])
+            place = "" if at == len(self.model.columns) else f" AFTER {self.model.columns[at - 1]}" if at else " FIRST"
+            self.run(0, f"ALTER TABLE t ADD COLUMNS ({name} INT{place})")
+            for model in models:
+                model.add(name, at, self.added)
 
     def repartition(self):
         self.partitioned = self.dice.choice(SPECS[self.format])
@@ -292,19 +334,14 @@ class History:
             self.run(0, f"ALTER TABLE t DROP BRANCH {name}")
             del self.branches[name]
 
-    def head(self, name):
-        return self.sessions[0].rows(f"SELECT snapshot_id FROM t.refs WHERE name = '{name}'")
-
     def write_branch(self, name, branch):
         for _ in range(self.dice.randrange(1, 4)):
-            before, self.at = self.head(name), f"t.branch_{name}"
+            self.at = f"t.branch_{name}"
             sql, apply = self.change_rows()
             self.run(self.dice.randrange(2), sql)
             apply(branch.model)
             self.check(self.at, branch.model, self.dice.randrange(2))
             self.at = "t"
-            if self.head(name) != before:
-                branch.commits.append(branch.model.copy())
 
     def forward(self, name, branch):
         """Only where the branch goes on from the table's newest version."""
@@ -318,40 +355,33 @@ class History:
         assert possible, f"the table moved on from version {branch.base}"
         self.model = branch.model.copy()
         branch.base = self.version()
-        history = [row[0] for row in self.sessions[0].rows("DESCRIBE HISTORY t")]
-        self.keep_alive({**self.versions, **dict(zip(history, reversed(branch.commits)))})
-        branch.commits = []
 
-    def keep_alive(self, versions):
+    def keep_alive(self):
         alive = {row[0] for row in self.sessions[0].rows("DESCRIBE HISTORY t")}
-        self.versions = {v: model for v, model in versions.items() if v in alive or not v}
+        self.versions = {v: model for v, model in self.versions.items() if v in alive or not v}
 
-    def expire(self):
+    def expire(self, writer=None):
         before, last = self.kept(), self.dice.randrange(1, 5)
-        self.run(self.dice.randrange(2), f"CALL system.expire_snapshots('t', now() + INTERVAL 1 DAY, retain_last => {last})")
-        self.keep_alive(self.versions)
+        self.run(self.one_of(writer), f"CALL system.expire_snapshots('t', now() + INTERVAL 1 DAY, retain_last => {last})")
+        self.keep_alive()
         assert set(before[-last:]) <= set(self.kept()), f"{before} before, {self.kept()} after"
         assert self.branches or self.tags or self.kept() == before[-last:], f"{before} before, {self.kept()} after"
 
     def transaction(self):
-        """One writer's transaction with another's statement inside: it commits what it did to the rows it saw, or not at all."""
-        mine, other = self.model.copy(), self.model.copy()
+        """One writer's transaction, of both tables where the format can, with another's statement inside: it commits what it did to the rows it saw, or nothing at all."""
+        both = self.format == "iceberg" and self.dice.random() < 0.5
+        before = {"t": self.model, **({"u": self.beside} if both else {})}
+        mine, other = ({name: model.copy() for name, model in before.items()} for _ in range(2))
         self.run(0, "BEGIN")
         for _ in range(self.dice.randrange(1, 4)):
-            sql, apply = self.change_rows()
-            self.run(0, sql)
-            apply(mine)
-            self.check("t", mine)
+            self.change_one(0, mine)
         if self.dice.random() < 0.6:
-            sql, apply = self.change_rows()
-            self.run(1, sql)
-            apply(other)
-            self.check("t", other, 1)
+            self.change_one(1, other)
         newest = self.version(1)
         raced = newest not in self.versions
         if raced:
-            self.versions[newest] = other.copy()
-        before, self.model = self.model, other
+            self.versions[newest] = other["t"].copy()
+        self.model, self.beside = other["t"], other.get("u", self.beside)
         if self.dice.random() < 0.2:
             self.run(0, "ROLLBACK")
             return
@@ -359,11 +389,37 @@ class History:
             self.run(0, "COMMIT")
         except TarnError as refused:
             self.log.append(f"-- {refused}")
-            assert refused.code == "CONFLICT" and raced, refused
+            assert refused.code == "CONFLICT" and any(other[name].rows != before[name].rows for name in before) or raced, refused
             return
-        removed, added = before.rows - mine.rows, mine.rows - before.rows
-        assert not removed - other.rows, f"both writers took away {removed - other.rows}, and both committed"
-        self.model = Model(other.columns, other.rows - removed + added)
+        for name in before:
+            removed, added = before[name].rows - mine[name].rows, mine[name].rows - before[name].rows
+            assert not removed - other[name].rows, f"both writers took away {removed - other[name].rows} of {name}, and both committed"
+            other[name].rows = other[name].rows - removed + added
+
+    def change_one(self, writer, models):
+        """One of these tables."""
+        self.at = self.dice.choice(list(models))
+        sql, apply = self.change_rows()
+        self.run(writer, sql)
+        apply(models[self.at])
+        self.check(self.at, models[self.at], writer)
+        self.at = "t"
+
+    def pinned(self):
+        """A reader's transaction sees the version it began with, or an error when the files of that are gone, whatever the other does meanwhile."""
+        pinned = self.model.copy()
+        self.run(0, "BEGIN")
+        self.check("t", pinned)
+        steps = self.dice.sample([self.autocommit, self.upkeep] + [self.expire] * (self.format == "iceberg"), 2)
+        for step in steps:
+            step(1)
+            self.note()
+        try:
+            self.check("t", pinned)
+        except TarnError as gone:
+            self.log.append(f"-- {gone}")
+            assert gone.code in ("NOTFOUND", "IO") and self.expire in steps, gone
+        self.run(0, "ROLLBACK")
 
     def check_changes(self):
         """Deletes and inserts of the feed lead from one version to the other; table_diff gives nothing else."""
@@ -371,7 +427,7 @@ class History:
         for _ in range(3 if order else 0):
             a, b = sorted(self.dice.choices(range(len(order)), k=2))
             first, last = self.versions[order[a]], self.versions[order[b]]
-            if a == b or any(self.versions[v].columns != last.columns for v in order[a:b + 1]):
+            if a == b or not all(self.versions[v].same_columns(last) for v in order[a:b + 1]):
                 continue
             self.log.append(f"-- changes after {order[a]} up to {order[b]}")
             feed = f"table_changes('t', {order[a + 1]}, {order[b]})"
@@ -397,7 +453,7 @@ class History:
         self.check_names()
 
     def play(self):
-        steps = [self.autocommit] * 6 + [self.transaction] * 2 + [self.upkeep, self.restore, self.evolve]
+        steps = [self.autocommit] * 6 + [self.transaction] * 2 + [self.upkeep, self.restore, self.evolve, self.pinned]
         if self.format == "iceberg":
             steps += [self.repartition] + [self.branch] * 3 + [self.expire]
         for _ in range(self.dice.randrange(6, 16)):
@@ -409,6 +465,8 @@ class History:
             self.check(f"t VERSION AS OF {version}", self.versions[version])
         self.check_changes()
         self.check_names()
+        if self.format == "iceberg":
+            self.check("u", self.beside)
         if self.dice.random() < 0.5:
             self.vacuum()
 
