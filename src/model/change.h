@@ -115,6 +115,7 @@ typedef struct tarn_change {
 
     /* What the change rests on, for conflicts with others' commits. */
     bool blind_append;                 /* reads nothing of the table */
+    bool distinct;                     /* but that its adds are not there yet */
     bool read_all;                     /* depends on every row */
     TARN_VEC(const tarn_expr *) reads; /* else on the rows that match any of these */
     TARN_VEC(const tarn_file *) read_files;

@@ -224,6 +224,7 @@ static tarn_code plan_add(tarn_cx *cx, void *state, const tarn_opened *opened, t
     a->files = (int64_t)files.n;
     change->operation = "ADD FILES";
     change->blind_append = true;
+    change->distinct = a->check_duplicates;
     change->by_name = files.n > 0;
     for (size_t i = 0; i < files.n; i++) {
         const tarn_found *f = &files.at[i];

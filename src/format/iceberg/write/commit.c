@@ -41,6 +41,7 @@ tarn_code tarn_iceberg_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapsh
         r->now_id = is ? is->snapshot_id : -1;
     }
     if (!change->format_state) change->format_state = TARN_NEW(cx->arena, tarn_iceberg_made);
+    ((tarn_iceberg_made *)change->format_state)->rebased = false;
     return TARN_OK;
 }
 
@@ -123,7 +124,7 @@ tarn_code tarn_iceberg_commit(tarn_cx *cx, const tarn_table *table, tarn_snapsho
     TRY(code);
     if (!table->committer) write_hint(cx, table, composed.key);
     if (change->format_state)
-        *(tarn_iceberg_made *)change->format_state = (tarn_iceberg_made){composed.key, composed.text};
+        *(tarn_iceberg_made *)change->format_state = (tarn_iceberg_made){.key = composed.key, .text = composed.text};
     *version = composed.version;
     return TARN_OK;
 }

@@ -251,6 +251,23 @@ static void replaced_partitions_are_picked(void **state) {
     bench_close(&b);
 }
 
+/* Files that were there before are taken in once, whoever is first, and however their path is spelled. */
+static void found_files_are_taken_in_once(void **state) {
+    (void)state;
+    static const char *const paths[] = {"/elsewhere/a.parquet", "file:///elsewhere/a.parquet", "/elsewhere/b.parquet"};
+    bench b;
+    bench_open(&b, true);
+    tarn_snapshot *base = create(&b, "2");
+    for (int i = 0; i < 3; i++) {
+        tarn_change c = {.operation = "ADD FILES", .blind_append = true, .distinct = true, .by_name = true};
+        *TARN_PUSH(b.cx.arena, &c.adds) = (tarn_add){.path = paths[i], .size = 4, .rows = 1, .found = true};
+        assert_int_equal(tarn_commit(&b.cx, &b.table, base, &c, NULL), i == 1 ? TARN_CONFLICT : TARN_OK);
+        if (i == 1) assert_non_null(strstr(b.cx.error.message, "added files that this change may add too"));
+    }
+    tarn_snapshot_release(base);
+    bench_close(&b);
+}
+
 /* A commit whose answer is lost stands where its metadata is the newest, and is told of as failed where it is not. */
 static void lost_answers_of_a_catalog(void **state) {
     (void)state;
@@ -422,6 +439,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_one_file_are_united),
         cmocka_unit_test(replaced_partitions_are_picked),
+        cmocka_unit_test(found_files_are_taken_in_once),
         cmocka_unit_test(lost_answers_of_a_catalog),
         cmocka_unit_test(lost_answers_of_a_store),
         cmocka_unit_test(rows_keep_their_ids),

@@ -129,10 +129,23 @@ static tarn_iceberg_spec spec_with_sources(composing *c, const tarn_iceberg_spec
     return own;
 }
 
-/* New files are of the spec there will be; one that was in the table before is of its own. */
+/* What the files were written with, where it is not what the table has by now. */
+static const tarn_iceberg_made *written_with(const composing *c) {
+    const tarn_iceberg_made *made = c->change->format_state;
+    return made && made->rebased ? made : NULL;
+}
+
+/* New files are of the spec there will be, or was when they were written; one that was in the table before is of its
+ * own. */
+static const tarn_iceberg_spec *spec_of_new(const composing *c) {
+    const tarn_iceberg_made *with = written_with(c);
+    const tarn_iceberg_spec *was = with && c->base ? tarn_iceberg_spec_find(&c->base->meta, with->spec_id) : NULL;
+    return was ? was : &c->plan.spec;
+}
+
 static int32_t spec_of(const composing *c, const tarn_add *add) {
     const tarn_iceberg_file *own = add->from ? add->from->entry : NULL;
-    return own && own->tuple ? own->tuple->spec_id : c->plan.spec.id;
+    return own && own->tuple ? own->tuple->spec_id : spec_of_new(c)->id;
 }
 
 static tarn_code add_manifest(composing *c, int32_t spec_id, tarn_iceberg_manifests *out) {
@@ -141,11 +154,12 @@ static tarn_code add_manifest(composing *c, int32_t spec_id, tarn_iceberg_manife
     size_t n = 0;
     const tarn_value *last = NULL;
     tarn_value *tuple = NULL;
+    int32_t order = written_with(c) ? written_with(c)->sort_order_id : c->plan.sort_order_id;
     for (size_t i = 0; i < change->adds.n; i++) {
         const tarn_add *add = &change->adds.at[i];
         if ((add->from && add->deletes) || spec_of(c, add) != spec_id) continue; /* the file stays as it is listed */
         if (add->partition && add->partition != last && !add->from)
-            tarn_iceberg_tuple_of(c->cx, &c->plan.spec, add->partition, &tuple);
+            tarn_iceberg_tuple_of(c->cx, spec_of_new(c), add->partition, &tuple);
         last = add->partition;
         files[n++] = (tarn_iceberg_listed){.path = add->path,
                                            .rows = add->rows,
@@ -155,14 +169,14 @@ static tarn_code add_manifest(composing *c, int32_t spec_id, tarn_iceberg_manife
                                            .n_stats = add->n_stats,
                                            .content = TARN_ICEBERG_DATA,
                                            .sequence = -1,
-                                           .sort_order = add->sorted ? c->plan.sort_order_id : 0,
+                                           .sort_order = add->sorted ? order : 0,
                                            .format = "PARQUET",
                                            .offset = -1,
                                            .length = -1,
                                            .first_row_id = -1};
         if (add->from) list_again(c, add->from, &files[n - 1]);
         count_file(c, add->rows, add->size);
-        touch(c, &c->plan.spec, files[n - 1].partition);
+        touch(c, spec_of_new(c), files[n - 1].partition);
     }
     if (!n) return TARN_OK;
     const tarn_iceberg_spec *own = c->base ? tarn_iceberg_spec_find(&c->base->meta, spec_id) : NULL;

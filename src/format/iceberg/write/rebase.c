@@ -34,23 +34,72 @@ static bool serializable(const rebasing *r) {
     return !r->change->no_data_change && !(level && !strcmp(level, "snapshot"));
 }
 
+/* Whether rows written with the one schema are rows of the other, as they would be had they come before it (1.2). */
+static bool takes_rows_of(const tarn_type *was, const tarn_type *is) {
+    for (size_t i = 0; i < is->n_fields; i++) {
+        const tarn_field *f = &is->fields[i], *old = NULL;
+        for (size_t k = 0; k < was->n_fields && !old; k++)
+            if (was->fields[k].id == f->id) old = &was->fields[k];
+        if (old ? !f->nullable && old->nullable : !f->nullable || f->generated_sql) return false;
+        if (old && !takes_rows_of(old->type, f->type)) return false;
+    }
+    return true;
+}
+
+/* Columns of a table that was replaced have new ids, all of them. */
+static bool is_replaced(const tarn_type *was, const tarn_type *is) {
+    for (size_t i = 0; i < was->n_fields; i++)
+        for (size_t k = 0; k < is->n_fields; k++)
+            if (was->fields[i].id == is->fields[k].id) return false;
+    return true;
+}
+
+static bool is_rule(const char *name) {
+    tarn_str n = tarn_str_of(name);
+    return tarn_str_starts(n, TARN_ICEBERG_CHECK) || tarn_str_starts(n, TARN_ICEBERG_GENERATED);
+}
+
+static bool holds_rules_of(const tarn_iceberg_metadata *a, const tarn_iceberg_metadata *b) {
+    for (size_t i = 0; i < a->properties.n; i++) {
+        const char *other = tarn_iceberg_property(b, a->properties.at[i].name);
+        if (is_rule(a->properties.at[i].name) && (!other || strcmp(other, a->properties.at[i].value) != 0)) return false;
+    }
+    return true;
+}
+
+/* Files stay of the spec and the order they were written with, which the table still knows; an append stands by any
+ * schema that takes its rows. */
+static tarn_code check_layout(rebasing *r) {
+    const tarn_change *c = r->change;
+    const tarn_iceberg_metadata *was = &r->base->meta, *is = &r->fresh->meta;
+    const tarn_iceberg_made *made = c->format_state;
+    bool shapes = c->schema || c->repartition || c->restored || c->regroup || !made;
+    bool reads = c->reads.n || c->read_all || c->removes.n || c->read_files.n || r->marks.list.n || !c->blind_append;
+    if (was->spec_id != is->spec_id && shapes) return conflict(r, "changed how the table is partitioned");
+    if (!tarn_iceberg_spec_find(is, made && made->rebased ? made->spec_id : was->spec_id))
+        return conflict(r, "removed the partition spec of files that this change adds");
+    if (was->sort_order_id != is->sort_order_id && (c->resort || (shapes && c->adds.n)))
+        return conflict(r, "changed the order of the table's rows");
+    if (c->adds.n && (!holds_rules_of(is, was) || !holds_rules_of(was, is)))
+        return conflict(r, "changed the rules that the table's rows keep");
+    if (was->schema_id == is->schema_id) return TARN_OK;
+    const tarn_schema *old = r->base->base.schema, *now = r->fresh->base.schema;
+    bool appends = c->adds.n && !shapes && !reads && !c->by_name;
+    if (appends && !is_replaced(old, now) && takes_rows_of(old, now)) return TARN_OK;
+    return c->schema || c->repartition || reads || c->adds.n ? conflict(r, "changed the table's schema") : TARN_OK;
+}
+
 static tarn_code check_metadata(rebasing *r) {
     const tarn_change *c = r->change;
     const tarn_iceberg_metadata *was = &r->base->meta, *is = &r->fresh->meta;
-    bool schema = was->schema_id != is->schema_id, spec = was->spec_id != is->spec_id;
     if (c->replace) return conflict(r, "changed the table that is to be replaced");
     if (was->format_version != is->format_version) return conflict(r, "changed the table's format version");
-    if (spec) return conflict(r, "changed how the table is partitioned");
-    if (was->sort_order_id != is->sort_order_id && (c->resort || c->adds.n))
-        return conflict(r, "changed the order of the table's rows");
     const tarn_iceberg_snapshot *restored = c->restored ? tarn_iceberg_of(c->restored) : NULL;
     if (restored && restored->version && !tarn_iceberg_version_find(is, restored->version->id))
         return conflict(r, "expired the version that is to be restored");
     if (c->refs.n || c->expire || c->picked)
         return conflict(r, "came before this change of branches, tags or snapshots");
-    if (schema && (c->schema || c->repartition || c->reads.n || c->read_all || c->adds.n))
-        return conflict(r, "changed the table's schema");
-    return TARN_OK;
+    return check_layout(r);
 }
 
 static tarn_code check_application(rebasing *r) {
@@ -79,6 +128,29 @@ static tarn_code check_added(rebasing *r, const tarn_expr *where) {
     for (size_t i = 0; i < list.files.n; i++)
         if (!tarn_map_get(&r->before, list.files.at[i]->path))
             return conflict(r, "added files that this change would have read");
+    return TARN_OK;
+}
+
+static tarn_str file_name(tarn_str path) {
+    const char *slash = memrchr(path.p, '/', path.n);
+    return slash ? (tarn_str){slash + 1, path.n - (size_t)(slash + 1 - path.p)} : path;
+}
+
+/* Others may spell a path otherwise: by a file of the same name it is looked again. */
+static tarn_code check_distinct(rebasing *r) {
+    const tarn_change *c = r->change;
+    tarn_file_list list = {0};
+    tarn_map names = {0};
+    if (!c->distinct) return TARN_OK;
+    for (size_t i = 0; i < c->adds.n; i++)
+        tarn_map_put(&names, r->cx->arena, file_name(tarn_str_of(c->adds.at[i].path)), r);
+    TRY(index_files(r->cx, r->base, &r->before));
+    TRY(tarn_iceberg_files(r->cx, &r->fresh->base, NULL, &list));
+    for (size_t i = 0; i < list.files.n; i++) {
+        tarn_str path = list.files.at[i]->path;
+        if (!tarn_map_get(&r->before, path) && tarn_map_get(&names, file_name(path)))
+            return conflict(r, "added files that this change may add too");
+    }
     return TARN_OK;
 }
 
@@ -173,6 +245,7 @@ static tarn_code check(rebasing *r) {
     tarn_change *c = r->change;
     TRY(check_metadata(r));
     TRY(check_application(r));
+    TRY(check_distinct(r));
     if (c->blind_append && !c->removes.n && !r->marks.list.n) return TARN_OK;
     TRY(index_files(r->cx, r->base, &r->before));
     TRY(index_files(r->cx, r->fresh, &r->now));
@@ -182,6 +255,16 @@ static tarn_code check(rebasing *r) {
     TRY(check_reads(r));
     move_on(r);
     return tarn_marks_unite(r->cx, &r->fresh->base, &r->marks, c);
+}
+
+/* Of the first base: what the files were written on. */
+static void note_layout(rebasing *r) {
+    const tarn_change *c = r->change;
+    tarn_iceberg_made *made = c->format_state;
+    if (!made || made->rebased || c->schema || c->repartition || c->resort || c->restored || c->replace) return;
+    made->rebased = true;
+    made->spec_id = r->base->meta.spec_id;
+    made->sort_order_id = r->base->meta.sort_order_id;
 }
 
 static void done_rebasing(rebasing *r) { tarn_marks_done(&r->marks); }
@@ -200,6 +283,7 @@ tarn_code tarn_iceberg_rebase(tarn_cx *cx, const tarn_table *table, tarn_snapsho
         r = {.cx = cx, .change = change, .base = tarn_iceberg_of(base), .fresh = tarn_iceberg_of(newest)};
     tarn_marks_of(cx, change, &r.marks);
     if (strcmp(r.base->key, r.fresh->key)) TRY(check(&r));
+    note_layout(&r);
     *fresh = newest;
     newest = NULL;
     return TARN_OK;
