@@ -134,6 +134,7 @@ typedef struct tarn_written_leaf {
     const char *path;
     const char *min, *max;
     int64_t nulls; /* -1: unknown */
+    int64_t values, size; /* nulls are values too; bytes. 0: unknown */
     bool has_nan, has_nan_known;
 } tarn_written_leaf;
 

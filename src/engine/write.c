@@ -145,6 +145,10 @@ static void read_leaf(tarn_arena *arena, tarn_column pairs, int64_t begin, int64
             leaf->max = copy_bound(arena, values, i);
         else if (tarn_str_is(key, "null_count") && !tarn_parse_i64(value, &leaf->nulls))
             leaf->nulls = -1;
+        else if (tarn_str_is(key, "num_values") && !tarn_parse_i64(value, &leaf->values))
+            leaf->values = 0;
+        else if (tarn_str_is(key, "column_size_bytes") && !tarn_parse_i64(value, &leaf->size))
+            leaf->size = 0;
         else if (tarn_str_is(key, "has_nan")) {
             leaf->has_nan_known = true;
             leaf->has_nan = !tarn_str_is(value, "false");

@@ -404,6 +404,8 @@ static void test_write_nested(void **state) {
     assert_true(leaf(files, "st.r")->has_nan_known && leaf(files, "st.r")->has_nan);
     assert_string_equal(leaf(files, "st.r")->max, "1.0");
     assert_int_equal(leaf(files, "l.element")->nulls, 3);
+    assert_int_equal(leaf(files, "st.r")->values, 3);
+    assert_in_range(leaf(files, "st.r")->size, 1, files[0].size);
     check(f,
           tarn_printf(
               &f->cx,

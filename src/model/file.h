@@ -35,6 +35,7 @@ typedef struct tarn_leaf_stats {
     const tarn_field *field; /* the leaf, of the schema it was written with */
     const char *path;        /* logical dotted path of the leaf: "a" or "st.b" */
     tarn_bounds bounds;
+    int64_t values, size; /* of it, nulls and members of lists counted; bytes it takes. 0: not known */
 } tarn_leaf_stats;
 
 /* How the files of a group yield one column of the table. */

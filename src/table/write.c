@@ -74,7 +74,7 @@ static void read_stats(tarn_cx *cx, const tarn_written_file *file, const tarn_ma
         b.has_max = parse_bound(cx, w->max, l->field->type, &b.exact, &b.max);
         b.maybe_nan = floats && (w->has_nan || !w->has_nan_known);
         b.exact = b.exact && !b.maybe_nan && b.has_min && b.has_max;
-        stats[n++] = (tarn_leaf_stats){l->field, l->logical, b};
+        stats[n++] = (tarn_leaf_stats){l->field, l->logical, b, w->values, w->size};
     }
     add->stats = stats;
     add->n_stats = n;

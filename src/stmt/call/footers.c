@@ -248,9 +248,9 @@ static void widen(tarn_bounds *b, const tarn_value *min, const tarn_value *max) 
 
 /* One column of one row group. */
 static tarn_code take_bounds(tarn_cx *cx, reading *r, tarn_column all, int64_t n) {
-    enum { FILE_NAME, PATH, TYPE, MIN, MAX, NULLS, VALUES, EXACT };
-    tarn_column c[8];
-    for (int k = 0; k < 8; k++) c[k] = tarn_column_child(all, k);
+    enum { FILE_NAME, PATH, TYPE, MIN, MAX, NULLS, VALUES, EXACT, SIZE, N };
+    tarn_column c[N];
+    for (int k = 0; k < N; k++) c[k] = tarn_column_child(all, k);
     for (int64_t i = 0; i < n; i++) {
         tarn_found *file;
         tarn_value min, max;
@@ -264,6 +264,8 @@ static tarn_code take_bounds(tarn_cx *cx, reading *r, tarn_column all, int64_t n
         int64_t nulls = tarn_column_null(c[NULLS], i) ? -1 : tarn_column_int(c[NULLS], i);
         b->nulls = nulls < 0 || b->nulls < 0 ? -1 : b->nulls + nulls;
         b->exact = b->exact && tarn_column_int(c[EXACT], i);
+        file->stats[at].values += tarn_column_int(c[VALUES], i);
+        file->stats[at].size += tarn_column_int(c[SIZE], i);
         if (nulls >= 0 && nulls == tarn_column_int(c[VALUES], i)) continue;
         bool known = !tarn_str_is(tarn_column_str(c[TYPE], i), "INT96") && /* has no order of its own */
                      read_bound(cx, c[MIN], i, from, l->field->type, &min) &&
@@ -283,7 +285,7 @@ static void begin_bounds(tarn_cx *cx, reading *r) {
         r->files[i].stats = TARN_NEW_ARRAY(cx->arena, tarn_leaf_stats, n);
         for (size_t k = 0; k < n; k++)
             r->files[i].stats[k] =
-                (tarn_leaf_stats){r->leaves.at[k].field, r->leaves.at[k].logical, {.exact = true}};
+                (tarn_leaf_stats){r->leaves.at[k].field, r->leaves.at[k].logical, {.exact = true}, 0, 0};
     }
 }
 
@@ -323,7 +325,7 @@ static tarn_code read_footers(tarn_cx *cx, reading *r) {
     begin_bounds(cx, r);
     TRY(ask(cx, r,
             "SELECT file_name, path_in_schema, type, stats_min_value, stats_max_value, stats_null_count, num_values, "
-            "coalesce(min_is_exact AND max_is_exact, false) FROM parquet_metadata",
+            "coalesce(min_is_exact AND max_is_exact, false), total_compressed_size FROM parquet_metadata",
             "", take_bounds));
     for (size_t i = 0; i < r->n; i++) TRY(end_bounds(cx, r, i));
     return TARN_OK;

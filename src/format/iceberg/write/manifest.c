@@ -175,8 +175,10 @@ static tarn_code entry_schema(tarn_cx *cx, const tarn_iceberg_writing *w, const 
     put_field(out, 103, "record_count", "\"long\"", false);
     put_field(out, 104, "file_size_in_bytes", "\"long\"", false);
     if (!later) put_field(out, 105, "block_size_in_bytes", "\"long\"", false);
+    put_map(out, 108, "column_sizes", 117, 118, "long");
     put_map(out, 109, "value_counts", 119, 120, "long");
     put_map(out, 110, "null_value_counts", 121, 122, "long");
+    put_map(out, 137, "nan_value_counts", 138, 139, "long");
     put_map(out, 125, "lower_bounds", 126, 127, "bytes");
     put_map(out, 128, "upper_bounds", 129, 130, "bytes");
     put_field(out, 140, "sort_order_id", "\"int\"", true);
@@ -216,10 +218,26 @@ static void put_position_bounds(tarn_buf *b, const tarn_iceberg_listed *f, int64
     tarn_avro_put_long(b, 0);
 }
 
-static void put_counts(tarn_buf *b, const tarn_iceberg_listed *f, bool nulls) {
+typedef enum count_kind { SIZES, VALUES, NULLS, NANS } count_kind;
+
+/* -1: not known. Whether there are NaN is, not how many. */
+static int64_t count_of(const tarn_leaf_stats *s, count_kind kind) {
+    bool floats = s->field->type->kind == TARN_FLOAT32 || s->field->type->kind == TARN_FLOAT64;
+    if (!counted(s)) return -1;
+    switch (kind) {
+    case SIZES: return s->size > 0 ? s->size : -1;
+    case VALUES: return s->values > 0 ? s->values : s->bounds.rows;
+    case NULLS: return s->bounds.nulls;
+    case NANS: return floats && !s->bounds.maybe_nan ? 0 : -1;
+    }
+    return -1;
+}
+
+static void put_counts(tarn_buf *b, const tarn_iceberg_listed *f, count_kind kind) {
     int64_t n = 0;
-    if (has_positions(f)) return put_position_counts(b, nulls ? 0 : f->rows);
-    for (size_t i = 0; i < f->n_stats; i++) n += counted(&f->stats[i]) && (!nulls || f->stats[i].bounds.nulls >= 0);
+    if (has_positions(f) && (kind == VALUES || kind == NULLS))
+        return put_position_counts(b, kind == NULLS ? 0 : f->rows);
+    for (size_t i = 0; i < f->n_stats; i++) n += count_of(&f->stats[i], kind) >= 0;
     if (!n) {
         put_none(b);
         return;
@@ -227,10 +245,10 @@ static void put_counts(tarn_buf *b, const tarn_iceberg_listed *f, bool nulls) {
     put_some(b);
     tarn_avro_put_long(b, n);
     for (size_t i = 0; i < f->n_stats; i++) {
-        const tarn_leaf_stats *s = &f->stats[i];
-        if (!counted(s) || (nulls && s->bounds.nulls < 0)) continue;
-        tarn_avro_put_long(b, s->field->id);
-        tarn_avro_put_long(b, nulls ? s->bounds.nulls : s->bounds.rows);
+        int64_t count = count_of(&f->stats[i], kind);
+        if (count < 0) continue;
+        tarn_avro_put_long(b, f->stats[i].field->id);
+        tarn_avro_put_long(b, count);
     }
     tarn_avro_put_long(b, 0);
 }
@@ -289,8 +307,10 @@ static void put_entry(tarn_cx *cx, const tarn_iceberg_writing *w, const tarn_sch
     tarn_avro_put_long(b, f->rows);
     tarn_avro_put_long(b, f->size);
     if (!later) tarn_avro_put_long(b, 67108864); /* 1.5: what version 1 asks for and nobody reads */
-    put_counts(b, f, false);
-    put_counts(b, f, true);
+    put_counts(b, f, SIZES);
+    put_counts(b, f, VALUES);
+    put_counts(b, f, NULLS);
+    put_counts(b, f, NANS);
     put_bounds(b, f, false);
     put_bounds(b, f, true);
     put_optional(b, f->sort_order > 0 ? f->sort_order : -1);
