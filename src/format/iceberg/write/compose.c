@@ -242,10 +242,27 @@ static void count_added(composing *c) {
         count_file(c, c->change->adds.at[i].rows, c->change->adds.at[i].size);
 }
 
+/* Versions from before the table had ids of rows do not know those that its rows have got since: they are of the
+ * manifest (1.9), which may still be there. */
+static tarn_code keep_row_ids(composing *c, tarn_iceberg_manifests *list) {
+    tarn_map now = {0};
+    TRY(tarn_iceberg_list(c->cx, c->base));
+    for (size_t i = 0; i < c->base->n_data; i++) {
+        const tarn_iceberg_manifest *m = c->base->slots[i].manifest;
+        tarn_map_put(&now, c->cx->arena, m->path, (void *)(uintptr_t)m);
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        const tarn_iceberg_manifest *m = tarn_map_get(&now, list->at[i].path);
+        if (m && list->at[i].first_row_id < 0 && !list->at[i].deletes) list->at[i].first_row_id = m->first_row_id;
+    }
+    return TARN_OK;
+}
+
 /* An older version's manifests are the new one's: they hold all that is known of its files. */
 static tarn_code take_manifests(composing *c, tarn_iceberg_snapshot *restored, tarn_iceberg_manifests *out) {
     TRY(tarn_iceberg_list(c->cx, restored));
     for (size_t i = 0; i < restored->n_slots; i++) *TARN_PUSH(c->cx->arena, out) = *restored->slots[i].manifest;
+    if (c->plan.format_version >= 3 && c->base) TRY(keep_row_ids(c, out));
     count_added(c);
     note_removed(c);
     return TARN_OK;
