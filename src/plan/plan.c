@@ -3,6 +3,7 @@
 
 #include "plan/prune.h"
 #include "plan/totals.h"
+#include "table/changes.h"
 
 void tarn_planned_done(tarn_planned *planned) {
     for (size_t i = 0; i < planned->refs.n; i++) {
@@ -42,10 +43,38 @@ tarn_code tarn_plan_query(tarn_cx *cx, const tarn_plan_env *env, tarn_str sql, c
     return code;
 }
 
+/* The version that needs the file: of a change feed, the commit whose rows are in it. */
+static int64_t version_of(const tarn_snapshot *snapshot, const tarn_file *file) {
+    for (size_t i = 0; i < snapshot->n_partition; i++)
+        if (!strcmp(snapshot->partition[i].name, TARN_CHANGE_VERSION) && !file->partition[i].null)
+            return file->partition[i].i;
+    return snapshot->version;
+}
+
+tarn_code tarn_planned_fail(tarn_cx *cx, const tarn_planned *planned, tarn_code code) {
+    tarn_error was = cx->error;
+    for (size_t i = 0; code == TARN_NOTFOUND && i < planned->refs.n; i++) {
+        const tarn_plan_ref *ref = &planned->refs.at[i];
+        const tarn_table *table = ref->snapshot->table;
+        for (size_t k = 0; k < ref->files.files.n; k++) {
+            const tarn_file *file = ref->files.files.at[k];
+            const char *path = tarn_arena_strndup(cx->arena, file->path.p, file->path.n);
+            if (!strstr(was.message, path)) continue;
+            return tarn_fail(cx, code,
+                             "%s: data file %s of version %lld is gone: VACUUM or another program has removed it; read "
+                             "another version",
+                             table->name ? table->name : table->location, path,
+                             (long long)version_of(ref->snapshot, file));
+        }
+    }
+    return code;
+}
+
 tarn_code tarn_planned_run(tarn_cx *cx, const tarn_plan_env *env, const tarn_planned *planned, tarn_str user_sql,
                            tarn_rows **out) {
     tarn_code code = tarn_conn_query(cx, env->conn, planned->sql, planned->binds, planned->n_binds, out);
     int64_t at = code == TARN_OK ? -1 : tarn_conn_error_at(env->conn);
+    code = tarn_planned_fail(cx, planned, code);
     if (at < 0 || !user_sql.p) return code;
     tarn_error was = cx->error;
     code = tarn_fail_at(cx, code, user_sql, tarn_text_origin(&planned->text, (size_t)at), "%s", was.message);

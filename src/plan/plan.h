@@ -78,6 +78,9 @@ void tarn_planned_done(tarn_planned *planned);
 /* Runs a planned query; an error of DuckDB is pointed into the user's text (.p NULL: there is none). */
 TARN_MUST tarn_code tarn_planned_run(tarn_cx *cx, const tarn_plan_env *env, const tarn_planned *planned,
                                      tarn_str user_sql, tarn_rows **out);
+/* What the engine says of a file that is not there, with the table and the version that need it; other errors are left
+ * as they are. Returns code. */
+TARN_MUST tarn_code tarn_planned_fail(tarn_cx *cx, const tarn_planned *planned, tarn_code code);
 /* Files, bytes, what was pruned and by which filter, per reference: the rows of EXPLAIN. With `analyzed`: what running
  * it cost (cx->counters). */
 TARN_MUST tarn_code tarn_plan_explain(tarn_cx *cx, const tarn_planned *planned, tarn_rowset **out);

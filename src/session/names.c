@@ -55,11 +55,39 @@ static tarn_code complete(tarn_cx *cx, tarn_session *s, const view_place *place,
     return TARN_OK;
 }
 
+/* t.branch_x, t.tag_x: what stands after the prefix; NULL: neither. */
+static const char *ref_of(const char *part) {
+    static const char *const prefixes[] = {"branch_", "tag_"};
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(prefixes[i]);
+        if (strlen(part) > n && tarn_str_ieq((tarn_str){part, n}, tarn_str_of(prefixes[i]))) return part + n;
+    }
+    return NULL;
+}
+
+/* Whether all but the last part name a table, so that the last one can only be meant as its metadata. */
+static bool is_of_table(tarn_cx *cx, tarn_session *s, const view_place *place, const tarn_name *name) {
+    const char *catalog, *schema, *table;
+    tarn_catalog_entry entry;
+    tarn_error was = cx->error;
+    bool found = name->n_parts > 1 &&
+                 complete(cx, s, place, (const char *const *)name->part, name->n_parts - 1, &catalog, &schema,
+                          &table) == TARN_OK &&
+                 tarn_catalog_resolve(cx, s->lake->catalog, catalog, schema, table, &entry) == TARN_OK;
+    cx->error = was;
+    return found;
+}
+
 tarn_code tarn_session_name(tarn_cx *cx, tarn_session *s, const tarn_name *name, const char **catalog,
                             const char **schema, const char **table) {
     if (name->path)
         return tarn_fail(cx, TARN_INVALID, "`%s` is a path: a name in the catalog is needed here", name->path);
-    return complete(cx, s, NULL, (const char *const *)name->part, name->n_parts, catalog, schema, table);
+    tarn_code code = complete(cx, s, NULL, (const char *const *)name->part, name->n_parts, catalog, schema, table);
+    bool there = code == TARN_OK && tarn_catalog_has_schema(cx, s->lake->catalog, *catalog, *schema);
+    if (there || ref_of(name->part[name->n_parts - 1]) || !is_of_table(cx, s, NULL, name)) return code;
+    const char *owner = name->part[name->n_parts - 2], *last = name->part[name->n_parts - 1];
+    return tarn_fail(cx, TARN_INVALID, "%s.%s: %s is a table, and what lies below it is metadata, which is read-only",
+                     owner, last, owner);
 }
 
 static char *absolute(tarn_cx *cx, const char *path) {
@@ -128,16 +156,6 @@ static tarn_code find_table(tarn_cx *cx, tarn_session *s, const tarn_name *name,
 static bool names_path_metadata(const tarn_name *name) {
     int at = name->n_parts - 2;
     return !name->path && at >= 0 && name->quoted[at] && strpbrk(name->part[at], "/:");
-}
-
-/* t.branch_x, t.tag_x: what stands after the prefix; NULL: neither. */
-static const char *ref_of(const char *part) {
-    static const char *const prefixes[] = {"branch_", "tag_"};
-    for (int i = 0; i < 2; i++) {
-        size_t n = strlen(prefixes[i]);
-        if (strlen(part) > n && tarn_str_ieq((tarn_str){part, n}, tarn_str_of(prefixes[i]))) return part + n;
-    }
-    return NULL;
 }
 
 /* The name without its last part: a table's, or a path. */
@@ -357,19 +375,6 @@ static tarn_code is_file(tarn_cx *cx, const char *path, bool *out) {
     if (*out) TRY(is_folder(cx, absolute(cx, path), &folder));
     *out = *out && !folder;
     return TARN_OK;
-}
-
-/* Whether all but the last part name a table, so that the last one can only be meant as its metadata. */
-static bool is_of_table(tarn_cx *cx, tarn_session *s, const view_place *place, const tarn_name *name) {
-    const char *catalog, *schema, *table;
-    tarn_catalog_entry entry;
-    tarn_error was = cx->error;
-    bool found = name->n_parts > 1 &&
-                 complete(cx, s, place, (const char *const *)name->part, name->n_parts - 1, &catalog, &schema,
-                          &table) == TARN_OK &&
-                 tarn_catalog_resolve(cx, s->lake->catalog, catalog, schema, table, &entry) == TARN_OK;
-    cx->error = was;
-    return found;
 }
 
 static tarn_code resolve(tarn_cx *cx, void *state, void *view_state, const tarn_name *name, const tarn_at *at,

@@ -99,7 +99,8 @@ static tarn_code write_rows(tarn_cx *cx, create_stmt *s, tarn_conn *conn, const 
     tarn_insert_map map = {0};
     char *sql;
     TRY(tarn_write_select(cx, target, planned->sql, source, &map, &sql));
-    TRY(tarn_write_files(cx, conn, target, sql, planned->binds, planned->n_binds, change, &s->rows));
+    TRY(tarn_planned_fail(cx, planned,
+                          tarn_write_files(cx, conn, target, sql, planned->binds, planned->n_binds, change, &s->rows)));
     tarn_change_metric(cx->arena, change, "numFiles", (int64_t)change->adds.n);
     tarn_change_metric(cx->arena, change, "numOutputRows", s->rows);
     return TARN_OK;

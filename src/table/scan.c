@@ -71,7 +71,17 @@ static tarn_code load_one(tarn_cx *cx, size_t i, void *state) {
     loading *load = state;
     size_t file = load->dirty[i];
     tarn_roaring64 *rows = NULL;
-    TRY(load->snapshot->format->deleted(cx, load->snapshot, load->scan->files[file], &rows));
+    tarn_code code = load->snapshot->format->deleted(cx, load->snapshot, load->scan->files[file], &rows);
+    if (code == TARN_NOTFOUND) {
+        tarn_str path = load->scan->files[file]->path;
+        return tarn_fail(
+            cx, code,
+            "%s: what deletes rows of data file %.*s at version %lld is gone: VACUUM or another program has "
+            "removed it; read another version",
+            load->snapshot->table->name ? load->snapshot->table->name : load->snapshot->table->location, (int)path.n,
+            path.p, (long long)load->snapshot->version);
+    }
+    TRY(code);
     if (tarn_roaring64_is_empty(rows))
         tarn_roaring64_free(rows);
     else

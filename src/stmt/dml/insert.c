@@ -133,7 +133,7 @@ static tarn_code write_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *ope
         TRY(tarn_record_inserts(cx, conn, &target, select, binds, n_binds, change, &select));
         n_binds = 0;
     }
-    TRY(tarn_write_files(cx, conn, &target, select, binds, n_binds, change, &in->rows));
+    TRY(tarn_planned_fail(cx, planned, tarn_write_files(cx, conn, &target, select, binds, n_binds, change, &in->rows)));
     return tarn_write_counted(cx, &target, source, &map, in->rows, change);
 }
 

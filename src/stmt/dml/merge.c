@@ -34,6 +34,7 @@ static tarn_code read_source(tarn_cx *cx, tarn_merge *m, tarn_conn *conn, tarn_s
         tarn_array_release(&batch);
         tarn_rows_close(rows);
     }
+    code = tarn_planned_fail(cx, &planned, code);
     tarn_planned_done(&planned);
     return code;
 }

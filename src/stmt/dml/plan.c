@@ -154,6 +154,7 @@ tarn_code tarn_stmt_columns(tarn_cx *cx, const tarn_run *run, tarn_conn *conn, t
                             const tarn_planned *planned, tarn_schema **columns) {
     tarn_code code = tarn_conn_describe(cx, conn, planned->sql, cx->arena, columns);
     int64_t at = code == TARN_OK ? -1 : tarn_conn_error_at(conn);
+    code = tarn_planned_fail(cx, planned, code);
     if (at < 0) return code;
     tarn_error was = cx->error;
     code = tarn_fail_at(cx, code, sql, tarn_text_origin(&planned->text, (size_t)at), "%s", was.message);
