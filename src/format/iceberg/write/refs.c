@@ -86,6 +86,7 @@ static tarn_code check_way(const planning *p, const tarn_ref_change *r, const ta
 static tarn_code check_name(const planning *p, const tarn_ref_change *r, const tarn_iceberg_ref *was) {
     const char *kind = r->branch ? "branch" : "tag";
     bool drop = !r->create && !r->replace, is_main = !strcmp(r->name, "main");
+    if (!*r->name) return tarn_fail(p->cx, TARN_INVALID, "a %s needs a name", kind);
     if (was && was->branch != r->branch)
         return tarn_fail(p->cx, TARN_INVALID, "%s is a %s", r->name, was->branch ? "branch" : "tag");
     if (is_main && (drop || !r->branch))
