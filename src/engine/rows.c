@@ -210,6 +210,12 @@ static void end_planning(tarn_conn *conn) {
     pthread_mutex_unlock(&conn->engine->planning);
 }
 
+/* A connection that ran it is as it was before. */
+static bool leaves_nothing(const tarn_duckdb *api, duckdb_prepared_statement prepared) {
+    duckdb_statement_type type = api->prepared_statement_type(prepared);
+    return type == DUCKDB_STATEMENT_TYPE_SELECT || type == DUCKDB_STATEMENT_TYPE_COPY;
+}
+
 /* Bound values may make DuckDB plan once more, when it executes. */
 static tarn_code plan_and_execute(tarn_cx *cx, tarn_rows *rows, const statement *s, bool *select) {
     tarn_conn *conn = rows->conn;
@@ -217,7 +223,7 @@ static tarn_code plan_and_execute(tarn_cx *cx, tarn_rows *rows, const statement 
     tarn_code code = prepare(cx, conn, s->sql, s->skip, &rows->prepared);
     if (code == TARN_OK) {
         *select = conn->api->prepared_statement_type(rows->prepared) == DUCKDB_STATEMENT_TYPE_SELECT;
-        conn->used = conn->used || !*select;
+        conn->used = conn->used || !leaves_nothing(conn->api, rows->prepared);
         code = bind_statement(cx, conn, rows->prepared, s);
     }
     if (code == TARN_OK) code = execute(cx, conn, rows->prepared, *select, s->skip, &rows->result);

@@ -19,8 +19,8 @@ struct tarn_committer {
 
 /* Makes the new object `key` the newest metadata in place of `from` (NULL: the table is new): by writing it where it
  * must not be yet, and then, with a committer, by the catalog's step, which is only noted where `together` is given.
- * EXISTS: another writer was first. Any other failure leaves unknown whether it happened. */
+ * *stat is the object's. EXISTS: another writer was first. Any other failure leaves unknown whether it happened. */
 TARN_MUST tarn_code tarn_committer_publish(tarn_cx *cx, tarn_committer *committer, tarn_store *store, const char *from,
-                                           const char *key, tarn_str bytes, tarn_steps *together);
+                                           const char *key, tarn_str bytes, tarn_steps *together, tarn_stat *stat);
 
 #endif

@@ -448,21 +448,34 @@ static tarn_code read_tree(tarn_cx *cx, const tarn_binding *binding, tarn_scope 
     return fail_in(cx, scope, TARN_INVALID, 0, TARN_LIT("a query has to stand here: SELECT, FROM, WITH, VALUES"));
 }
 
+/* Rows of VALUES name no table, but in a query within them: there is no need to ask DuckDB for their tree. What is
+ * wrong with them is said when they run. */
+static bool names_no_table(const tarn_tokens *tokens) {
+    tarn_cursor c = {tokens, 0};
+    if (!tarn_peek(&c, "VALUES")) return false;
+    for (; tokens->tokens.at[c.i].kind != TARN_T_END; c.i++) {
+        bool word = tokens->tokens.at[c.i].kind == TARN_T_WORD;
+        if (word ? tarn_peek(&c, "SELECT|FROM|TABLE|PIVOT|UNPIVOT|DESCRIBE|DESC|SUMMARIZE|SHOW") : tarn_peek(&c, ";"))
+            return false;
+    }
+    return true;
+}
+
 static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scope) {
-    tarn_str text = {scope->query.text.sql, scope->query.text.n};
     walker w = {.binding = binding, .scope = scope};
-    const tarn_json_value *ast;
-    TRY(tarn_lex(cx, text, &scope->tokens));
+    const tarn_json_value *ast = NULL;
+    TRY(tarn_lex(cx, (tarn_str){scope->query.text.sql, scope->query.text.n}, &scope->tokens));
     w.hidden = tarn_hidden_named(&scope->tokens);
     reach_literals(cx, binding, &scope->tokens);
-    TRY(read_tree(cx, binding, scope, false, &ast));
-    TRY(walk(cx, &w, tarn_json_get(ast, "statements"), NULL, false, 0));
+    if (!names_no_table(&scope->tokens)) TRY(read_tree(cx, binding, scope, false, &ast));
+    const tarn_json_value *statements = tarn_json_get(ast, "statements");
+    TRY(walk(cx, &w, statements, NULL, false, 0));
     strip_prefixes(cx, &w);
     TRY(add_labels(cx, &w));
     binding->planned->inner_limit = binding->planned->inner_limit || has_inner_limit(scope);
     if (!scope->outer) add_params(cx, &w);
     tarn_bind_sort(scope);
-    if (!scope->outer) tarn_totals_find(cx, binding, tarn_json_get(ast, "statements"));
+    if (!scope->outer) tarn_totals_find(cx, binding, statements);
     return TARN_OK;
 }
 

@@ -10,7 +10,8 @@ static void mend_numbers(char *json) {
             p++;
         else if (*p == '"')
             text = !text;
-        for (size_t i = 0; !text && i < sizeof words / sizeof *words; i++) {
+        bool may_begin = *p == '-' || *p == 'I' || *p == 'N';
+        for (size_t i = 0; !text && may_begin && i < sizeof words / sizeof *words; i++) {
             size_t n = strlen(words[i]);
             if (strncmp(p, words[i], n) != 0) continue;
             memset(p, ' ', n);

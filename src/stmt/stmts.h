@@ -76,8 +76,8 @@ TARN_MUST tarn_code tarn_stmt_apply(tarn_cx *cx, const tarn_run *run, const tarn
  * (none: the query's) are those of its columns. */
 TARN_MUST tarn_code tarn_stmt_plan_view(tarn_cx *cx, tarn_run *run, tarn_catalog_entry *view, tarn_names names,
                                         tarn_str query);
-/* Plans `select` for writing: *sql is for conn, and *source its columns. The rows of the statement's own session
- * tables. */
+/* Plans `select` for writing: *sql is for conn, and *source (may be NULL) its columns. The rows of the statement's own
+ * session tables. */
 TARN_MUST tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str select,
                                      tarn_planned *planned, tarn_schema **source);
 /* The columns of planned SQL, made from `sql`, where an error is shown. */

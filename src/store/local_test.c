@@ -143,6 +143,20 @@ static void test_order_of_syncs(void **state) {
     assert_int_equal(file_syncs, 3);
 }
 
+static void test_new_names(void **state) {
+    fixture *f = *state;
+    assert_int_equal(put(f, "d/0", "x", TARN_PUT_NEW), TARN_OK);
+    assert_int_equal(put(f, "d/1", "x", TARN_PUT_NEW), TARN_OK);
+    assert_int_equal(file_syncs, 2);
+    assert_string_equal(calls, "");
+    assert_int_equal(put(f, "d/2", "x", TARN_PUT_ABSENT), TARN_OK);
+    assert_non_null(strstr(calls, "link 2;sync d;"));
+    fsync_error = EIO;
+    assert_int_equal(put(f, "d/3", "x", TARN_PUT_NEW), TARN_IO);
+    fsync_error = 0;
+    assert_string_equal(all_keys(f), "d/0|d/1|d/2");
+}
+
 static void test_new_root(void **state) {
     fixture *f = *state;
     tarn_store *store = f->store;
@@ -345,7 +359,7 @@ static void test_refused_uris(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_order_of_syncs), CASE(test_new_root),  CASE(test_no_hard_links), CASE(test_failing_sync),
+        CASE(test_order_of_syncs), CASE(test_new_names), CASE(test_new_root),  CASE(test_no_hard_links), CASE(test_failing_sync),
         CASE(test_full_disk),      CASE(test_bad_roots), CASE(test_own_names),     CASE(test_symbolic_links),
         CASE(test_odd_files),      CASE(test_sync),      CASE(test_times),         CASE(test_uris),
         CASE(test_refused_uris),

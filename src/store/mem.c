@@ -87,7 +87,8 @@ static object *insert(space *s, tarn_str key) {
 
 static tarn_code check_when(tarn_cx *cx, const object *o, tarn_when when, const char *etag) {
     tarn_stat found;
-    if (when == TARN_PUT_ABSENT && o) return tarn_fail(cx, TARN_EXISTS, "it is already there");
+    bool absent = when == TARN_PUT_ABSENT || when == TARN_PUT_NEW;
+    if (absent && o) return tarn_fail(cx, TARN_EXISTS, "it is already there");
     if (when != TARN_PUT_MATCH) return TARN_OK;
     if (!o) return tarn_fail(cx, TARN_CONFLICT, "it is gone (etag %s was expected)", etag);
     fill_stat(o, &found);

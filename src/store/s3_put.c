@@ -82,6 +82,7 @@ tarn_code tarn_s3_put(tarn_cx *cx, tarn_store *store, const char *key, tarn_str 
                       tarn_stat *stat) {
     const tarn_s3 *s3 = (const tarn_s3 *)store;
     tarn_stat made = {0};
+    if (when == TARN_PUT_NEW) when = TARN_PUT_ABSENT; /* what S3 has taken stays */
     if (when == TARN_PUT_ALWAYS) {
         TRY(put_always(cx, s3, key, bytes, &made));
     } else {

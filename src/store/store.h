@@ -37,8 +37,10 @@ typedef struct tarn_range {
 typedef enum tarn_when {
     TARN_PUT_ALWAYS, /* replaces */
     TARN_PUT_ABSENT, /* EXISTS when the key is there; of any number of racers exactly one wins */
-    TARN_PUT_MATCH   /* CONFLICT unless the object is there with this etag. Change such a key by MATCH only: locally,
+    TARN_PUT_MATCH,  /* CONFLICT unless the object is there with this etag. Change such a key by MATCH only: locally,
                         ALWAYS does not wait for it. */
+    TARN_PUT_NEW     /* ABSENT for a key that nobody can know of yet. After a crash a part of it may be there, or nothing
+                        at all, until its folder has been synced: by a put of another kind into it, or tarn_store_sync. */
 } tarn_when;
 
 typedef struct tarn_list_spec {

@@ -169,8 +169,13 @@ static void test_absent(void **state) {
     fixture *f = *state;
     assert_int_equal(put(f, "log/0", "first", TARN_PUT_ABSENT), TARN_OK);
     assert_int_equal(put(f, "log/0", "late", TARN_PUT_ABSENT), TARN_EXISTS);
+    assert_int_equal(put(f, "log/0", "late", TARN_PUT_NEW), TARN_EXISTS);
     assert_holds(f, "log/0", "first");
-    assert_string_equal(keys_of(f, (tarn_list_spec){.recursive = true, .with_temps = true}), "log/0");
+    assert_int_equal(put(f, "log/1", "new", TARN_PUT_NEW), TARN_OK);
+    assert_holds(f, "log/1", "new");
+    assert_int_equal(put(f, "log/1", "late", TARN_PUT_ABSENT), TARN_EXISTS);
+    assert_holds(f, "log/1", "new");
+    assert_string_equal(keys_of(f, (tarn_list_spec){.recursive = true, .with_temps = true}), "log/0|log/1");
 }
 
 enum { RACERS = 8, ROUNDS = 40 };

@@ -17,6 +17,7 @@ typedef struct insert_stmt {
     tarn_str replace_where; /* .p NULL: none */
     tarn_str select;
     tarn_write_options options;
+    bool plain; /* the columns of the rows need not be asked for */
     int64_t rows;
 } insert_stmt;
 
@@ -109,6 +110,32 @@ static void note_reads(tarn_cx *cx, const insert_stmt *in, const tarn_opened *op
     change->blind_append = !reads;
 }
 
+/* VALUES are as wide as they are typed, and what is cast to a column without members may be of any type. */
+static bool is_plain(const insert_stmt *in, const tarn_schema *schema) {
+    bool by_name = in->by_name || in->options.merge_schema || in->options.overwrite_schema;
+    bool nested = false;
+    for (size_t i = 0; i < schema->n_fields; i++) nested = nested || tarn_type_nested(schema->fields[i].type);
+    return in->values.width && in->values.all && !in->values.defaults && !by_name && !nested;
+}
+
+static tarn_schema *unknown_columns(tarn_cx *cx, size_t n) {
+    tarn_schema *schema = tarn_type_new(cx->arena, TARN_STRUCT);
+    schema->fields = TARN_NEW_ARRAY(cx->arena, tarn_field, n);
+    schema->n_fields = n;
+    for (size_t i = 0; i < n; i++)
+        schema->fields[i] = (tarn_field){.name = "", .type = tarn_type_new(cx->arena, TARN_VOID), .nullable = true};
+    return schema;
+}
+
+/* Asks for the columns after all: an error in the rows is then shown at its place. */
+static tarn_code find_fault(tarn_cx *cx, const insert_stmt *in, tarn_conn *conn, const tarn_planned *planned) {
+    tarn_error was = cx->error;
+    tarn_schema *columns;
+    TRY(tarn_stmt_columns(cx, in->run, conn, in->select, planned, &columns));
+    cx->error = was;
+    return TARN_OK;
+}
+
 static tarn_code write_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *opened, tarn_conn *conn,
                             const tarn_planned *planned, const tarn_schema *source, tarn_change *change) {
     tarn_target target;
@@ -133,7 +160,9 @@ static tarn_code write_rows(tarn_cx *cx, insert_stmt *in, const tarn_opened *ope
         TRY(tarn_record_inserts(cx, conn, &target, select, binds, n_binds, change, &select));
         n_binds = 0;
     }
-    TRY(tarn_planned_fail(cx, planned, tarn_write_files(cx, conn, &target, select, binds, n_binds, change, &in->rows)));
+    tarn_code code = tarn_write_files(cx, conn, &target, select, binds, n_binds, change, &in->rows);
+    if (code == TARN_INVALID && in->plain) TRY(find_fault(cx, in, conn, planned));
+    TRY(tarn_planned_fail(cx, planned, code));
     return tarn_write_counted(cx, &target, source, &map, in->rows, change);
 }
 
@@ -160,7 +189,7 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     insert_stmt *in = state;
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_planned planned;
-    tarn_schema *source;
+    tarn_schema *source = NULL;
     in->rows = 0;
     if (in->options.app_id) {
         int64_t done = -1;
@@ -173,7 +202,9 @@ static tarn_code plan(tarn_cx *cx, void *state, const tarn_opened *opened, tarn_
     TRY(tarn_session_conn(cx, in->run->session, &conn));
     tarn_str select = in->select;
     TRY(fill_defaults(cx, in, opened->snapshot->schema, &select));
-    TRY(tarn_stmt_source(cx, in->run, conn, select, &planned, &source));
+    in->plain = is_plain(in, opened->snapshot->schema);
+    TRY(tarn_stmt_source(cx, in->run, conn, select, &planned, in->plain ? NULL : &source));
+    if (in->plain) source = unknown_columns(cx, in->values.width);
     note_reads(cx, in, opened, &planned, change);
     tarn_code code = in->overwrite || in->replace_where.p ? remove_rows(cx, in, opened, conn, change) : TARN_OK;
     if (code == TARN_OK) code = write_rows(cx, in, opened, conn, &planned, source, change);

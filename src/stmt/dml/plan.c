@@ -167,7 +167,7 @@ tarn_code tarn_stmt_source(tarn_cx *cx, tarn_run *run, tarn_conn *conn, tarn_str
     tarn_session_plan_env(cx, run->session, conn, &env);
     TRY(tarn_stmt_show_error(cx, run, tarn_plan_query(cx, &env, select, run->binds, run->n_binds, planned), select));
     note_reads(cx, run, planned);
-    tarn_code code = tarn_stmt_columns(cx, run, conn, select, planned, source);
+    tarn_code code = source ? tarn_stmt_columns(cx, run, conn, select, planned, source) : TARN_OK;
     if (code != TARN_OK) tarn_planned_done(planned);
     return code;
 }

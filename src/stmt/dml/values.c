@@ -42,6 +42,7 @@ tarn_code tarn_values_look(tarn_cx *cx, const tarn_cursor *at, tarn_values *out)
                                 width == 1 ? "" : "s", values.width);
         TRY(tarn_check(cx));
     } while (tarn_accept(&c, ","));
+    values.all = c.tokens->tokens.at[c.i].kind == TARN_T_END || tarn_peek(&c, ";|OPTIONS");
     *out = values;
     return TARN_OK;
 }

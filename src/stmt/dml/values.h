@@ -9,6 +9,7 @@ typedef struct tarn_values {
     tarn_cursor at; /* the first row */
     size_t width;   /* 0: there is no VALUES */
     bool defaults;  /* DEFAULT stands for a value */
+    bool all;       /* nothing follows but OPTIONS */
 } tarn_values;
 
 /* Looks at the rows after VALUES, if that is at the cursor. INVALID, with its place, for a row of another width. */

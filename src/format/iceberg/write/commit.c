@@ -115,16 +115,21 @@ tarn_code tarn_iceberg_commit(tarn_cx *cx, const tarn_table *table, tarn_snapsho
                               int64_t *version) {
     tarn_iceberg_composed composed;
     tarn_iceberg_snapshot *b = real_base(base);
+    tarn_stat stat = {0};
     TRY(tarn_iceberg_compose(cx, table, b, change, &composed));
+    /* With a catalog the metadata file is put beside them before its pointer moves. */
+    if (!table->committer && composed.n_written)
+        TRY(tarn_store_sync(cx, table->store, composed.written, composed.n_written));
     tarn_code code = tarn_committer_publish(cx, table->committer, table->store, b ? b->key : NULL, composed.key,
-                                            composed.text, change->together);
+                                            composed.text, change->together, &stat);
     bool unsure = code == TARN_EXISTS || code == TARN_IO || code == TARN_TIMEOUT || code == TARN_CANCELLED;
     if (unsure) code = settle(cx, table, &composed, code);
     if (code == TARN_EXISTS) discard(cx, table, &composed);
     TRY(code);
     if (!table->committer) write_hint(cx, table, composed.key);
     if (change->format_state)
-        *(tarn_iceberg_made *)change->format_state = (tarn_iceberg_made){.key = composed.key, .text = composed.text};
+        *(tarn_iceberg_made *)change->format_state =
+            (tarn_iceberg_made){.key = composed.key, .text = composed.text, .stat = stat};
     *version = composed.version;
     return TARN_OK;
 }
@@ -136,7 +141,11 @@ tarn_code tarn_iceberg_apply(tarn_cx *cx, tarn_snapshot *base, const tarn_change
     const tarn_iceberg_made *made = change->format_state;
     tarn_iceberg_composed composed;
     (void)version;
-    if (made && made->key) return tarn_iceberg_open_text(cx, base->table, made->key, made->text, base->branch, out);
+    if (made && made->key) {
+        TRY(tarn_iceberg_open_text(cx, base->table, made->key, made->text, base->branch, out));
+        memcpy(tarn_iceberg_of(*out)->etag, made->stat.etag, sizeof made->stat.etag);
+        return TARN_OK;
+    }
     tarn_iceberg_snapshot *b = real_base(base);
     TRY(tarn_iceberg_compose(cx, base->table, b, change, &composed));
     TRY(tarn_iceberg_open_text(cx, base->table, composed.key, composed.text, base->branch, out));

@@ -365,7 +365,7 @@ tarn_code tarn_iceberg_manifest_store(tarn_cx *cx, tarn_iceberg_writing *w, tarn
                                       tarn_iceberg_manifest *out) {
     const char *key = tarn_printf(cx, "metadata/%s-m%d.avro", w->id, w->files++);
     *TARN_PUSH(cx->arena, &w->written) = key;
-    TRY(tarn_store_put(cx, w->table->store, key, bytes, TARN_PUT_ABSENT, NULL, NULL));
+    TRY(tarn_store_put(cx, w->table->store, key, bytes, TARN_PUT_NEW, NULL, NULL));
     out->path = tarn_str_of(recorded(cx, w, key));
     out->length = (int64_t)bytes.n;
     return TARN_OK;
@@ -513,7 +513,7 @@ tarn_code tarn_iceberg_list_write(tarn_cx *cx, tarn_iceberg_writing *w, int64_t 
     }
     TRY(tarn_avro_write_end(cx, &avro));
     *TARN_PUSH(cx->arena, &w->written) = key;
-    TRY(tarn_store_put(cx, w->table->store, key, (tarn_str){file.data, file.n}, TARN_PUT_ABSENT, NULL, NULL));
+    TRY(tarn_store_put(cx, w->table->store, key, (tarn_str){file.data, file.n}, TARN_PUT_NEW, NULL, NULL));
     *path = recorded(cx, w, key);
     return TARN_OK;
 }

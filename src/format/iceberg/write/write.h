@@ -102,7 +102,8 @@ const char *tarn_iceberg_refs_print(tarn_cx *cx, const tarn_iceberg_plan *plan, 
 typedef struct tarn_iceberg_made {
     const char *key; /* of the metadata file; NULL: nothing was committed yet */
     tarn_str text;
-    bool rebased; /* others have committed since its files were written: these are of */
+    tarn_stat stat; /* etag empty: not known */
+    bool rebased;   /* others have committed since its files were written: these are of */
     int32_t spec_id, sort_order_id;
 } tarn_iceberg_made;
 
