@@ -8,6 +8,9 @@
 /* zlib counts in 32 bits; this also is how far one step may get ahead of tarn_check. */
 enum { STEP = 1 << 24, FIRST_ROOM = 1 << 12 };
 
+/* zlib's default, 6, takes half as long again for manifests that are one hundredth smaller. */
+enum { DEFLATE_LEVEL = 4 };
+
 static const char *const names[] = {"deflate", "gzip", "zstd", "snappy"};
 
 static tarn_code fail_corrupt(tarn_cx *cx, tarn_compression format) {
@@ -105,7 +108,7 @@ tarn_code tarn_decompress(tarn_cx *cx, tarn_compression format, tarn_str in, tar
 
 static tarn_code deflate_all(tarn_cx *cx, tarn_compression format, tarn_str in, tarn_buf *out) {
     tarn_auto(z_stream, end_deflate) z = {0};
-    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window_bits(format), 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (deflateInit2(&z, DEFLATE_LEVEL, Z_DEFLATED, window_bits(format), 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return tarn_fail(cx, TARN_NOMEM, "no memory to compress");
     const char *p = in.p, *end = in.p + in.n;
     for (int rc = Z_OK; rc != Z_STREAM_END;) {

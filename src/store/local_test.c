@@ -359,10 +359,10 @@ static void test_refused_uris(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_order_of_syncs), CASE(test_new_names), CASE(test_new_root),  CASE(test_no_hard_links), CASE(test_failing_sync),
-        CASE(test_full_disk),      CASE(test_bad_roots), CASE(test_own_names),     CASE(test_symbolic_links),
-        CASE(test_odd_files),      CASE(test_sync),      CASE(test_times),         CASE(test_uris),
-        CASE(test_refused_uris),
+        CASE(test_order_of_syncs), CASE(test_new_names),    CASE(test_new_root),  CASE(test_no_hard_links),
+        CASE(test_failing_sync),   CASE(test_full_disk),    CASE(test_bad_roots), CASE(test_own_names),
+        CASE(test_symbolic_links), CASE(test_odd_files),    CASE(test_sync),      CASE(test_times),
+        CASE(test_uris),           CASE(test_refused_uris),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,8 +24,12 @@ typedef struct composing {
     tarn_map touched;  /* partitions */
 } composing;
 
+static void add_edit(composing *c, tarn_iceberg_edit edit) {
+    if (c->n_edits < EDITS_MAX) c->edits[c->n_edits++] = edit;
+}
+
 static void edit(composing *c, const char *member, const char *json) {
-    if (c->n_edits < EDITS_MAX) c->edits[c->n_edits++] = (tarn_iceberg_edit){member, json};
+    add_edit(c, (tarn_iceberg_edit){.member = member, .json = json});
 }
 
 static void edit_int(composing *c, const char *member, int64_t v) {
@@ -293,8 +297,7 @@ static void report_marks(const tarn_iceberg_counts *n, tarn_remark *out) {
 static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
     const tarn_snapshot *picked = c->change->picked;
     if (c->change->restored) return take_manifests(c, tarn_iceberg_of((const tarn_snapshot *)c->change->restored), out);
-    if (c->change->regroup)
-        return tarn_iceberg_regroup(c->cx, &c->w, c->base, &c->plan, c->change->regroup, out);
+    if (c->change->regroup) return tarn_iceberg_regroup(c->cx, &c->w, c->base, &c->plan, c->change->regroup, out);
     TRY(picked ? add_picked(c, tarn_iceberg_of(picked), out) : add_manifests(c, out));
     TRY(add_marks(c, out));
     if (!c->base) return TARN_OK;
@@ -363,9 +366,8 @@ static const char *snapshot_json(composing *c, const char *list) {
 
 /* THE METADATA FILE. */
 
-static void append_to(composing *c, const char *name, const char *element) {
-    tarn_str was = c->base ? tarn_iceberg_member(c->cx, c->base->meta.text, name) : (tarn_str){0};
-    edit(c, name, tarn_iceberg_array_with(c->cx, was, element));
+static void append_to(composing *c, const char *member, const char *element) {
+    add_edit(c, (tarn_iceberg_edit){.member = member, .json = element, .appends = true});
 }
 
 static tarn_code edit_schema(composing *c) {

@@ -2,13 +2,38 @@
 #include "codec/jsonw.h"
 #include "format/iceberg/write/write.h"
 
-static void put_member(tarn_buf *out, bool *some, tarn_str key, tarn_str json) {
+static void begin_member(tarn_buf *out, bool *some, tarn_str key) {
     tarn_jsonw w = TARN_JSONW(out);
     tarn_buf_puts(out, *some ? ",\n  " : "\n  ");
     *some = true;
     tarn_jsonw_string(&w, key);
     tarn_buf_puts(out, " : ");
-    tarn_buf_add(out, json.p, json.n);
+}
+
+/* Copied as it stands, not printed: the snapshots of a table may be hundreds of megabytes. */
+void tarn_iceberg_put_array(tarn_buf *out, tarn_str json, const char *element) {
+    size_t end = json.n;
+    while (end && json.p[end - 1] != ']') end--;
+    if (end) end--;
+    while (end > 1 && (unsigned char)json.p[end - 1] <= ' ') end--;
+    bool empty = end <= 1;
+    if (empty)
+        tarn_buf_putc(out, '[');
+    else
+        tarn_buf_add(out, json.p, end);
+    tarn_buf_puts(out, empty ? "" : ", ");
+    tarn_buf_puts(out, element);
+    tarn_buf_putc(out, ']');
+}
+
+/* `was` is null where the member is not there. */
+static void put_edited(tarn_buf *out, bool *some, const tarn_iceberg_edit *edit, tarn_str was) {
+    if (!edit->json) return;
+    begin_member(out, some, tarn_str_of(edit->member));
+    if (edit->appends)
+        tarn_iceberg_put_array(out, was, edit->json);
+    else
+        tarn_buf_puts(out, edit->json);
 }
 
 tarn_code tarn_iceberg_edit_members(tarn_cx *cx, tarn_str text, const tarn_iceberg_edit *edits, size_t n,
@@ -27,12 +52,16 @@ tarn_code tarn_iceberg_edit_members(tarn_cx *cx, tarn_str text, const tarn_icebe
         key = (tarn_str){tarn_arena_strndup(cx->arena, key.p, key.n), key.n};
         TRY(tarn_json_raw(cx, &r, &raw));
         while (i < n && !tarn_str_is(key, edits[i].member)) i++;
-        if (i == n) put_member(out, &some, key, raw);
-        if (i < n && !done[i] && edits[i].json) put_member(out, &some, key, tarn_str_of(edits[i].json));
-        if (i < n) done[i] = true;
+        if (i == n) {
+            begin_member(out, &some, key);
+            tarn_buf_add(out, raw.p, raw.n);
+            continue;
+        }
+        if (!done[i]) put_edited(out, &some, &edits[i], raw);
+        done[i] = true;
     }
     for (size_t i = 0; i < n; i++)
-        if (!done[i] && edits[i].json) put_member(out, &some, tarn_str_of(edits[i].member), tarn_str_of(edits[i].json));
+        if (!done[i]) put_edited(out, &some, &edits[i], (tarn_str){0});
     tarn_buf_puts(out, "\n}");
     return tarn_buf_ok(out) ? TARN_OK
                             : tarn_fail(cx, TARN_LIMIT, "the metadata is too large; raise limit.commit_bytes");
@@ -51,21 +80,4 @@ tarn_str tarn_iceberg_member(tarn_cx *cx, tarn_str text, const char *name) {
     }
     tarn_clear_error(cx);
     return none;
-}
-
-const char *tarn_iceberg_array_with(tarn_cx *cx, tarn_str json, const char *element) {
-    size_t n = json.n;
-    while (n && json.p[n - 1] != ']') n--;
-    size_t end = n ? n - 1 : 0;
-    while (end > 1 && (unsigned char)json.p[end - 1] <= ' ') end--;
-    /* Copied, not printed: the snapshots of a table may be hundreds of megabytes. */
-    bool empty = end <= 1;
-    tarn_str head = empty ? TARN_LIT("[") : (tarn_str){json.p, end}, comma = empty ? TARN_LIT("") : TARN_LIT(", ");
-    size_t m = strlen(element);
-    char *out = tarn_arena_alloc(cx->arena, head.n + comma.n + m + sizeof "]");
-    memcpy(out, head.p, head.n);
-    memcpy(out + head.n, comma.p, comma.n);
-    memcpy(out + head.n + comma.n, element, m);
-    memcpy(out + head.n + comma.n + m, "]", sizeof "]");
-    return out;
 }

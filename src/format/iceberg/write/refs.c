@@ -248,7 +248,8 @@ static bool is_asked_for(const planning *p, const bool *specs, bool deletes, int
     return found;
 }
 
-static bool is_only_one(const planning *p, const bool *specs, bool deletes, const tarn_type *type, const tarn_map *ids) {
+static bool is_only_one(const planning *p, const bool *specs, bool deletes, const tarn_type *type,
+                        const tarn_map *ids) {
     for (size_t i = 0; i < type->n_fields; i++) {
         int64_t id = type->fields[i].id;
         bool known = tarn_map_get(ids, id_key(&id));
@@ -433,7 +434,7 @@ static tarn_code edit_list(tarn_cx *cx, const tarn_iceberg_metadata *m, const ch
         tarn_buf_add(&out, raw.p, raw.n);
     }
     tarn_buf_putc(&out, ']');
-    edits[(*n_edits)++] = (tarn_iceberg_edit){member, tarn_buf_take(&out, cx->arena)};
+    edits[(*n_edits)++] = (tarn_iceberg_edit){.member = member, .json = tarn_buf_take(&out, cx->arena)};
     return TARN_OK;
 }
 
@@ -454,7 +455,7 @@ static tarn_code edit_statistics(tarn_cx *cx, const tarn_iceberg_metadata *m, co
         some = true;
     }
     tarn_buf_putc(&out, ']');
-    edits[(*n)++] = (tarn_iceberg_edit){member, tarn_buf_take(&out, cx->arena)};
+    edits[(*n)++] = (tarn_iceberg_edit){.member = member, .json = tarn_buf_take(&out, cx->arena)};
     return TARN_OK;
 }
 
@@ -462,12 +463,13 @@ tarn_code tarn_iceberg_ref_edits(tarn_cx *cx, const tarn_iceberg_snapshot *base,
                                  int64_t now_ms, tarn_iceberg_edit *edits, size_t *n) {
     const tarn_iceberg_metadata *m = &base->meta;
     if (!plan->refs_changed && !plan->kept) return TARN_OK;
-    edits[(*n)++] = (tarn_iceberg_edit){"refs", tarn_iceberg_refs_print(cx, plan, NULL, plan->head)};
-    edits[(*n)++] = (tarn_iceberg_edit){"snapshot-log", print_log(cx, m, plan, now_ms)};
+    edits[(*n)++] = (tarn_iceberg_edit){.member = "refs", .json = tarn_iceberg_refs_print(cx, plan, NULL, plan->head)};
+    edits[(*n)++] = (tarn_iceberg_edit){.member = "snapshot-log", .json = print_log(cx, m, plan, now_ms)};
     if (plan->head != m->snapshot_id)
-        edits[(*n)++] = (tarn_iceberg_edit){"current-snapshot-id", tarn_printf(cx, "%lld", (long long)plan->head)};
+        edits[(*n)++] = (tarn_iceberg_edit){.member = "current-snapshot-id",
+                                            .json = tarn_printf(cx, "%lld", (long long)plan->head)};
     if (!plan->kept) return TARN_OK;
-    edits[(*n)++] = (tarn_iceberg_edit){"snapshots", print_snapshots(cx, m, plan)};
+    edits[(*n)++] = (tarn_iceberg_edit){.member = "snapshots", .json = print_snapshots(cx, m, plan)};
     TRY(edit_list(cx, m, "schemas", plan->kept_schemas, m->schemas.n, edits, n));
     TRY(edit_list(cx, m, "partition-specs", plan->kept_specs, m->specs.n, edits, n));
     TRY(edit_statistics(cx, m, plan, "statistics", m->statistics, edits, n));

@@ -147,9 +147,12 @@ static tarn_code widen_schema(tarn_cx *cx, const tarn_avro_header *header, tarn_
     bool within = was.p && was.p >= header->schema.p && was.p + was.n <= header->schema.p + header->schema.n;
     if (!within) return tarn_fail(cx, TARN_CORRUPT, "its schema has no fields where they should be");
     const char *after = was.p + was.n;
-    *out = tarn_str_of(tarn_printf(cx, "%.*s%s%.*s", (int)(was.p - header->schema.p), header->schema.p,
-                                   tarn_iceberg_array_with(cx, was, field),
-                                   (int)(header->schema.p + header->schema.n - after), after));
+    tarn_auto_buf text = TARN_BUF(header->schema.n + sizeof field + 16);
+    tarn_buf_add(&text, header->schema.p, (size_t)(was.p - header->schema.p));
+    tarn_iceberg_put_array(&text, was, field);
+    tarn_buf_add(&text, after, (size_t)(header->schema.p + header->schema.n - after));
+    size_t n = text.n;
+    *out = (tarn_str){tarn_buf_take(&text, cx->arena), n};
     return TARN_OK;
 }
 

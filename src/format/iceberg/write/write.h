@@ -36,6 +36,7 @@ bool tarn_iceberg_encode_bound(tarn_buf *out, const tarn_value *value, const tar
 /* edit.c: edits of a metadata file that keep what is not known here. */
 typedef struct tarn_iceberg_edit {
     const char *member, *json; /* json NULL: the member goes */
+    bool appends;              /* json is one more element of the member, an array */
 } tarn_iceberg_edit;
 
 /* The object `text` with its members replaced, and those that were not there added at the end. */
@@ -43,8 +44,8 @@ TARN_MUST tarn_code tarn_iceberg_edit_members(tarn_cx *cx, tarn_str text, const 
                                               tarn_buf *out);
 /* A member of the object `text` as it stands; .p NULL: it has none. */
 tarn_str tarn_iceberg_member(tarn_cx *cx, tarn_str text, const char *name);
-/* The array `json` (.p NULL: an empty one) with one more element. */
-const char *tarn_iceberg_array_with(tarn_cx *cx, tarn_str json, const char *element);
+/* Appends the array `json` (.p NULL: an empty one) with one more element. */
+void tarn_iceberg_put_array(tarn_buf *out, tarn_str json, const char *element);
 
 /* plan.c: what a change makes of a table's metadata, before a version of it is made. */
 typedef struct tarn_iceberg_plan {
@@ -63,8 +64,8 @@ typedef struct tarn_iceberg_plan {
     TARN_VEC(tarn_iceberg_ref) refs; /* before the change's rows: main goes on to them */
     bool refs_changed;
     const char *started; /* a branch of a table that has no snapshot: it begins with one of no rows; NULL: none does */
-    int64_t head;     /* where main points then; -1: nowhere */
-    const bool *kept; /* of each version of the base; NULL: all are */
+    int64_t head;        /* where main points then; -1: nowhere */
+    const bool *kept;    /* of each version of the base; NULL: all are */
     const bool *kept_schemas, *kept_specs; /* the same of its schemas and specs */
 } tarn_iceberg_plan;
 
@@ -109,10 +110,10 @@ typedef struct tarn_iceberg_made {
 
 /* compose.c: a version of a table: its manifests are written, its metadata is text. */
 typedef struct tarn_iceberg_composed {
-    tarn_str text;       /* of the metadata file */
-    const char *key;     /* where it goes */
-    int64_t snapshot_id; /* that it brings; -1: none */
-    int64_t version;     /* as tarn_snapshot.version */
+    tarn_str text;              /* of the metadata file */
+    const char *key;            /* where it goes */
+    int64_t snapshot_id;        /* that it brings; -1: none */
+    int64_t version;            /* as tarn_snapshot.version */
     const char *const *written; /* keys of its manifests and their list */
     size_t n_written;
 } tarn_iceberg_composed;
