@@ -268,6 +268,16 @@ tarn_code tarn_write_copy(tarn_cx *cx, tarn_conn *conn, const target *to, writte
     return read_report(cx, rows, to, files);
 }
 
+/* DuckDB puts partitions' values into the names of folders: file systems and object stores take up to a length, and
+ * not all of these say so. */
+static bool is_too_long(const tarn_cx *cx, tarn_code code, const written_files *files) {
+    enum { PATH_LIMIT = 800 };
+    bool found = code != TARN_OK &&
+                 (strstr(cx->error.message, "Failed to create directory") || strstr(cx->error.message, "KeyTooLong"));
+    for (size_t i = 0; code == TARN_OK && i < files->n && !found; i++) found = strlen(files->at[i].path) > PATH_LIMIT;
+    return found;
+}
+
 tarn_code tarn_engine_write(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *spec, tarn_written_file **out,
                             size_t *n) {
     unsigned char bytes[4];
@@ -280,6 +290,12 @@ tarn_code tarn_engine_write(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec 
     TRY(tarn_store_folder(cx, spec->store, spec->folder));
     TRY(tarn_engine_path(cx, conn->engine, spec->store, spec->folder, cx->arena, &to.directory));
     tarn_code code = spec->order_by ? tarn_write_sorted(cx, conn, &to, &files) : tarn_write_copy(cx, conn, &to, &files);
+    if (spec->n_partition_by && !spec->order_by && is_too_long(cx, code, &files)) {
+        clean_up(cx, &to);
+        tarn_clear_error(cx);
+        files = (written_files){0};
+        code = tarn_write_sorted(cx, conn, &to, &files); /* it chooses the folders itself */
+    }
     if (code != TARN_OK) {
         clean_up(cx, &to);
         return code;

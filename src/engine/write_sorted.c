@@ -7,8 +7,8 @@
 #define TEMP "temp.tarn_sorted"
 
 /* PIECE: rows of the first file of a partition, which tells how large a row is; GROUP: of one of Parquet's row groups.
- */
-enum { SQL_MAX = 64 << 20, PIECE = 1 << 20, GROUP = 122880 };
+ * FOLDER: letters of a folder's name, file systems take 255. */
+enum { SQL_MAX = 64 << 20, PIECE = 1 << 20, GROUP = 122880, FOLDER_MAX = 200, FOLDER_BEGIN = 100 };
 
 /* The rows of one partition: they lie together. */
 typedef struct range {
@@ -24,23 +24,29 @@ static tarn_code sort_rows(tarn_cx *cx, tarn_conn *conn, const tarn_write_spec *
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
     tarn_buf_printf(&sql, "CREATE OR REPLACE TEMP TABLE tarn_sorted AS %s ORDER BY ", spec->select);
     for (size_t i = 0; i < spec->n_partition_by; i++) {
+        tarn_buf_puts(&sql, i ? ", " : "");
         tarn_buf_sql_name(&sql, spec->partition_by[i]);
-        tarn_buf_puts(&sql, ", ");
     }
-    tarn_buf_puts(&sql, spec->order_by);
+    if (spec->order_by) tarn_buf_printf(&sql, "%s%s", spec->n_partition_by ? ", " : "", spec->order_by);
     if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "the statement that sorts the rows is too long");
     return tarn_conn_query(cx, conn, sql.data, spec->binds, spec->n_binds, &rows);
 }
 
-/* Folders as DuckDB's own writer calls them. */
+/* Folders as DuckDB's own writer calls them; of a name longer than a file system may take the beginning, and a hash of
+ * all of it. */
 static tarn_code ranges_sql(tarn_cx *cx, const tarn_write_spec *spec, tarn_buf *sql) {
     tarn_buf_puts(sql, "SELECT min(rowid), max(rowid), count(*), concat_ws('/', ''");
-    for (size_t i = 0; i < spec->n_partition_by; i++)
+    for (size_t i = 0; i < spec->n_partition_by; i++) {
+        const char *folder = tarn_printf(cx,
+                                         "concat(url_encode(%s), '=', coalesce(url_encode(CAST(%s AS VARCHAR)), "
+                                         "'__HIVE_DEFAULT_PARTITION__'))",
+                                         tarn_sql_string(cx->arena, spec->partition_by[i]),
+                                         tarn_sql_name(cx->arena, spec->partition_by[i]));
         tarn_buf_printf(sql,
-                        ", concat(url_encode(%s), '=', coalesce(url_encode(CAST(%s AS VARCHAR)), "
-                        "'__HIVE_DEFAULT_PARTITION__'))",
-                        tarn_sql_string(cx->arena, spec->partition_by[i]),
-                        tarn_sql_name(cx->arena, spec->partition_by[i]));
+                        ", CASE WHEN length(%s) <= %d THEN %s ELSE concat(left(replace(%s, '%%', ''), %d), '-', "
+                        "sha256(%s)) END",
+                        folder, FOLDER_MAX, folder, folder, FOLDER_BEGIN, folder);
+    }
     tarn_buf_puts(sql, ")");
     for (size_t i = 0; i < spec->n_partition_by; i++)
         tarn_buf_printf(sql, ", CAST(%s AS VARCHAR)", tarn_sql_name(cx->arena, spec->partition_by[i]));
