@@ -66,6 +66,7 @@ typedef struct tarn_regroup {
 typedef struct tarn_remark {
     int64_t until; /* marks of so old a version that are for several data files go: the adds are all of those;
                       -1: they stay */
+    bool drop; /* marks that no row of the table is reached by go: all there are, whatever the adds */
     int64_t files_removed, bytes_removed, files_added, bytes_added; /* out, of the commit */
 } tarn_remark;
 

@@ -72,3 +72,13 @@ tarn_code tarn_remark_rows(tarn_cx *cx, const tarn_table *table, tarn_snapshot *
     *out = result;
     return TARN_OK;
 }
+
+tarn_code tarn_drop_marks(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, int64_t *n) {
+    tarn_remark result = {.until = -1, .drop = true};
+    tarn_change change = {.operation = "DROP DELETES", .no_data_change = true, .blind_append = true, .remark = &result};
+    TRY(tarn_format_require(cx, table->format, TARN_CAN_WRITE | TARN_CAN_ROW_DELETES, "deleted rows"));
+    TRY(tarn_table_prepare(cx, table, base, &change));
+    if (result.files_removed) TRY(tarn_commit(cx, table, base, &change, NULL));
+    *n = result.files_removed;
+    return TARN_OK;
+}

@@ -37,6 +37,9 @@ TARN_MUST tarn_code tarn_optimize(tarn_cx *cx, tarn_conn *conn, const tarn_table
 TARN_MUST tarn_code tarn_remark_rows(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, const tarn_expr *where,
                                      int64_t files_min, tarn_remark *out);
 
+/* Drops marks of deleted rows that reach no row any more: *n of them. */
+TARN_MUST tarn_code tarn_drop_marks(tarn_cx *cx, const tarn_table *table, tarn_snapshot *base, int64_t *n);
+
 /* What becomes of files that are needed by a path which differs from theirs in its scheme or bucket alone. */
 typedef enum tarn_mismatch { TARN_MISMATCH_ERROR, TARN_MISMATCH_IGNORE, TARN_MISMATCH_DELETE } tarn_mismatch;
 

@@ -52,7 +52,7 @@ static tarn_code differing(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_iceberg_s
 static tarn_str delete_key(tarn_cx *cx, const tarn_file *file) {
     tarn_iceberg_entry e;
     tarn_iceberg_entry_of(file->entry, &e);
-    return tarn_str_of(tarn_printf(cx, "%lld %.*s", (long long)e.offset, (int)e.path.n, e.path.p));
+    return tarn_iceberg_delete_name(cx, &e);
 }
 
 /* Whether delete files came or went: a manifest that was only written anew has the same ones. */

@@ -186,6 +186,45 @@ static bool same_entry(const tarn_iceberg_file *a, const tarn_iceberg_file *b) {
     return tarn_str_eq(x.path, y.path) && x.offset == y.offset;
 }
 
+tarn_str tarn_iceberg_delete_name(tarn_cx *cx, const tarn_iceberg_entry *e) {
+    return tarn_str_of(tarn_printf(cx, "%lld %.*s", (long long)e->offset, (int)e->path.n, e->path.p));
+}
+
+static void add_names(tarn_cx *cx, const tarn_iceberg_file *const *files, size_t n, tarn_map *out) {
+    for (size_t i = 0; i < n; i++) {
+        tarn_iceberg_entry e;
+        tarn_iceberg_entry_of(files[i], &e);
+        tarn_map_put(out, cx->arena, tarn_iceberg_delete_name(cx, &e), out);
+    }
+}
+
+tarn_code tarn_iceberg_reaching(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_map *out, int64_t *others) {
+    tarn_file_list list = {0};
+    tarn_map seen = {0};
+    *others = 0;
+    TRY(tarn_iceberg_files(cx, &s->base, NULL, &list));
+    for (size_t i = 0; i < list.files.n; i++) {
+        const tarn_iceberg_deletes *own = list.files.at[i]->deletes ? list.files.at[i]->deletes->where : NULL;
+        const tarn_iceberg_keys *keys = ((const tarn_iceberg_file *)list.files.at[i]->entry)->keys;
+        TRY(tarn_check(cx));
+        if (own) add_names(cx, own->files, own->n, out);
+        tarn_str list_key = {(const char *)&keys, sizeof keys};
+        if (!keys || tarn_map_get(&seen, list_key)) continue;
+        list_key.p = tarn_arena_strndup(cx->arena, list_key.p, list_key.n);
+        tarn_map_put(&seen, cx->arena, list_key, s);
+        add_names(cx, keys->files, keys->n, out);
+    }
+    TRY(need_index(cx, s));
+    for (size_t i = s->n_data; i < s->n_slots; i++) {
+        for (size_t k = 0; k < s->slots[i].files.n; k++) {
+            tarn_iceberg_entry e;
+            tarn_iceberg_entry_of(s->slots[i].files.at[k], &e);
+            *others += !tarn_map_get(out, tarn_iceberg_delete_name(cx, &e));
+        }
+    }
+    return TARN_OK;
+}
+
 bool tarn_iceberg_same_positions(const tarn_file *a, const tarn_file *b) {
     const tarn_iceberg_deletes *x = a->deletes ? a->deletes->where : NULL, *y = b->deletes ? b->deletes->where : NULL;
     size_t n = x ? x->n : 0;

@@ -21,6 +21,10 @@ TARN_MUST tarn_code tarn_iceberg_find_deletes(tarn_cx *cx, tarn_iceberg_snapshot
 bool tarn_iceberg_same_positions(const tarn_file *a, const tarn_file *b);
 bool tarn_iceberg_same_keys(const tarn_file *a, const tarn_file *b);
 tarn_code tarn_iceberg_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out);
+/* The names of delete files that reach some data file, and how many there are that reach none. */
+TARN_MUST tarn_code tarn_iceberg_reaching(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_map *out, int64_t *others);
+/* Tells a delete file, also from others in the same Puffin file. */
+tarn_str tarn_iceberg_delete_name(tarn_cx *cx, const tarn_iceberg_entry *e);
 /* The data file that the delete file is for alone, as recorded; .p NULL: it may be for several. */
 tarn_str tarn_iceberg_delete_target(const tarn_iceberg_entry *e);
 /* A vector at its place in the file `path`. */

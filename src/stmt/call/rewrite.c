@@ -7,6 +7,7 @@ typedef struct rewriting {
     const char *order;  /* as the caller wrote it; NULL: none */
     bool own_order;     /* the table's, which every new file is in */
     tarn_names columns; /* of zorder(…) */
+    bool drop;          /* what is left of deleted rows */
 } rewriting;
 
 static bool parse_flag(const char *text, bool *out) {
@@ -29,7 +30,8 @@ static bool is_of_no_effect(const char *key) {
     return false;
 }
 
-static tarn_code take_option(tarn_cx *cx, const tarn_option_pair *o, tarn_optimize_spec *spec, bool *in_parts) {
+static tarn_code take_option(tarn_cx *cx, const tarn_option_pair *o, tarn_optimize_spec *spec, bool *in_parts,
+                             bool *drop) {
     const struct {
         const char *key;
         int64_t *n;
@@ -43,6 +45,7 @@ static tarn_code take_option(tarn_cx *cx, const tarn_option_pair *o, tarn_optimi
                    {"delete-ratio-threshold", NULL, &spec->deleted_max, NULL},
                    {"partial-progress.max-commits", &spec->commits_max, NULL, NULL},
                    {"partial-progress.enabled", NULL, NULL, in_parts},
+                   {"remove-dangling-deletes", NULL, NULL, drop},
                    {"rewrite-all", NULL, NULL, &spec->all}};
     size_t n = sizeof options / sizeof *options;
     tarn_str value = o->value ? tarn_str_of(o->value) : TARN_LIT("");
@@ -61,14 +64,15 @@ static tarn_code take_option(tarn_cx *cx, const tarn_option_pair *o, tarn_optimi
 }
 
 /* Sizes that are not given are the table's. */
-static tarn_code take_options(tarn_cx *cx, const tarn_option_pairs *options, tarn_optimize_spec *spec) {
+static tarn_code take_options(tarn_cx *cx, const tarn_option_pairs *options, tarn_optimize_spec *spec,
+                              bool *drop) {
     spec->choose = true;
     spec->files_min = 5;
     spec->deletes_max = INT64_MAX;
     spec->deleted_max = 0.3;
     bool in_parts = false;
     spec->commits_max = 10;
-    for (size_t i = 0; i < options->n; i++) TRY(take_option(cx, &options->at[i], spec, &in_parts));
+    for (size_t i = 0; i < options->n; i++) TRY(take_option(cx, &options->at[i], spec, &in_parts, drop));
     if (!in_parts) spec->commits_max = 0;
     return TARN_OK;
 }
@@ -100,6 +104,7 @@ static tarn_code sort_item(tarn_cx *cx, tarn_cursor *c, const tarn_schema *schem
 
 static tarn_code read_order(tarn_cx *cx, tarn_optimizing *o, const tarn_opened *opened) {
     rewriting *r = o->state;
+    if (r->drop) TRY(tarn_call_require(cx, opened, TARN_CAN_REGROUP, "delete files"));
     tarn_tokens tokens;
     tarn_auto_buf order = TARN_BUF(1 << 16);
     if (r->own_order && !opened->snapshot->n_sort_by)
@@ -123,18 +128,31 @@ static tarn_code read_order(tarn_cx *cx, tarn_optimizing *o, const tarn_opened *
     return o->spec.order ? TARN_OK : tarn_fail(cx, TARN_LIMIT, "sort_order is too long");
 }
 
+/* What is left of deleted rows after their files were written anew, as a commit of its own. */
+static tarn_code drop_marks(tarn_cx *cx, tarn_run *run, const tarn_name *table, int64_t *n) {
+    tarn_at latest = {.kind = TARN_AT_LATEST};
+    tarn_opened opened;
+    TRY(tarn_session_open_table(cx, run->session, table, &latest, &opened));
+    tarn_code code = tarn_drop_marks(cx, opened.table, opened.snapshot, n);
+    tarn_opened_done(&opened);
+    return code;
+}
+
 static tarn_code run_rewrite_data_files(tarn_cx *cx, tarn_run *run, const tarn_arg *args) {
     enum { TABLE, STRATEGY, SORT_ORDER, OPTIONS, WHERE };
     rewriting r = {0};
+    int64_t dropped = 0;
     tarn_optimizing o = {.run = run, .table = args[TABLE].table, .any_column = true, .check = read_order, .state = &r};
     TRY(take_strategy(cx, &args[STRATEGY], &args[SORT_ORDER], &r));
-    TRY(take_options(cx, &args[OPTIONS].map, &o.spec));
+    TRY(take_options(cx, &args[OPTIONS].map, &o.spec, &r.drop));
     if (args[WHERE].given) o.where = tarn_str_of(args[WHERE].text);
     TRY(tarn_stmt_optimized(cx, &o));
+    if (r.drop) TRY(drop_marks(cx, run, &o.table, &dropped));
     tarn_report report[] = {{"rewritten_data_files_count", o.result.files_removed},
                             {"added_data_files_count", o.result.files_added},
                             {"rewritten_bytes_count", o.result.bytes_removed},
-                            {"failed_data_files_count", o.result.files_failed}};
+                            {"failed_data_files_count", o.result.files_failed},
+                            {"removed_delete_files_count", dropped}};
     return tarn_stmt_report(cx, run, report, sizeof report / sizeof *report);
 }
 

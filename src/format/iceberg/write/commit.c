@@ -1,4 +1,5 @@
 /* commit.c: publishes versions of a table, and the checks before and the snapshots after it. */
+#include "format/iceberg/deletes.h"
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/manifest.h"
 
@@ -28,10 +29,13 @@ tarn_code tarn_iceberg_prepare(tarn_cx *cx, const tarn_table *table, tarn_snapsh
     (void)table;
     tarn_iceberg_plan plan;
     tarn_iceberg_snapshot *b = real_base(base);
+    tarn_map reaching = {0};
     if (b) TRY(tarn_snapshot_writable(cx, base));
     if (b && base->branch) TRY(check_branch(cx, base, change));
     TRY(tarn_iceberg_plan_change(cx, b, change, &plan));
     if (change->regroup) TRY(tarn_iceberg_regroup_count(cx, b, &plan, change->regroup));
+    if (change->remark && change->remark->drop && b)
+        TRY(tarn_iceberg_reaching(cx, b, &reaching, &change->remark->files_removed));
     if (change->schema) change->schema = plan.schema;
     for (size_t i = 0; i < change->refs.n; i++) {
         tarn_ref_change *r = &change->refs.at[i];

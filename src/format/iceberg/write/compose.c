@@ -22,6 +22,8 @@ typedef struct composing {
     tarn_map marked;   /* by recorded path: data files whose deleted rows are written anew */
     tarn_map unmarked; /* by path and place: delete files that go */
     tarn_map touched;  /* partitions */
+    tarn_map reaching; /* names of delete files that stay when others are dropped */
+    bool drops;
 } composing;
 
 static void add_edit(composing *c, tarn_iceberg_edit edit) {
@@ -51,11 +53,11 @@ static bool stays(void *state, const tarn_iceberg_entry *e) {
 }
 
 static void count_removed(composing *c, const tarn_iceberg_entry *e) {
-    const char *name = tarn_printf(c->cx, "%lld %.*s", (long long)e->offset, (int)e->path.n, e->path.p);
+    bool keys = e->content == TARN_ICEBERG_KEYS;
     tarn_iceberg_counts *n = &c->counts;
-    if (tarn_map_put(&c->unmarked, c->cx->arena, tarn_str_of(name), c)) return; /* asked about a second time */
-    *(e->offset >= 0 ? &n->removed_vectors : &n->removed_position_files) += 1;
-    n->removed_positions += e->rows;
+    if (tarn_map_put(&c->unmarked, c->cx->arena, tarn_iceberg_delete_name(c->cx, e), c)) return; /* asked a second time */
+    *(keys ? &n->removed_key_files : e->offset >= 0 ? &n->removed_vectors : &n->removed_position_files) += 1;
+    *(keys ? &n->removed_keys : &n->removed_positions) += e->rows;
     n->removed_bytes += e->offset >= 0 ? e->length : e->size;
 }
 
@@ -66,6 +68,7 @@ static bool deletes_stay(void *state, const tarn_iceberg_entry *e) {
     bool stay = !target.p || (!tarn_map_get(&c->removed, target) && !tarn_map_get(&c->marked, target));
     if (!target.p && c->change->remark && e->content == TARN_ICEBERG_POSITIONS)
         stay = e->sequence > c->change->remark->until;
+    if (c->drops) stay = tarn_map_get(&c->reaching, tarn_iceberg_delete_name(c->cx, e));
     if (!stay) count_removed(c, e);
     return stay;
 }
@@ -287,7 +290,7 @@ static tarn_code add_picked(composing *c, tarn_iceberg_snapshot *picked, tarn_ic
 }
 
 static void report_marks(const tarn_iceberg_counts *n, tarn_remark *out) {
-    out->files_removed = n->removed_vectors + n->removed_position_files;
+    out->files_removed = n->removed_vectors + n->removed_position_files + n->removed_key_files;
     out->bytes_removed = n->removed_bytes;
     out->files_added = n->added_vectors + n->added_position_files;
     out->bytes_added = n->added_bytes;
@@ -296,6 +299,7 @@ static void report_marks(const tarn_iceberg_counts *n, tarn_remark *out) {
 /* New files first, then what was there, less what goes. */
 static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
     const tarn_snapshot *picked = c->change->picked;
+    int64_t others;
     if (c->change->restored) return take_manifests(c, tarn_iceberg_of((const tarn_snapshot *)c->change->restored), out);
     if (c->change->regroup) return tarn_iceberg_regroup(c->cx, &c->w, c->base, &c->plan, c->change->regroup, out);
     TRY(picked ? add_picked(c, tarn_iceberg_of(picked), out) : add_manifests(c, out));
@@ -303,13 +307,15 @@ static tarn_code write_manifests(composing *c, tarn_iceberg_manifests *out) {
     if (!c->base) return TARN_OK;
     TRY(tarn_iceberg_list(c->cx, c->base));
     note_removed(c);
+    c->drops = c->change->remark && c->change->remark->drop;
+    if (c->drops) TRY(tarn_iceberg_reaching(c->cx, c->base, &c->reaching, &others));
     for (size_t i = 0; i < c->base->n_slots; i++) {
         const tarn_iceberg_manifest *m = c->base->slots[i].manifest;
         tarn_iceberg_manifest now = *m;
         bool changed = false;
         if (!m->deletes && holds_removed(c, m))
             TRY(tarn_iceberg_manifest_rewrite(c->cx, &c->w, c->base->meta.location, m, stays, c, &now, &changed));
-        if (m->deletes && (c->marked.n || c->counts.removed_files))
+        if (m->deletes && (c->drops || c->marked.n || c->counts.removed_files))
             TRY(tarn_iceberg_manifest_rewrite(c->cx, &c->w, c->base->meta.location, m, deletes_stay, c, &now,
                                               &changed));
         /* What went is told by the snapshot that took it away, and no longer (1.5). */
@@ -472,7 +478,8 @@ static void edit_new_table(composing *c) {
 
 /* Whether the version is a snapshot of its own, not only other metadata. */
 static bool makes_snapshot(const composing *c) {
-    return c->change->adds.n || c->change->removes.n || c->plan.started || c->change->regroup;
+    return c->change->adds.n || c->change->removes.n || c->plan.started || c->change->regroup ||
+           (c->change->remark && c->change->remark->drop);
 }
 
 static tarn_code edit_all(composing *c) {

@@ -22,7 +22,7 @@ typedef struct tarn_iceberg_writing {
 typedef struct tarn_iceberg_counts {
     int64_t added_files, added_rows, added_bytes, removed_files, removed_rows, removed_bytes; /* bytes: deletes' too */
     int64_t added_vectors, added_position_files, added_positions;
-    int64_t removed_vectors, removed_position_files, removed_positions;
+    int64_t removed_vectors, removed_position_files, removed_positions, removed_key_files, removed_keys;
     int64_t partitions;
 } tarn_iceberg_counts;
 

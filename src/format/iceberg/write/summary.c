@@ -53,7 +53,7 @@ static const char *operation(const tarn_change *change, const tarn_iceberg_count
 
 static void put_files(summary *s, const tarn_iceberg_counts *n) {
     int64_t added = n->added_vectors + n->added_position_files;
-    int64_t removed = n->removed_vectors + n->removed_position_files;
+    int64_t removed = n->removed_vectors + n->removed_position_files + n->removed_key_files;
     put_count(s, "added-data-files", n->added_files);
     put_count(s, "added-records", n->added_rows);
     put_count(s, "added-files-size", n->added_bytes);
@@ -68,13 +68,15 @@ static void put_files(summary *s, const tarn_iceberg_counts *n) {
     put_count(s, "removed-dvs", n->removed_vectors);
     put_count(s, "removed-position-delete-files", n->removed_position_files);
     put_count(s, "removed-position-deletes", n->removed_positions);
+    put_count(s, "removed-equality-delete-files", n->removed_key_files);
+    put_count(s, "removed-equality-deletes", n->removed_keys);
     put_count(s, "changed-partition-count", n->partitions);
     put_total(s, "total-data-files", n->added_files - n->removed_files);
     put_total(s, "total-records", n->added_rows - n->removed_rows);
     put_total(s, "total-files-size", n->added_bytes - n->removed_bytes);
     put_total(s, "total-delete-files", added - removed);
     put_total(s, "total-position-deletes", n->added_positions - n->removed_positions);
-    put_total(s, "total-equality-deletes", 0);
+    put_total(s, "total-equality-deletes", -n->removed_keys);
 }
 
 void tarn_iceberg_summary_put(tarn_cx *cx, tarn_jsonw *w, const tarn_iceberg_snapshot *base, const tarn_change *change,
