@@ -5,6 +5,7 @@
 #include "table/scan.h"
 
 #define MARK "tarn-constraint: "
+#define MARK_LIMIT "tarn-limit: "
 
 enum { SHOWN_COLUMNS = 6, RULE_MAX = 1 << 20, SQL_MAX = 1 << 26 };
 
@@ -278,8 +279,22 @@ tarn_code tarn_rules_check(tarn_cx *cx, tarn_conn *conn, const tarn_target *targ
     return TARN_OK;
 }
 
+void tarn_rules_no_number(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *field) {
+    tarn_buf_puts(out, "error(");
+    tarn_buf_sql_string(out,
+                        tarn_printf(cx, MARK_LIMIT "column %s of %s has not as many numbers left as there are rows",
+                                    field->name, tarn_target_name(target)));
+    tarn_buf_putc(out, ')');
+}
+
 tarn_code tarn_rules_error(tarn_cx *cx, tarn_code code) {
-    const char *mark = code == TARN_OK ? NULL : strstr(cx->error.message, MARK);
-    if (!mark) return code;
-    return tarn_fail(cx, TARN_CONSTRAINT, "%s", tarn_printf(cx, "%s", mark + strlen(MARK)));
+    static const struct {
+        const char *mark;
+        tarn_code code;
+    } marks[] = {{MARK, TARN_CONSTRAINT}, {MARK_LIMIT, TARN_LIMIT}};
+    for (size_t i = 0; code != TARN_OK && i < 2; i++) {
+        const char *mark = strstr(cx->error.message, marks[i].mark);
+        if (mark) return tarn_fail(cx, marks[i].code, "%s", tarn_printf(cx, "%s", mark + strlen(marks[i].mark)));
+    }
+    return code;
 }

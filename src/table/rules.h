@@ -21,7 +21,9 @@ TARN_MUST tarn_code tarn_rules_select(tarn_cx *cx, tarn_buf *out, const tarn_tar
 /* `value` of type VARCHAR(n) or CHAR(n), or an error: blanks past the length go, CHAR is filled up with them. */
 void tarn_rules_length(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *field,
                        const char *value);
-/* Turns the error such a SELECT ended with into CONSTRAINT; passes others through. */
+/* The error that stands in place of a number an IDENTITY column does not have. */
+void tarn_rules_no_number(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *field);
+/* Turns the error such a SELECT ended with into CONSTRAINT, or LIMIT; passes others through. */
 tarn_code tarn_rules_error(tarn_cx *cx, tarn_code code);
 
 #endif

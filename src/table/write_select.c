@@ -150,9 +150,13 @@ static tarn_code next_number(tarn_cx *cx, const tarn_target *target, const tarn_
 static tarn_code put_number(tarn_cx *cx, tarn_buf *out, const tarn_target *target, const tarn_field *f, bool given) {
     int64_t next;
     TRY(next_number(cx, target, f, &next));
-    if (given) tarn_buf_printf(out, "coalesce(CAST(%s AS BIGINT), ", tarn_sql_name(cx->arena, f->name));
-    tarn_buf_printf(out, "CAST(%" PRId64 "::HUGEINT + %" PRId64 "::HUGEINT * (row_number() OVER () - 1) AS BIGINT)%s",
-                    next, f->identity->step, given ? ")" : "");
+    tarn_buf_puts(out, "coalesce(");
+    if (given) tarn_buf_printf(out, "CAST(%s AS BIGINT), ", tarn_sql_name(cx->arena, f->name));
+    tarn_buf_printf(
+        out, "TRY_CAST(%" PRId64 "::HUGEINT + %" PRId64 "::HUGEINT * (row_number() OVER () - 1) AS BIGINT), CAST(",
+        next, f->identity->step);
+    tarn_rules_no_number(cx, out, target, f);
+    tarn_buf_puts(out, " AS BIGINT))");
     return TARN_OK;
 }
 
