@@ -268,6 +268,36 @@ static void found_files_are_taken_in_once(void **state) {
     bench_close(&b);
 }
 
+static void add_column(bench *b, tarn_snapshot *base) {
+    tarn_type *schema = tarn_type_copy(b->cx.arena, base->schema);
+    tarn_field *fields = TARN_NEW_ARRAY(b->cx.arena, tarn_field, schema->n_fields + 1);
+    memcpy(fields, schema->fields, schema->n_fields * sizeof *fields);
+    fields[schema->n_fields++] =
+        (tarn_field){.name = "more", .type = tarn_type_new(b->cx.arena, TARN_STRING), .nullable = true, .id = -1};
+    schema->fields = fields;
+    tarn_change c = {.operation = "ADD COLUMNS", .schema = schema};
+    ok(b, tarn_commit(&b->cx, &b->table, base, &c, NULL));
+}
+
+/* Rows that are only written anew do not mind a column that has come meanwhile; what was read to be changed does. */
+static void rewrites_stand_beside_new_columns(void **state) {
+    (void)state;
+    for (int changes = 0; changes < 2; changes++) {
+        bench b;
+        bench_open(&b, true);
+        tarn_snapshot *empty = create(&b, "2"), *base = append(&b, empty);
+        tarn_change c = {.operation = "OPTIMIZE", .no_data_change = !changes, .read_all = changes};
+        *TARN_PUSH(b.cx.arena, &c.removes) = only_file(&b, base);
+        add(&b, &c);
+        add_column(&b, base);
+        assert_int_equal(tarn_commit(&b.cx, &b.table, base, &c, NULL), changes ? TARN_CONFLICT : TARN_OK);
+        assert_string_equal(names(&b), changes ? "0" : "1");
+        tarn_snapshot_release(base);
+        tarn_snapshot_release(empty);
+        bench_close(&b);
+    }
+}
+
 /* A commit whose answer is lost stands where its metadata is the newest, and is told of as failed where it is not. */
 static void lost_answers_of_a_catalog(void **state) {
     (void)state;
@@ -439,6 +469,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_one_file_are_united),
         cmocka_unit_test(replaced_partitions_are_picked),
+        cmocka_unit_test(rewrites_stand_beside_new_columns),
         cmocka_unit_test(found_files_are_taken_in_once),
         cmocka_unit_test(lost_answers_of_a_catalog),
         cmocka_unit_test(lost_answers_of_a_store),

@@ -67,8 +67,8 @@ static bool holds_rules_of(const tarn_iceberg_metadata *a, const tarn_iceberg_me
     return true;
 }
 
-/* Files stay of the spec and the order they were written with, which the table still knows; an append stands by any
- * schema that takes its rows. */
+/* Files stay of the spec and the order they were written with, which the table still knows; an append, and rows that
+ * are only written anew, stand by any schema that takes them. */
 static tarn_code check_layout(rebasing *r) {
     const tarn_change *c = r->change;
     const tarn_iceberg_metadata *was = &r->base->meta, *is = &r->fresh->meta;
@@ -84,8 +84,8 @@ static tarn_code check_layout(rebasing *r) {
         return conflict(r, "changed the rules that the table's rows keep");
     if (was->schema_id == is->schema_id) return TARN_OK;
     const tarn_schema *old = r->base->base.schema, *now = r->fresh->base.schema;
-    bool appends = c->adds.n && !shapes && !reads && !c->by_name;
-    if (appends && !is_replaced(old, now) && takes_rows_of(old, now)) return TARN_OK;
+    bool keeps = c->adds.n && !shapes && !c->by_name && (!reads || c->no_data_change);
+    if (keeps && !is_replaced(old, now) && takes_rows_of(old, now)) return TARN_OK;
     return c->schema || c->repartition || reads || c->adds.n ? conflict(r, "changed the table's schema") : TARN_OK;
 }
 
