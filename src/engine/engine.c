@@ -45,6 +45,10 @@ static void drop_ref(tarn_engine *engine) {
 
 static void free_conn(tarn_conn *conn) {
     tarn_feeds_end(conn);
+    if (conn->borrows) {
+        (void)conn->api->query(conn->handle, "RESET disabled_optimizers", NULL);
+        pthread_mutex_unlock(&conn->engine->planning);
+    }
     conn->api->disconnect(&conn->handle);
     drop_ref(conn->engine);
     free(conn->timezone);
@@ -174,12 +178,33 @@ static tarn_conn *take_idle(tarn_engine *engine) {
     return NULL;
 }
 
+/* To open P costs as much as a small query. The first plan is made in X where only its own statement is connected to
+ * it: a process that runs one statement opens no more than that. */
+static bool lend(tarn_engine *engine) {
+    size_t connected = (size_t)atomic_load(&engine->refs) - 1 - engine->n_idle;
+    bool good = engine->databases[TARN_DB_EXECUTE] &&
+                atomic_load(&engine->broken[TARN_DB_EXECUTE]) != engine->opened[TARN_DB_EXECUTE];
+    if (!good || engine->lent || engine->opened[TARN_DB_PLAN] || connected > 1) return false;
+    engine->lent = true;
+    return true;
+}
+
+static tarn_code borrow(tarn_cx *cx, tarn_conn *conn) {
+    pthread_mutex_lock(&conn->engine->planning);
+    conn->borrows = true;
+    return tarn_conn_run(cx, conn, plan_settings);
+}
+
 tarn_code tarn_engine_conn(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, tarn_conn **out) {
     tarn_conn *conn = NULL;
-    bool fresh = false;
+    bool fresh = false, lent = false;
     pthread_mutex_lock(&engine->lock);
+    if (db == TARN_DB_PLAN && lend(engine)) {
+        lent = true;
+        db = TARN_DB_EXECUTE;
+    }
     tarn_code code = open_database(cx, engine, db);
-    if (code == TARN_OK && db == TARN_DB_EXECUTE) conn = take_idle(engine);
+    if (code == TARN_OK && db == TARN_DB_EXECUTE && !lent) conn = take_idle(engine);
     if (code == TARN_OK && !conn) {
         conn = new_conn(engine, db);
         fresh = true;
@@ -187,7 +212,8 @@ tarn_code tarn_engine_conn(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, 
             code = tarn_fail(cx, TARN_INTERNAL, "cannot connect to DuckDB");
     }
     pthread_mutex_unlock(&engine->lock);
-    if (code == TARN_OK && fresh) code = prepare_conn(cx, conn);
+    if (code == TARN_OK && lent) code = borrow(cx, conn);
+    if (code == TARN_OK && fresh && !lent) code = prepare_conn(cx, conn);
     if (code == TARN_OK) code = set_timezone(cx, conn);
     if (code == TARN_OK)
         *out = conn;

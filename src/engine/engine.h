@@ -26,7 +26,8 @@ void tarn_engine_free(tarn_engine *engine);
 /* Whether the library has been loaded (a test that metadata commands do without it). */
 bool tarn_engine_loaded(const tarn_engine *engine);
 
-/* A connection with TimeZone set from cx->conf; given back with tarn_conn_close, which ends its temp tables and views.
+/* A connection with TimeZone set from cx->conf (one to plan is closed before the statement runs: it may be to X, whose
+ * optimizers are off for so long); given back with tarn_conn_close, which ends its temp tables and views.
  * An internal error of DuckDB ends its database: connections made after it get a fresh one. */
 TARN_MUST tarn_code tarn_engine_conn(tarn_cx *cx, tarn_engine *engine, tarn_engine_db db, tarn_conn **out);
 void tarn_conn_close(tarn_conn *conn);

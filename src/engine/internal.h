@@ -25,6 +25,7 @@ struct tarn_engine {
     int opened[2];        /* how many have been opened: a connection of an older one is not kept */
     tarn_conn *idle[TARN_IDLE_CONNS]; /* of X, without temp objects */
     size_t n_idle;
+    bool lent; /* X has been planned in */
     tarn_watcher *watcher;
     pthread_mutex_t planning; /* held while an optimizer is off: the setting is the database's, not the connection's */
     tarn_live *live;
@@ -41,6 +42,7 @@ struct tarn_conn {
     int opened;        /* which of the engine's databases of that kind it is connected to */
     bool used;         /* has run something that may have left temp objects or settings behind */
     bool keeps_limits; /* tarn_conn_keep_limits */
+    bool borrows;      /* plans in X: holds engine->planning */
     char *timezone;    /* in force */
     int64_t error_at;
 };

@@ -515,20 +515,46 @@ static void test_internal_error(void **state) {
     tarn_conn_close(conn);
 }
 
-static void test_plan_database(void **state) {
-    fixture *f = *state;
-    tarn_conn *plan;
+static const char *setting(fixture *f, tarn_conn *conn, const char *name) {
+    char *text;
+    ok(f, tarn_conn_text(&f->cx, conn, tarn_printf(&f->cx, "SELECT current_setting('%s')", name), &text));
+    return text;
+}
+
+static void plan_filter(fixture *f, tarn_conn *plan) {
     char *json;
-    ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_PLAN, &plan));
     ok(f, tarn_conn_run(&f->cx, plan, "CREATE TEMP TABLE r0 (day DATE, k BIGINT)"));
     ok(f, tarn_conn_text(&f->cx, plan,
                          "SELECT json_serialize_plan('SELECT k FROM temp.r0 WHERE day = DATE "
                          "''2026-01-01'' AND tarn_z(k::UBIGINT) IS NOT NULL', optimize:=true)",
                          &json));
     assert_non_null(strstr(json, "CONSTANT_COMPARISON"));
-    ok(f, tarn_conn_text(&f->cx, plan, "SELECT current_setting('threads')", &json));
-    assert_string_equal(json, "1");
+}
+
+/* The first plan is made in the database that executes, and leaves nothing behind there. */
+static void test_plan_database(void **state) {
+    fixture *f = *state;
+    tarn_conn *plan;
+    ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_PLAN, &plan));
+    plan_filter(f, plan);
+    assert_non_null(strstr(setting(f, f->conn, "disabled_optimizers"), "statistics_propagation"));
     tarn_conn_close(plan);
+    assert_string_equal(setting(f, f->conn, "disabled_optimizers"), "");
+    ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_PLAN, &plan));
+    plan_filter(f, plan);
+    assert_string_equal(setting(f, f->conn, "disabled_optimizers"), "");
+    assert_string_equal(setting(f, plan, "threads"), "1");
+    tarn_conn_close(plan);
+}
+
+static void test_plan_beside_others(void **state) {
+    fixture *f = *state;
+    tarn_conn *other, *plan;
+    ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_EXECUTE, &other));
+    ok(f, tarn_engine_conn(&f->cx, f->engine, TARN_DB_PLAN, &plan));
+    assert_string_equal(setting(f, other, "disabled_optimizers"), "");
+    tarn_conn_close(plan);
+    tarn_conn_close(other);
 }
 
 int main(void) {
@@ -552,6 +578,7 @@ int main(void) {
         T(test_stream),
         T(test_internal_error),
         T(test_plan_database),
+        T(test_plan_beside_others),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
