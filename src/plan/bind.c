@@ -5,6 +5,7 @@
 
 #include "format/data_path.h"
 #include "plan/totals.h"
+#include "plan/written.h"
 #include "store/path.h"
 #include "table/row_ids.h"
 
@@ -475,7 +476,9 @@ static tarn_code bind_scope(tarn_cx *cx, tarn_binding *binding, tarn_scope *scop
     binding->planned->inner_limit = binding->planned->inner_limit || has_inner_limit(scope);
     if (!scope->outer) add_params(cx, &w);
     tarn_bind_sort(scope);
-    if (!scope->outer) tarn_totals_find(cx, binding, statements);
+    if (scope->outer) return TARN_OK;
+    tarn_totals_find(cx, binding, statements);
+    tarn_written_find(cx, binding, statements);
     return TARN_OK;
 }
 

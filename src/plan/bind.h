@@ -67,6 +67,7 @@ typedef struct tarn_binding {
     TARN_VEC(tarn_extra_shell) extras;
     tarn_scope *top;
     const tarn_totals *totals; /* NULL: the query asks for more */
+    const tarn_expr *written;  /* what holds for all rows it needs of its one table; NULL: only a plan tells */
 } tarn_binding;
 
 TARN_MUST tarn_code tarn_bind_query(tarn_cx *cx, tarn_binding *binding, tarn_str sql);

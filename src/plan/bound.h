@@ -1,4 +1,4 @@
-/* bound.h: expressions as DuckDB has bound them, in its plans as JSON. For filters.c and print.c only. */
+/* bound.h: expressions as DuckDB has bound them, in its plans as JSON. For filters.c, print.c and written.c only. */
 #ifndef TARN_PLAN_BOUND_H
 #define TARN_PLAN_BOUND_H
 
@@ -17,6 +17,8 @@ typedef struct tarn_bound_scan {
 int tarn_bound_column(const tarn_bound_scan *scan, const tarn_json_value *expr);
 /* {type, is_null, value} with a value; false: a null, or a kind that pruning does not know. */
 bool tarn_bound_constant(tarn_cx *cx, const tarn_json_value *node, tarn_value *out);
+/* "COMPARE_LESSTHAN" as an operator, and as the one with its sides changed. */
+bool tarn_bound_comparison(tarn_str type, tarn_expr_op *op, tarn_expr_op *mirrored);
 /* print.c: functions that do not give the same at every call, or not for their arguments alone. */
 bool tarn_bound_volatile(tarn_str name);
 /* SQL for an expression that depends on nothing but columns of which `allowed` (NULL: none) says true, at

@@ -105,6 +105,12 @@ static const comparison *find_comparison(tarn_str name) {
     return NULL;
 }
 
+bool tarn_bound_comparison(tarn_str type, tarn_expr_op *op, tarn_expr_op *mirrored) {
+    const comparison *c = find_comparison(type);
+    if (c) *op = c->op, *mirrored = c->mirrored;
+    return c != NULL;
+}
+
 typedef tarn_bound_scan scan;
 
 static tarn_expr *unknown(tarn_cx *cx) { return tarn_expr_new(cx->arena, TARN_EXPR_UNKNOWN); }

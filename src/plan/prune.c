@@ -1,5 +1,5 @@
-/* prune.c: plans the query over zero-row shells on the planning database, reads its filters, and lists the files that
- * survive them. */
+/* prune.c: the filters of a query, off its text or off its plan over zero-row shells on the planning database, and the
+ * files that survive them. */
 #include "plan/prune.h"
 
 #include "plan/filters.h"
@@ -45,6 +45,10 @@ static tarn_code plan_json(tarn_cx *cx, const tarn_binding *b, const char **out)
 /* A plan that fails means all files, never an error: the real run will say what is wrong with the query. */
 static void read_filters(tarn_cx *cx, const tarn_binding *b) {
     size_t n = b->planned->refs.n;
+    if (b->written) {
+        b->planned->refs.at[0].filter = b->written;
+        return;
+    }
     tarn_shell *shells = TARN_NEW_ARRAY(cx->arena, tarn_shell, n);
     const char *json;
     for (size_t i = 0; i < n; i++)
