@@ -153,14 +153,20 @@ static void add_known(local_store *local, const char *folder) {
 /* The root counts as below itself; "/" has no folder above it. */
 static bool is_below(const char *path, size_t root) { return strlen(path) >= root && strcmp(path, "/") != 0; }
 
+static tarn_code sync_once(tarn_cx *cx, const char *folder, tarn_map *synced) {
+    if (synced && tarn_map_put(synced, cx->arena, tarn_str_of(folder), synced)) return TARN_OK;
+    return sync_folder(cx, folder);
+}
+
 /* Makes entries of `folder` durable, and then its own entry and those of the folders up to the root: another process
- * may have made any of them a moment ago and not have synced it yet. That second part is remembered. */
-static tarn_code sync_folders(tarn_cx *cx, local_store *local, const char *folder) {
+ * may have made any of them a moment ago and not have synced it yet. That second part is remembered. `synced`: folders
+ * that were synced when all these entries were there already; NULL: none was. */
+static tarn_code sync_folders(tarn_cx *cx, local_store *local, const char *folder, tarn_map *synced) {
     size_t root = strlen(local->base.uri);
     const char *at = folder;
-    TRY(sync_folder(cx, folder));
+    TRY(sync_once(cx, folder, synced));
     for (; is_below(at, root) && !is_known(local, at); at = parent_of(cx->arena, at))
-        TRY(sync_folder(cx, parent_of(cx->arena, at)));
+        TRY(sync_once(cx, parent_of(cx->arena, at), synced));
     for (const char *done = folder; strlen(done) > strlen(at); done = parent_of(cx->arena, done))
         add_known(local, done);
     return TARN_OK;
@@ -294,7 +300,7 @@ static tarn_code publish(tarn_cx *cx, local_store *local, temp_file *temp, const
         TRY(publish_always(cx, temp, target));
     if (temp->path) unlink(temp->path);
     temp->path = NULL;
-    return sync_folders(cx, local, folder);
+    return sync_folders(cx, local, folder, NULL);
 }
 
 /* Under its own name from the start: nobody looks for it before something names it. */
@@ -397,13 +403,13 @@ static tarn_code sync_file(tarn_cx *cx, size_t i, void *state) {
 }
 
 static tarn_code local_sync(tarn_cx *cx, tarn_store *store, const char *const *keys, size_t n) {
-    tarn_map folders = {0};
+    tarn_map folders = {0}, synced = {0};
     sync_job job = {store, keys};
     TRY(tarn_pool_run(cx, n, sync_file, &job));
     for (size_t i = 0; i < n; i++) {
         char *folder = parent_of(cx->arena, path_of(store, cx->arena, keys[i]));
         if (tarn_map_put(&folders, cx->arena, tarn_str_of(folder), folder)) continue;
-        TRY(sync_folders(cx, (local_store *)store, folder));
+        TRY(sync_folders(cx, (local_store *)store, folder, &synced));
     }
     return TARN_OK;
 }
