@@ -17,6 +17,7 @@ typedef struct gone {
     size_t n;
     tarn_roaring64 **rows; /* NULL: the file is not touched */
     int64_t *counted;
+    int64_t updated, deleted;
 } gone;
 
 static void free_gone(gone *g) {
@@ -24,7 +25,8 @@ static void free_gone(gone *g) {
 }
 
 static tarn_code note_batch(tarn_cx *cx, tarn_column all, int64_t length, gone *g) {
-    tarn_column files = tarn_column_child(all, 0), rows = tarn_column_child(all, 1);
+    tarn_column files = tarn_column_child(all, 0), rows = tarn_column_child(all, 1),
+                actions = tarn_column_child(all, 2);
     int64_t run[RUN];
     for (int64_t i = 0; i < length;) {
         if (tarn_column_null(files, i) || tarn_column_null(rows, i))
@@ -34,8 +36,10 @@ static tarn_code note_batch(tarn_cx *cx, tarn_column all, int64_t length, gone *
         if (file < 0 || (uint64_t)file >= g->n)
             return tarn_fail(cx, TARN_INTERNAL, "an action on a row of file %lld, which the scan lacks",
                              (long long)file);
-        for (; i < length && k < RUN && !tarn_column_null(files, i) && tarn_column_int(files, i) == file; i++)
+        for (; i < length && k < RUN && !tarn_column_null(files, i) && tarn_column_int(files, i) == file; i++) {
             run[k++] = tarn_column_int(rows, i);
+            *(tarn_column_int(actions, i) == TARN_ACTION_UPDATE ? &g->updated : &g->deleted) += 1;
+        }
         if (!g->rows[file]) g->rows[file] = tarn_roaring64_new();
         tarn_roaring64_add_many(g->rows[file], run, k);
         g->counted[file] += (int64_t)k;
@@ -48,6 +52,7 @@ static tarn_code note_rows(tarn_cx *cx, tarn_conn *conn, const char *from, gone 
     TRY(tarn_conn_query(cx, conn,
                         tarn_printf(cx,
                                     "SELECT CAST(" TARN_FILE_COLUMN " AS BIGINT), CAST(" TARN_ROW_COLUMN
+                                    " AS BIGINT), CAST(" TARN_ACTION_COLUMN
                                     " AS BIGINT) FROM %s WHERE " TARN_ACTION_COLUMN " IN (%d, %d)",
                                     from, TARN_ACTION_UPDATE, TARN_ACTION_DELETE),
                         NULL, 0, &rows));
@@ -74,18 +79,13 @@ static tarn_code check_duplicates(tarn_cx *cx, const tarn_target *target, const 
     return TARN_OK;
 }
 
-static tarn_code count_actions(tarn_cx *cx, tarn_conn *conn, const char *from, tarn_dml_result *out) {
-    int64_t *counts[] = {[TARN_ACTION_UPDATE] = &out->updated,
-                         [TARN_ACTION_DELETE] = &out->deleted,
-                         [TARN_ACTION_INSERT] = &out->inserted};
-    for (int action = TARN_ACTION_UPDATE; action <= TARN_ACTION_INSERT; action++) {
-        char *text = NULL;
-        TRY(tarn_conn_text(cx, conn,
-                           tarn_printf(cx, "SELECT count(*) FROM %s WHERE " TARN_ACTION_COLUMN " = %d", from, action),
-                           &text));
-        if (!text || !tarn_parse_i64(tarn_str_of(text), counts[action]))
-            return tarn_fail(cx, TARN_INTERNAL, "cannot count the actions");
-    }
+static tarn_code count_inserts(tarn_cx *cx, tarn_conn *conn, const char *from, int64_t *out) {
+    char *text = NULL;
+    TRY(tarn_conn_text(
+        cx, conn,
+        tarn_printf(cx, "SELECT count(*) FROM %s WHERE " TARN_ACTION_COLUMN " = %d", from, TARN_ACTION_INSERT), &text));
+    if (!text || !tarn_parse_i64(tarn_str_of(text), out))
+        return tarn_fail(cx, TARN_INTERNAL, "cannot count the actions");
     return TARN_OK;
 }
 
@@ -223,7 +223,7 @@ static tarn_code write_rows(tarn_cx *cx, tarn_conn *conn, const tarn_target *tar
 tarn_code tarn_dml_apply(tarn_cx *cx, tarn_conn *conn, const tarn_target *into, const tarn_scan *scan,
                          const char *temp_table, tarn_change *change, tarn_dml_result *out) {
     tarn_auto(gone, free_gone) g = {scan->n_files, TARN_NEW_ARRAY(cx->arena, tarn_roaring64 *, scan->n_files),
-                                    TARN_NEW_ARRAY(cx->arena, int64_t, scan->n_files)};
+                                    TARN_NEW_ARRAY(cx->arena, int64_t, scan->n_files), 0, 0};
     const char *from = tarn_sql_name(cx->arena, temp_table);
     tarn_dml_result result = {0};
     sorted s = {0};
@@ -234,7 +234,9 @@ tarn_code tarn_dml_apply(tarn_cx *cx, tarn_conn *conn, const tarn_target *into, 
                 target->table->format->marks_rows(target->base, change);
     TRY(note_rows(cx, conn, from, &g));
     TRY(check_duplicates(cx, target, scan, &g));
-    TRY(count_actions(cx, conn, from, &result));
+    TRY(count_inserts(cx, conn, from, &result.inserted));
+    result.updated = g.updated;
+    result.deleted = g.deleted;
     sort_files(cx, scan, &g, mark, &s, change, &result);
     TRY(write_rows(cx, conn, target, scan, from, &s, change, &result));
     TRY(mark_rows(cx, target, &s, change));
