@@ -92,7 +92,7 @@ static tarn_code write_positions(tarn_cx *cx, const marking *m, size_t i, const 
     mark->format = "PARQUET";
     TRY(tarn_parquet_put_positions(cx, tarn_str_of(mark->referenced), rows, &file));
     mark->size = (int64_t)file.n;
-    return tarn_store_put(cx, m->s->base.table->store, mark->key, (tarn_str){file.data, file.n}, TARN_PUT_ABSENT, NULL,
+    return tarn_store_put(cx, m->s->base.table->store, mark->key, (tarn_str){file.data, file.n}, TARN_PUT_NEW, NULL,
                           NULL);
 }
 
@@ -109,12 +109,13 @@ static tarn_code mark_one(tarn_cx *cx, size_t i, void *state) {
     return TARN_OK;
 }
 
-/* The files of position deletes are many small ones, so that their stores' answers are waited for together. */
+/* The files of position deletes are many small ones: the store's answers are waited for together, and their folder is
+ * synced once, with the last of them. */
 static tarn_code write_files(marking *m) {
     TRY(tarn_pool_run(m->cx, m->n_items, mark_one, m));
     for (size_t i = 0; i < m->n_items; i++)
         *TARN_PUSH(m->cx->arena, &m->change->written) = ((const tarn_iceberg_mark *)m->items[i].descriptor)->key;
-    return TARN_OK;
+    return tarn_store_sync(m->cx, m->s->base.table->store, &m->change->written.at[m->change->written.n - 1], 1);
 }
 
 tarn_code tarn_iceberg_write_deletes(tarn_cx *cx, tarn_snapshot *snapshot, tarn_row_deletes *items, size_t n,
