@@ -129,10 +129,10 @@ class Model:
 
 
 class Branch:
-    """A branch: its rows, and the table's version it goes on from."""
+    """A branch: its rows, the table's version it goes on from, and its own versions."""
 
     def __init__(self, model, base):
-        self.model, self.base = model, base
+        self.model, self.base, self.versions = model, base, {}
 
 
 class History:
@@ -153,7 +153,7 @@ class History:
         self.added = self.named = 0
         self.gone = set()  # names of columns that were dropped or renamed
         self.at = "t"  # what statements are about
-        self.branches, self.tags = {}, {}
+        self.branches, self.tags, self.expired = {}, {}, set()
         listed = ", ".join(f"'{name}' = '{value}'" for name, value in pairs.items())
         self.run(0, f"CREATE TABLE t ({', '.join(f'{n} {t}' for n, t in BASE)}){by and ' PARTITIONED BY ' + by} TBLPROPERTIES ({listed})")
         self.beside = Model(self.model.columns)  # the table u, which transactions change too
@@ -342,6 +342,9 @@ class History:
             apply(branch.model)
             self.check(self.at, branch.model, self.dice.randrange(2))
             self.at = "t"
+            for version, *_ in self.sessions[0].rows(f"DESCRIBE HISTORY t.branch_{name} LIMIT 1"):
+                if version not in self.versions:
+                    branch.versions.setdefault(version, branch.model.copy())
 
     def forward(self, name, branch):
         """Only where the branch goes on from the table's newest version."""
@@ -355,10 +358,19 @@ class History:
         assert possible, f"the table moved on from version {branch.base}"
         self.model = branch.model.copy()
         branch.base = self.version()
+        self.versions.update(branch.versions)
+        branch.versions = {}
+        self.keep_alive()
 
     def keep_alive(self):
-        alive = {row[0] for row in self.sessions[0].rows("DESCRIBE HISTORY t")}
-        self.versions = {v: model for v, model in self.versions.items() if v in alive or not v}
+        self.expired |= {v for v in self.versions if v and not self.alive(v)}
+        self.versions = {v: model for v, model in self.versions.items() if v not in self.expired}
+
+    def alive(self, version):
+        try:
+            return self.sessions[0].rows(f"SELECT count(*) FROM t VERSION AS OF {version}")
+        except TarnError as gone:
+            assert gone.code == "NOTFOUND", gone
 
     def expire(self, writer=None):
         before, last = self.kept(), self.dice.randrange(1, 5)
@@ -427,7 +439,7 @@ class History:
         for _ in range(3 if order else 0):
             a, b = sorted(self.dice.choices(range(len(order)), k=2))
             first, last = self.versions[order[a]], self.versions[order[b]]
-            if a == b or not all(self.versions[v].same_columns(last) for v in order[a:b + 1]):
+            if a == b or any(order[a] < v < order[b] for v in self.expired) or not all(self.versions[v].same_columns(last) for v in order[a:b + 1]):
                 continue
             self.log.append(f"-- changes after {order[a]} up to {order[b]}")
             feed = f"table_changes('t', {order[a + 1]}, {order[b]})"
