@@ -8,7 +8,10 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
+import time
+import urllib.request
 
 import duckdb
 import pytest
@@ -27,6 +30,10 @@ def missing(what):
 
 class SparkError(Exception):
     """What Spark said to a statement it did not take."""
+
+
+class TrinoError(Exception):
+    """What Trino said to a statement it did not take."""
 
 
 class Spark:
@@ -65,6 +72,62 @@ class Spark:
 
     def close(self):
         self.process.stdin.close()
+        self.process.wait(60)
+        self.log.close()
+
+
+class Trino:
+    """A server of one node, with catalogs `iceberg` and `delta` whose tables are registered by their folder; TARN_TRINO is its unpacked folder."""
+    OPTIONS = ["-Xmx1500M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djdk.attach.allowAttachSelf=true", "-XX:+EnableDynamicAgentLoading",
+               "--enable-native-access=ALL-UNNAMED", "--add-modules=jdk.incubator.vector", "--sun-misc-unsafe-memory-access=allow"]
+
+    def __init__(self, folder):
+        home, java = os.environ.get("TARN_TRINO"), os.environ.get("TARN_TRINO_JAVA", "java")
+        if not home:
+            pytest.skip("no Trino: TARN_TRINO names the unpacked folder of a trino-server 476, TARN_TRINO_JAVA a java 24 or newer")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        (folder / "catalogs").mkdir(parents=True)
+        (folder / "config").write_text(f"coordinator=true\nnode-scheduler.include-coordinator=true\nhttp-server.http.port={self.url.rpartition(':')[2]}\n"
+                                       f"discovery.uri={self.url}\nquery.max-memory=500MB\nquery.max-memory-per-node=500MB\nmemory.heap-headroom-per-node=250MB\n")
+        for name, lines in {"iceberg": "connector.name=iceberg\niceberg.catalog.type=TESTING_FILE_METASTORE\niceberg.register-table-procedure.enabled=true\n",
+                            "delta": "connector.name=delta_lake\nhive.metastore=file\ndelta.register-table-procedure.enabled=true\n"}.items():
+            (folder / f"catalogs/{name}.properties").write_text(f"{lines}hive.metastore.catalog.dir=file://{folder}/{name}\nfs.hadoop.enabled=true\n")
+        settings = {"node.environment": "tarn", "node.data-dir": folder / "data", "node.bind-ip": "127.0.0.1", "node.internal-address": "127.0.0.1",
+                    "config": folder / "config", "plugin.dir": f"{home}/plugin", "catalog.config-dir": folder / "catalogs"}
+        self.log = open(folder / "trino.log", "wb")
+        self.process = subprocess.Popen([java, *self.OPTIONS, *(f"-D{name}={value}" for name, value in settings.items()), "-cp", f"{home}/lib/*",
+                                         "io.trino.server.TrinoServer"], stdout=self.log, stderr=self.log, cwd=folder)
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                self.sql("CREATE SCHEMA IF NOT EXISTS iceberg.s")
+                self.sql("CREATE SCHEMA IF NOT EXISTS delta.s")
+                return
+            except (OSError, TrinoError):
+                ended = self.process.poll() is not None
+                if ended or time.monotonic() > deadline:
+                    self.close()
+                    pytest.fail(f"Trino does not start: {(folder / 'trino.log').read_text(errors='replace')[-2000:]}")
+                time.sleep(1)
+
+    def sql(self, text):
+        """The rows as dicts, of the types that JSON has."""
+        asked = urllib.request.Request(f"{self.url}/v1/statement", data=text.encode(), headers={"X-Trino-User": "tarn", "X-Trino-Time-Zone": "UTC"})
+        rows, columns = [], []
+        while asked:
+            with urllib.request.urlopen(asked, timeout=ANSWER_S) as told:
+                answer = json.load(told)
+            if "error" in answer:
+                raise TrinoError(answer["error"]["message"])
+            columns = [column["name"] for column in answer.get("columns") or []] or columns
+            rows += answer.get("data") or []
+            asked = answer.get("nextUri")
+        return [dict(zip(columns, row)) for row in rows]
+
+    def close(self):
+        self.process.terminate()
         self.process.wait(60)
         self.log.close()
 

@@ -1,24 +1,12 @@
 """DuckDB's own delta extension reads what Tarn wrote."""
-import importlib.util
-import pathlib
-import sys
-
-import duckdb
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from tarnlib import Session  # noqa: E402
+from engines import duckdb_with
+from tarnlib import Session
 
 
 @pytest.fixture
 def reader():
-    found = importlib.util.find_spec("duckdb_extension_delta")
-    if not found:
-        pytest.skip("no duckdb_extension_delta: tools/setup.sh installs it")
-    extension = next(pathlib.Path(found.origin).parent.rglob("delta.duckdb_extension"))
-    connection = duckdb.connect()
-    connection.execute(f"LOAD '{extension}'")
-    return connection
+    return duckdb_with("delta")
 
 
 def test_they_read_ours(reader, tmp_path):

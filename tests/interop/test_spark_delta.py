@@ -1,75 +1,26 @@
 """Spark with delta-spark and Tarn on the same Delta tables: each reads and changes what the other wrote, every version read by both."""
-import itertools
-
 import pytest
-from engines import SparkError, duckdb_rows, duckdb_with, same_rows
-from tarnlib import Session, TarnError
-
-NAMES = itertools.count()
-
-
-class Table:
-    """A table by its path, under the name that both engines have for it."""
-
-    def __init__(self, spark, tmp_path):
-        self.path, self.spark = tmp_path / f"t{next(NAMES)}", spark
-        self.settings, self.lake = {}, tmp_path / "lake"
-        self.session, self.name = Session(self.lake), f"delta.`{self.path}`"
-
-    def ours(self, sql):
-        return self.session.sql(sql.replace("$t", self.name)).to_pylist()
-
-    def theirs(self, sql):
-        return self.spark.sql(sql.replace("$t", self.name))
-
-    def same(self, columns="*", at=""):
-        query = f"SELECT {columns} FROM $t{at}"
-        return same_rows(Tarn=self.ours(query), Spark=self.theirs(query))
-
-    def duckdb(self):
-        same_rows(Tarn=self.ours("SELECT * FROM $t"), DuckDB=duckdb_rows(duckdb_with("delta"), f"SELECT * FROM delta_scan('{self.path}')"))
-
-    def same_history(self):
-        versions = [row["version"] for row in self.theirs("DESCRIBE HISTORY $t")]
-        for version in versions[::3]:
-            self.same(at=f" VERSION AS OF {version}")
-        return len(versions)
-
-    def in_turn(self, steps):
-        for who, sql in steps:
-            getattr(self, who)(sql)
-            assert self.same(), sql
-        return self.same_history()
-
-    def reopen(self, settings):
-        self.session.close()
-        self.session = Session(self.lake, settings)
-
-    def detail(self):
-        return self.theirs("DESCRIBE DETAIL $t")[0]
+from engines import SparkError, same_rows
+from tables import FEW_CELLS, MARKED_ROWS, MARKING_IN_TURN, TYPED_ROWS, TYPES
+from tarnlib import TarnError
 
 
 @pytest.fixture
-def table(spark, tmp_path):
-    made = Table(spark, tmp_path)
-    yield made
-    made.session.close()
+def table(delta_table):
+    return delta_table
 
 
 def test_types(table):
-    table.ours("CREATE TABLE $t (id BIGINT NOT NULL, y TINYINT, h SMALLINT, i INT, f FLOAT, d DOUBLE, p DECIMAL(20,3), day DATE, ts TIMESTAMP, tn TIMESTAMP_NTZ, s STRING,"
-               " v VARCHAR(9), b BINARY, ok BOOLEAN, l ARRAY<INT>, m MAP<STRING, DOUBLE>, st STRUCT<a: INT, b: STRING, deep: ARRAY<STRUCT<x: INT, y: MAP<STRING, INT>>>>)")
-    table.ours("INSERT INTO $t SELECT range, range, -range, range - 2, range / 4, -0.0, range * 1.5, DATE '1969-12-30' + range::INT,"
-               " TIMESTAMPTZ '1969-12-31 23:59:58.123456+00' + to_seconds(range), TIMESTAMP '2026-01-02 03:04:05.000006', 'é' || range, 'v', 'ab'::BLOB, range % 2 = 0,"
-               " [range, NULL], MAP {'k' || range: 1.5, 'l': NULL}, {'a': range, 'b': NULL, 'deep': [{'x': 1, 'y': MAP {'q': 2}}, NULL]} FROM range(5)")
-    table.ours("INSERT INTO $t (id, f, d, s, l, m) VALUES (99, 'NaN', 'inf', '', [], MAP {})")
+    table.ours(f"CREATE TABLE $t ({TYPES}, y TINYINT, h SMALLINT, v VARCHAR(9))")
+    table.ours(f"INSERT INTO $t {TYPED_ROWS}, range, -range, 'v' FROM range(5)")
+    table.ours(FEW_CELLS)
     assert len(table.same()) == 6
-    table.theirs("INSERT INTO $t SELECT id + 100, y, h, i, f, d, p, day, ts, tn, s, v, b, ok, l, m, st FROM $t")
+    table.theirs("INSERT INTO $t SELECT id + 100, i, f, d, p, day, ts, tn, s, b, ok, l, m, st, y, h, v FROM $t")
     table.theirs("DELETE FROM $t WHERE id = 101")
     table.ours("UPDATE $t SET s = 'ours' WHERE id = 102")
     assert len(table.same()) == 11
-    table.duckdb()
-    assert table.same_history() == 6
+    table.same("duckdb")
+    assert table.same_history(3) == 6
 
 
 @pytest.mark.parametrize("inline, partitioned", [("0", "PARTITIONED BY (k)"), ("1MB", "")])
@@ -77,21 +28,13 @@ def test_deletion_vectors_in_turn(table, inline, partitioned):
     """Vectors of either engine on the same files in turn; ours in files of their own and in the log, across a checkpoint of each."""
     table.reopen({"delta.inline_vector_bytes": inline})
     table.ours(f"CREATE TABLE $t (id INT, k STRING, v INT) {partitioned} TBLPROPERTIES ('delta.enableDeletionVectors' = 'true', 'delta.checkpointInterval' = '7')")
-    table.ours("INSERT INTO $t SELECT range, 'k' || range % 3, 0 FROM range(300)")
-    steps = [
-        ("ours", "DELETE FROM $t WHERE id % 10 = 3"), ("theirs", "DELETE FROM $t WHERE id % 10 = 4"),
-        ("ours", "UPDATE $t SET v = v + 1 WHERE id BETWEEN 20 AND 29"), ("theirs", "UPDATE $t SET v = v + 10 WHERE id BETWEEN 25 AND 35"),
-        ("ours", "MERGE INTO $t AS t USING (VALUES (1, 'm'), (900, 'k0')) AS s(id, k) ON t.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k"
-                 " WHEN NOT MATCHED THEN INSERT (id, k) VALUES (s.id, s.k)"),
-        ("theirs", "MERGE INTO $t AS t USING (SELECT 2 AS id, 'n' AS k UNION ALL SELECT 901, 'k1') AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET k = s.k"
-                   " WHEN NOT MATCHED THEN INSERT (id, k, v) VALUES (s.id, s.k, 5)"),
-        ("ours", "DELETE FROM $t WHERE k = 'k2' AND id < 100"), ("theirs", "DELETE FROM $t WHERE k = 'k2' AND id < 130"),
-        ("ours", "DELETE FROM $t WHERE k = 'k2' AND id BETWEEN 130 AND 140"), ("ours", "RESTORE TABLE $t TO VERSION AS OF 5"),
-        ("theirs", "RESTORE TABLE $t TO VERSION AS OF 8"), ("theirs", "DELETE FROM $t WHERE id = 120"), ("ours", "OPTIMIZE $t"),
-        ("theirs", "DELETE FROM $t WHERE id = 122"), ("ours", "REORG TABLE $t APPLY (PURGE)"), ("ours", "DELETE FROM $t WHERE id = 125"),
-        ("theirs", "REORG TABLE $t APPLY (PURGE)"), ("theirs", "INSERT INTO $t VALUES (77777, 'k0', 7)")]
-    assert table.in_turn(steps) >= len(steps)
-    table.duckdb()
+    table.ours(MARKED_ROWS)
+    steps = MARKING_IN_TURN + [
+        ("theirs", "RESTORE TABLE $t TO VERSION AS OF 8"), ("theirs", "DELETE FROM $t WHERE id = 120"), ("ours", "REORG TABLE $t APPLY (PURGE)"),
+        ("ours", "DELETE FROM $t WHERE id = 125"), ("theirs", "REORG TABLE $t APPLY (PURGE)"), ("theirs", "INSERT INTO $t VALUES (88888, 'k0', 7)")]
+    table.in_turn(steps)
+    assert table.same_history(3) >= len(steps)
+    table.same("duckdb")
     assert bool(list(table.path.glob("deletion_vector_*.bin"))) and "deletionVectors" in table.detail()["tableFeatures"]
 
 
@@ -109,10 +52,8 @@ def test_column_mapping(table, maker, mode):
                  (other, f"UPDATE $t SET n{b} = id, c{b + 1} = 'new' WHERE id % 4 = {a}"), (who, f"ALTER TABLE $t ADD COLUMN st.z{b} INT"),
                  (other, f"DELETE FROM $t WHERE id % 7 = {b}"), (who, f"ALTER TABLE $t DROP COLUMN n{b}"), (other, f"ALTER TABLE $t ADD COLUMN n{b} STRING"),
                  (who, f"INSERT INTO $t (id, n{b}, k) VALUES (1000, 'again', 'k0')")]
-        for step_of, sql in steps:
-            getattr(table, step_of)(sql)
-            assert table.same(), sql
-    table.same_history()
+        table.in_turn(steps)
+    table.same_history(3)
 
 
 def test_rules(table):
@@ -152,7 +93,7 @@ def test_features_of_theirs(table, feature):
         table.theirs("DELETE FROM $t WHERE id = 3")
     for _ in range(3):
         table.theirs("INSERT INTO $t VALUES (100, 'more')")
-    table.same_history()
+    table.same_history(3)
     changes = ["INSERT INTO $t VALUES (200, 'ours')", "UPDATE $t SET k = 'u' WHERE id = 5", "DELETE FROM $t WHERE id = 6",
                "MERGE INTO $t AS t USING (VALUES (7, 'm'), (300, 'n')) AS s(id, k) ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *", "OPTIMIZE $t"]
     for sql in changes[:1] if feature == "appendOnly" else changes:
@@ -162,7 +103,7 @@ def test_features_of_theirs(table, feature):
             assert error.code == "UNSUPPORTED" and feature in error.message
         table.theirs("INSERT INTO $t VALUES (400, 'theirs')")
         assert table.same(), sql
-    table.same_history()
+    table.same_history(3)
 
 
 def test_change_feed(table):
@@ -171,7 +112,7 @@ def test_change_feed(table):
                 "MERGE INTO $t AS t USING (SELECT 1 AS id, 'm' AS k UNION ALL SELECT 50, 'n') AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"):
         table.theirs(sql)
     feed = "SELECT id, k, _change_type, _commit_version FROM"
-    same_rows(Spark=table.theirs(f"{feed} table_changes_by_path('{table.path}', 0)"), Tarn=table.ours(f"{feed} table_changes('{table.name}', 0)"))
+    same_rows(Spark=table.theirs(f"{feed} table_changes_by_path('{table.path}', 0)"), Tarn=table.ours(f"{feed} table_changes('{table.tarn_name}', 0)"))
 
 
 @pytest.mark.parametrize("vectors", ["true", "false"])
@@ -183,4 +124,4 @@ def test_change_feed_of_ours(table, vectors):
         table.ours(sql)
     table.theirs("UPDATE $t SET k = 'theirs' WHERE id = 50")
     feed = "SELECT id, k, _change_type, _commit_version FROM"
-    same_rows(Spark=table.theirs(f"{feed} table_changes_by_path('{table.path}', 0)"), Tarn=table.ours(f"{feed} table_changes('{table.name}', 0)"))
+    same_rows(Spark=table.theirs(f"{feed} table_changes_by_path('{table.path}', 0)"), Tarn=table.ours(f"{feed} table_changes('{table.tarn_name}', 0)"))
