@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 20
 TARN_SANITIZE ?= $(if $(CI),1)
 CONFIGURE = $(if $(CI),-DTARN_WERROR=ON)
 
-.PHONY: all setup setup-dev build test demo asan tsan fuzz bench interop wheel fmt tidy docs install clean
+.PHONY: all setup setup-dev build test demo asan tsan fuzz fuzz-golden bench interop wheel fmt tidy docs install clean
 all: build
 
 setup:
@@ -48,6 +48,11 @@ asan tsan: setup
 fuzz: setup-dev
 	$(call cmake,fuzz,build/fuzz,fuzzers)
 	@tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+# Damaged copies of golden tables, read and written under the sanitizers; the seed is printed.
+fuzz-golden: setup
+	$(call cmake,asan,build/asan,tarn_cli)
+	@TARN_MUTATIONS=$${TARN_MUTATIONS:-600} ~/.cache/tarn/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/golden/test_mutated.py
 
 bench: build
 	@tools/setup.sh --bench

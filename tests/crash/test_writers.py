@@ -50,7 +50,8 @@ def versions_are_whole(lake, t, kind):
 @pytest.mark.parametrize("store,kind", [(store, kind) for kind in KINDS for store in ("local", "s3") if FULL or store == "local" or kind == "delta"])
 def test_twelve_writers(store, kind, tmp_path, request):
     lake = tmp_path / "lake" if store == "local" else request.getfixturevalue("s3").prefix()
-    writes = WRITES if store == "local" or FULL else 2  # moto is slow, and two processors are shared
+    # Of moto, which does one thing at a time, twelve writers get so little that one may wait for its turn until the timeout.
+    writes = WRITES if store == "local" or "TARN_VERSITYGW" in os.environ else 2
     t = create(lake, kind, "writer INT, n INT, count INT")
     sql(lake, f"INSERT INTO {t} SELECT range, -1, 0 FROM range(12)")
     writers = []

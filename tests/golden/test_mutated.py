@@ -1,7 +1,7 @@
-"""Damaged copies of golden Iceberg tables: whatever bytes their metadata has, there are rows or an error, and no crash, hang or leak.
+"""Damaged copies of golden tables: whatever bytes their metadata has, there are rows or an error, and no crash, hang or leak.
 
-TARN_MUTATIONS (30) says how many, TARN_MUTATION_SEED the first one's seed; build/asan/tarn is tried where it is built. The tables lie in
-TARN_SHARED, or ../shared beside the repository; without them this is one skipped test."""
+TARN_MUTATIONS (30) says how many, half of them of each format, TARN_MUTATION_SEED the first one's seed; build/asan/tarn is tried where it is built:
+`make fuzz-golden` builds it and tries 600. The tables lie in TARN_SHARED, or ../shared beside the repository; without them this is skipped."""
 import json
 import os
 import pathlib
@@ -31,7 +31,10 @@ WRITES = ["INSERT INTO {t} SELECT * FROM {t} LIMIT 3", "DELETE FROM {t} WHERE ra
 TOKENS = [b"0", b"-1", b"1e300", b"9223372036854775807", b"-9223372036854775808", b"4294967296", b"null", b"{}", b"[]", b'""', b"true", b'"\\u0000"', b'"list"', b'"s3://no/where"']
 
 
-def tables():
+def tables(table_format):
+    if table_format == "delta":
+        yield from (folder.parent for part in ("delta", "spark") for folder in (GOLDEN / part).rglob("_delta_log") if folder.is_dir())
+        return
     for line in (GOLDEN / "iceberg" / "manifest.jsonl").read_text().splitlines():
         entry = json.loads(line)
         if entry["kind"] == "table":
@@ -45,7 +48,7 @@ def damage(dice, path):
         data = bytearray(inflated(bytes(data)))
     for _ in range(dice.choice([1, 1, 2, 4])):
         at = dice.randrange(len(data) + 1)
-        how = dice.randrange(6) if path.suffix != ".json" else dice.choice([0, 1, 5, 6, 6, 6])
+        how = dice.randrange(6) if path.suffix not in (".json", ".crc", "") else dice.choice([0, 1, 5, 6, 6, 6])
         if how == 0:
             data[at:] = b"" if dice.random() < 0.5 else data[at:][: dice.randrange(16)]
         elif how == 1:
@@ -67,19 +70,20 @@ def damage(dice, path):
 
 
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no golden tables at {GOLDEN}")
-def test_damaged_tables(tmp_path):
-    choice, wrong = sorted(tables()), []
-    print(f"TARN_MUTATION_SEED={SEED}, {TARN}")
-    for seed in range(SEED, SEED + MUTATIONS):
+@pytest.mark.parametrize("table_format", ["iceberg", "delta"])
+def test_damaged_tables(table_format, tmp_path):
+    choice, wrong = sorted(tables(table_format)), []
+    print(f"TARN_MUTATION_SEED={SEED}, {table_format}, {TARN}")
+    for seed in range(SEED, SEED + (MUTATIONS + 1) // 2):
         dice = random.Random(seed)
         original = dice.choice(choice)
         copy = tmp_path / str(seed)
         shutil.copytree(original, copy)
-        files = sorted(path for path in copy.rglob("*") if path.is_file() and path.suffix in (".json", ".avro", ".puffin", ".bin", ".text", ".gz", ".stats"))
+        files = sorted(path for path in copy.rglob("*") if path.is_file() and path.suffix in (".json", ".avro", ".puffin", ".bin", ".text", ".gz", ".stats", ".crc") or path.name == "_last_checkpoint")
         for path in dice.sample(files, min(len(files), dice.choice([1, 1, 2]))):
             damage(dice, path)
         statements = [dice.choice(WRITES)] + dice.sample(READS, len(READS)) if dice.random() < 0.3 else dice.sample(READS, len(READS)) + dice.sample(WRITES, 3)
-        sql = ";\n".join(statements).replace("{t}", f"iceberg.`{copy}`")
+        sql = ";\n".join(statements).replace("{t}", f"{table_format}.`{copy}`")
         try:
             done = subprocess.run([TARN, "-w", tmp_path / "lake", "sql", sql], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120,
                                   env={**os.environ, **ENVIRONMENT})

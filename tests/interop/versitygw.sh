@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# versitygw.sh: the suites that run on S3, on versitygw, which is stricter than moto; it is built once, where there is a Go compiler.
+# versitygw.sh: the suites that run on S3, on versitygw, which is stricter than moto; it is built once, where there is a Go compiler. Exits with 77 where none is.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tools/versions.env
 folder=~/.cache/tarn/versitygw-${VERSITYGW##*@}
 if [ ! -x "$folder/versitygw" ]; then
-    command -v go >/dev/null || { echo "versitygw.sh: no Go compiler; nothing is tried on versitygw"; exit 0; }
+    command -v go >/dev/null || { echo "versitygw.sh: no Go compiler; nothing is tried on versitygw"; exit 77; }
     echo "versitygw.sh: building $VERSITYGW (minutes, once)"
     mkdir -p "$folder"
     GOBIN="$folder" nice go install "$VERSITYGW"
@@ -15,4 +15,4 @@ python=~/.cache/tarn/venv/bin/python
 for suite in conform_store conform_catalog catalog_object; do
     $python tests/support/with_s3.py "build/tests/test_$suite"
 done
-$python -m pytest -q -p no:cacheprovider -k s3 tests/sql tests/s3 tests/crash
+$python -m pytest -q -rs -p no:cacheprovider -k s3 tests/sql tests/s3 tests/crash
