@@ -154,6 +154,12 @@ static inline int64_t fake_retention(tarn_snapshot *s) {
     return 7 * 86400000LL;
 }
 
+static void fake_bounds(tarn_snapshot *snapshot, const tarn_file *file, int column, const char *path,
+                        tarn_bounds *out) {
+    (void)snapshot, (void)file, (void)column, (void)path;
+    *out = (tarn_bounds){.rows = -1, .nulls = -1};
+}
+
 static const tarn_format fake_format = {
     .name = "fake",
     .title = "Fake",
@@ -163,6 +169,7 @@ static const tarn_format fake_format = {
     .free = fake_free,
     .files = fake_files,
     .groups = fake_groups,
+    .bounds = fake_bounds,
     .deleted = fake_deleted,
     .prepare = fake_prepare,
     .commit = fake_commit,

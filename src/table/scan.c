@@ -10,7 +10,7 @@
 #include "table/scan_columns.h"
 #include "table/scan_files.h"
 
-enum { SQL_MAX = 1 << 30, GUESSED_ROW = 50 };
+enum { SQL_MAX = 1 << 30, GUESSED_ROW = 50, BOUNDS_ASKED = 10000 };
 
 /* What tarn_live asks. Both arrays go by the scan's file numbers; an entry without rows is NULL. */
 typedef struct live {
@@ -136,17 +136,43 @@ static int64_t count_rows(const tarn_file_group *group) {
     return rows ? rows : 1;
 }
 
+static bool is_float(const tarn_type *type) { return type->kind == TARN_FLOAT32 || type->kind == TARN_FLOAT64; }
+
+static bool has_float(const tarn_type *type) {
+    for (size_t i = 0; i < type->n_fields; i++)
+        if (has_float(type->fields[i].type)) return true;
+    return is_float(type);
+}
+
+/* Whether NaN may be in the files beside bounds that do not tell of it, as Arrow writes them. */
+static bool may_have_nan(tarn_snapshot *snapshot, const tarn_file_group *group) {
+    size_t asked = 0;
+    for (size_t i = 0; i < group->n_columns + group->n_extra; i++) {
+        const tarn_type *type = group->columns[i].field->type;
+        if (!has_float(type)) continue;
+        if (!is_float(type) || i >= snapshot->schema->n_fields) return true;
+        for (size_t k = 0; k < group->n_files; k++) {
+            tarn_bounds b;
+            if (++asked > BOUNDS_ASKED) return true;
+            snapshot->format->bounds(snapshot, group->files[k], (int)i, NULL, &b);
+            if (b.maybe_nan || !b.has_max) return true;
+        }
+    }
+    return false;
+}
+
 /* read_parquet over the files of the part. */
-static tarn_code put_source(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_scan_part *part) {
+static tarn_code put_source(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_scan_part *part, bool nan) {
     const tarn_file_group *group = &part->group;
     tarn_buf_puts(out, " FROM read_parquet([");
     for (size_t i = 0; i < group->n_files; i++) {
         if (i) tarn_buf_puts(out, ", ");
-        TRY(tarn_scan_put_file(cx, out, table, group->files[i]));
+        TRY(tarn_scan_put_file(cx, out, snapshot->table, group->files[i]));
         if ((i & 1023) == 0) TRY(tarn_check(cx));
     }
     tarn_buf_puts(out, "], schema=");
     TRY(tarn_scan_schema(cx, out, group, part->zoneless));
+    if (nan) tarn_buf_puts(out, ", can_have_nan=true");
     tarn_buf_printf(out, ", hive_partitioning=false, explicit_cardinality=%lld)", (long long)count_rows(group));
     return TARN_OK;
 }
@@ -163,7 +189,7 @@ static bool all_newer(const tarn_file_group *deletes, const tarn_file_group *dat
 
 /* Rows that were deleted by value find a partner here, and fall out. Where sequences decide, the newest delete of a key
  * stands for all of it. */
-static tarn_code put_key_deletes(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_scan_part *part,
+static tarn_code put_key_deletes(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_scan_part *part,
                                  const tarn_key_deletes *deletes, size_t number) {
     const tarn_scan_part keys = {*deletes->files, false};
     bool sure = all_newer(&keys.group, &part->group);
@@ -177,7 +203,7 @@ static tarn_code put_key_deletes(tarn_cx *cx, tarn_buf *out, const tarn_table *t
         tarn_scan_sequence(out, &keys.group);
         tarn_buf_puts(out, ") AS _tarn_seq");
     }
-    TRY(put_source(cx, out, table, &keys));
+    TRY(put_source(cx, out, snapshot, &keys, true));
     tarn_buf_printf(out, "%s) AS _tarn_d%zu ON (", sure ? "" : " GROUP BY ALL", number);
     if (!sure) {
         tarn_buf_printf(out, "_tarn_d%zu._tarn_seq > ", number);
@@ -192,7 +218,7 @@ static tarn_code put_key_deletes(tarn_cx *cx, tarn_buf *out, const tarn_table *t
     return TARN_OK;
 }
 
-static tarn_code put_part(tarn_cx *cx, tarn_buf *out, const tarn_table *table, const tarn_scan_part *part, size_t first,
+static tarn_code put_part(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_scan_part *part, size_t first,
                           const tarn_scan *scan, live *l, bool positions) {
     const tarn_file_group *group = &part->group;
     tarn_buf_puts(out, "SELECT ");
@@ -201,9 +227,9 @@ static tarn_code put_part(tarn_cx *cx, tarn_buf *out, const tarn_table *table, c
         tarn_buf_printf(
             out, ", CAST(file_index AS BIGINT) + %zu AS " TARN_FILE_COLUMN ", file_row_number AS " TARN_ROW_COLUMN,
             first);
-    TRY(put_source(cx, out, table, part));
+    TRY(put_source(cx, out, snapshot, part, may_have_nan(snapshot, group)));
     for (size_t i = 0; i < group->n_key_deletes; i++)
-        TRY(put_key_deletes(cx, out, table, part, &group->key_deletes[i], i));
+        TRY(put_key_deletes(cx, out, snapshot, part, &group->key_deletes[i], i));
     if (any_dirty(l, first, group->n_files))
         tarn_buf_printf(out,
                         " WHERE tarn_live(CAST(%llu AS UBIGINT), file_index + CAST(%zu AS UBIGINT), file_row_number)",
@@ -219,7 +245,7 @@ static tarn_code put_parts(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, 
         if (!parts[i].group.n_files) continue;
         if (some) tarn_buf_puts(out, " UNION ALL ");
         some = true;
-        TRY(put_part(cx, out, snapshot->table, &parts[i], first, scan, l, positions));
+        TRY(put_part(cx, out, snapshot, &parts[i], first, scan, l, positions));
         first += parts[i].group.n_files;
     }
     if (!some) tarn_scan_empty(out, snapshot->schema, positions);
