@@ -12,11 +12,15 @@ typedef struct rebasing {
     tarn_marks marks;
 } rebasing;
 
+/* The version that is in the way is named where it can be no other. */
 static tarn_code conflict(rebasing *r, const char *what) {
-    const tarn_iceberg_version *v = r->fresh->version;
-    const char *operation = v ? tarn_iceberg_summary(r->cx, v, "tarn.operation") : NULL;
-    if (!operation && v) operation = tarn_iceberg_summary(r->cx, v, "operation");
-    const char *engine = v ? tarn_iceberg_summary(r->cx, v, "engine-name") : NULL;
+    const tarn_iceberg_version *v = r->fresh->version, *was = r->base->version;
+    if (!v || v->parent != (was ? was->id : -1))
+        return tarn_fail(r->cx, TARN_CONFLICT, "a change since version %lld %s; run the statement again",
+                         (long long)r->base->base.version, what);
+    const char *operation = tarn_iceberg_summary(r->cx, v, "tarn.operation");
+    if (!operation) operation = tarn_iceberg_summary(r->cx, v, "operation");
+    const char *engine = tarn_iceberg_summary(r->cx, v, "engine-name");
     const char *release = engine ? tarn_iceberg_summary(r->cx, v, "engine-version") : NULL;
     if (release) engine = tarn_printf(r->cx, "%s/%s", engine, release);
     return tarn_fail(r->cx, TARN_CONFLICT, "version %lld (%s by %s) %s; run the statement again",
