@@ -24,7 +24,8 @@ static const char *wanted(tarn_cx *cx, const tarn_property_rule *rule, const cha
     case TARN_PROPERTY_BYTES:
         if (tarn_parse_bytes(value, &n) && n >= rule->least) return NULL;
         return tarn_printf(cx, "a size from %lld bytes on", (long long)rule->least);
-    case TARN_PROPERTY_DURATION: return tarn_parse_interval_ms(value, &n) ? NULL : "a duration such as 'interval 7 days'";
+    case TARN_PROPERTY_DURATION:
+        return tarn_parse_interval_ms(value, &n) ? NULL : "a duration such as 'interval 7 days'";
     case TARN_PROPERTY_WORD: break;
     }
     return tarn_property_word(cx, rule->words, text) ? NULL : tarn_printf(cx, "one of %s", rule->words);

@@ -49,8 +49,8 @@ static tarn_code make_field(tarn_cx *cx, const tarn_iceberg_snapshot *base, cons
     if (!tarn_transform_fits(by->transform, source->type)) {
         tarn_auto_buf type = TARN_BUF(256);
         tarn_iceberg_primitive(&type, source->type);
-        return tarn_fail(cx, TARN_INVALID, "column %s cannot be partitioned by %s: its type is %s", by->column, text.data,
-                         type.data);
+        return tarn_fail(cx, TARN_INVALID, "column %s cannot be partitioned by %s: its type is %s", by->column,
+                         text.data, type.data);
     }
     *out = (tarn_iceberg_spec_field){.source_id = source->id,
                                      .name = by->name ? by->name : default_name(cx, by, by->column, later),

@@ -3,6 +3,7 @@
 #define TARN_FORMAT_ICEBERG_WRITE_WRITE_H
 
 #include "format/format.h"
+#include "format/iceberg/edit.h"
 #include "format/iceberg/metadata.h"
 
 /* schema.c. Ids for all fields that have none (1.2): those of a struct first, then what is inside them. *last is
@@ -32,20 +33,6 @@ void tarn_iceberg_spec_print(const tarn_iceberg_spec *spec, tarn_buf *out);
 bool tarn_iceberg_encode(tarn_buf *out, const tarn_value *value, const tarn_type *type);
 /* Bounds as they are written (1.6): text and bytes cut to 16, an upper bound raised to stay one. False: none. */
 bool tarn_iceberg_encode_bound(tarn_buf *out, const tarn_value *value, const tarn_type *type, bool upper);
-
-/* edit.c: edits of a metadata file that keep what is not known here. */
-typedef struct tarn_iceberg_edit {
-    const char *member, *json; /* json NULL: the member goes */
-    bool appends;              /* json is one more element of the member, an array */
-} tarn_iceberg_edit;
-
-/* The object `text` with its members replaced, and those that were not there added at the end. */
-TARN_MUST tarn_code tarn_iceberg_edit_members(tarn_cx *cx, tarn_str text, const tarn_iceberg_edit *edits, size_t n,
-                                              tarn_buf *out);
-/* A member of the object `text` as it stands; .p NULL: it has none. */
-tarn_str tarn_iceberg_member(tarn_cx *cx, tarn_str text, const char *name);
-/* Appends the array `json` (.p NULL: an empty one) with one more element. */
-void tarn_iceberg_put_array(tarn_buf *out, tarn_str json, const char *element);
 
 /* plan.c: what a change makes of a table's metadata, before a version of it is made. */
 typedef struct tarn_iceberg_plan {

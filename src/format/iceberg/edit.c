@@ -1,6 +1,7 @@
 /* edit.c: edits a metadata file member by member, as text: what is not known here stays as it was. */
+#include "format/iceberg/edit.h"
+
 #include "codec/jsonw.h"
-#include "format/iceberg/write/write.h"
 
 static void begin_member(tarn_buf *out, bool *some, tarn_str key) {
     tarn_jsonw w = TARN_JSONW(out);
