@@ -80,7 +80,7 @@ static tarn_code check_layout(rebasing *r) {
     bool shapes = c->schema || c->repartition || c->restored || c->regroup || !made;
     bool reads = c->reads.n || c->read_all || c->removes.n || c->read_files.n || r->marks.list.n || !c->blind_append;
     if (was->spec_id != is->spec_id && shapes) return conflict(r, "changed how the table is partitioned");
-    if (!tarn_iceberg_spec_find(is, made && made->rebased ? made->spec_id : was->spec_id))
+    if (c->adds.n && !tarn_iceberg_spec_find(is, made && made->rebased ? made->spec_id : was->spec_id))
         return conflict(r, "removed the partition spec of files that this change adds");
     if (was->sort_order_id != is->sort_order_id && (c->resort || (shapes && c->adds.n)))
         return conflict(r, "changed the order of the table's rows");
