@@ -193,18 +193,39 @@ bool tarn_avro_item(tarn_avro_cursor *c, const tarn_avro_type *type, int64_t *le
     return true;
 }
 
+/* False: it has parts. */
+static bool skip_plain(tarn_avro_cursor *c, const tarn_avro_type *type) {
+    switch (type->kind) {
+    case TARN_AVRO_INT:
+    case TARN_AVRO_LONG:
+    case TARN_AVRO_ENUM: tarn_avro_long(c); return true;
+    case TARN_AVRO_BYTES:
+    case TARN_AVRO_STRING: tarn_avro_bytes(c); return true;
+    case TARN_AVRO_BOOLEAN:
+    case TARN_AVRO_FLOAT:
+    case TARN_AVRO_DOUBLE:
+    case TARN_AVRO_FIXED: tarn_avro_fixed(c, type->min_size); return true;
+    default: return false;
+    }
+}
+
+/* Most of what is skipped are arrays of pairs, Iceberg's maps by column: theirs are skipped without a call for each. */
 static void skip_items(tarn_avro_cursor *c, const tarn_avro_type *type) {
     int64_t n, size;
     bool map = type->kind == TARN_AVRO_MAP;
+    const tarn_avro_type *item = type->items;
+    size_t n_fields = item->kind == TARN_AVRO_RECORD ? item->n_fields : 0;
     while ((n = items_head(c, type, &size)) > 0) {
         if (size >= 0) {
             tarn_avro_fixed(c, (size_t)size);
             continue;
         }
-        if (type->items->min_size == 0 && !map) continue;
+        if (item->min_size == 0 && !map) continue;
         while (n-- > 0 && !c->wrong) {
             if (map) tarn_avro_bytes(c);
-            tarn_avro_skip(c, type->items);
+            if (!n_fields) tarn_avro_skip(c, item);
+            for (size_t i = 0; i < n_fields && !c->wrong; i++)
+                if (!skip_plain(c, item->fields[i].type)) tarn_avro_skip(c, item->fields[i].type);
         }
     }
 }
@@ -221,16 +242,5 @@ static void skip_deep(tarn_avro_cursor *c, const tarn_avro_type *type) {
 void tarn_avro_skip(tarn_avro_cursor *c, const tarn_avro_type *type) {
     if (type->kind == TARN_AVRO_UNION) type = tarn_avro_enter(c, type);
     if (!type || type->min_size == 0) return;
-    switch (type->kind) {
-    case TARN_AVRO_INT:
-    case TARN_AVRO_LONG:
-    case TARN_AVRO_ENUM: tarn_avro_long(c); return;
-    case TARN_AVRO_BYTES:
-    case TARN_AVRO_STRING: tarn_avro_bytes(c); return;
-    case TARN_AVRO_BOOLEAN:
-    case TARN_AVRO_FLOAT:
-    case TARN_AVRO_DOUBLE:
-    case TARN_AVRO_FIXED: tarn_avro_fixed(c, type->min_size); return;
-    default: skip_deep(c, type);
-    }
+    if (!skip_plain(c, type)) skip_deep(c, type);
 }
