@@ -84,7 +84,6 @@ static void put_avro_type(tarn_buf *out, const tarn_type *type, const char *name
 
 /* A partition value as its field's type has it (put_avro_type). */
 static void put_value(tarn_buf *b, const tarn_value *v, const tarn_type *type) {
-    tarn_auto_buf bytes = TARN_BUF(1 << 24);
     put_some(b);
     switch (type->kind) {
     case TARN_BOOL: tarn_avro_put_bool(b, v->b); break;
