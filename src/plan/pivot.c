@@ -23,7 +23,7 @@ static void find_columns(tarn_cx *cx, const tarn_tokens *t, size_t i, places *ou
     static const char ends[] = "USING|GROUP|ORDER|LIMIT|OFFSET|WHERE|HAVING|QUALIFY|WINDOW|UNION|INTERSECT|EXCEPT";
     bool has_values = false;
     int depth = 0;
-    for (;; i++) {
+    for (size_t first = i;; i++) {
         tarn_str text = text_of(t, i);
         char op = t->tokens.at[i].kind == TARN_T_OP && text.n == 1 ? *text.p : 0;
         depth -= op == ')' || op == ']' || op == '}';
@@ -34,8 +34,9 @@ static void find_columns(tarn_cx *cx, const tarn_tokens *t, size_t i, places *ou
             size_t place = last->at + last->n;
             bool there = false; /* of another PIVOT before it, which has its own ON further on, or none */
             for (size_t k = 0; k < out->n; k++) there = there || out->at[k] == place;
-            if (!has_values && !there) *TARN_PUSH(cx->arena, out) = place;
+            if (i > first && !has_values && !there) *TARN_PUSH(cx->arena, out) = place;
             has_values = false;
+            first = i + 1;
         }
         if (end) return;
         has_values = has_values || (depth == 0 && is_word(t, i, "IN"));
@@ -43,10 +44,11 @@ static void find_columns(tarn_cx *cx, const tarn_tokens *t, size_t i, places *ou
     }
 }
 
-static void find_places(tarn_cx *cx, const tarn_tokens *t, places *out) {
+static tarn_code find_places(tarn_cx *cx, const tarn_tokens *t, places *out) {
     for (size_t i = 0; i + 1 < t->tokens.n; i++) {
         int depth = 0;
         if (!is_word(t, i, "PIVOT|PIVOT_WIDER")) continue;
+        TRY(tarn_check(cx));
         for (size_t k = i + 1; k + 1 < t->tokens.n && depth >= 0; k++) {
             tarn_str text = text_of(t, k);
             if (depth == 0 && is_word(t, k, "ON")) {
@@ -56,6 +58,7 @@ static void find_places(tarn_cx *cx, const tarn_tokens *t, places *out) {
             depth += tarn_str_is(text, "(") - tarn_str_is(text, ")");
         }
     }
+    return TARN_OK;
 }
 
 /* Before the places the map is as it was, and behind them as much further on. */
@@ -86,7 +89,7 @@ tarn_code tarn_pivot_fill(tarn_cx *cx, tarn_scope *scope, bool *filled) {
     tarn_text now = {0};
     tarn_auto_buf sql = TARN_BUF(TEXT_MAX);
     size_t done = 0;
-    find_places(cx, &scope->tokens, &at);
+    TRY(find_places(cx, &scope->tokens, &at));
     *filled = at.n > 0;
     if (!at.n) return TARN_OK;
     qsort(at.at, at.n, sizeof *at.at, by_offset);
