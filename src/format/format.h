@@ -59,6 +59,9 @@ struct tarn_format {
     void (*bounds)(tarn_snapshot *snapshot, const tarn_file *file, int column, const char *path, tarn_bounds *out);
     /* The deleted rows of a file; the caller frees the bitmap. Called only where file->deletes is set. */
     tarn_code (*deleted)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *file, tarn_roaring64 **out);
+    /* Reads together what `deleted` will be asked about these files. What cannot be read is left to it. NULL callback:
+     * that is no cheaper. */
+    tarn_code (*fetch_deleted)(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n);
     /* Newest first, at most `limit` (0: all there are), in cx->arena. `ref` NULL: of the table, else of a branch or tag
      * of it, with TARN_CAN_BRANCH. Never loads the engine. */
     tarn_code (*history)(tarn_cx *cx, const tarn_table *table, const char *ref, int64_t limit,

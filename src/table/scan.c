@@ -99,6 +99,13 @@ static void take_skips(tarn_cx *cx, const tarn_file *const *files, size_t n, tar
         l->skip[i] = tarn_map_get(&places, (tarn_str){(const char *)&scan->files[i], sizeof scan->files[i]});
 }
 
+static tarn_code fetch_all(tarn_cx *cx, const loading *load, size_t n) {
+    const tarn_format *format = load->snapshot->format;
+    const tarn_file **files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, n);
+    for (size_t i = 0; i < n; i++) files[i] = load->scan->files[load->dirty[i]];
+    return format->fetch_deleted && n > 1 ? format->fetch_deleted(cx, load->snapshot, files, n) : TARN_OK;
+}
+
 static tarn_code add_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n,
                              tarn_roaring64 *const *skip, tarn_scan *scan, live **out) {
     size_t *dirty = TARN_NEW_ARRAY(cx->arena, size_t, scan->n_files), n_dirty = 0;
@@ -108,6 +115,7 @@ static tarn_code add_deletes(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_fi
     tarn_auto(live *, free_livep) l = new_live(scan->n_files);
     if (!l) return tarn_fail(cx, TARN_NOMEM, "no memory for the deleted rows of %zu files", scan->n_files);
     loading load = {snapshot, scan, dirty, l};
+    TRY(fetch_all(cx, &load, n_dirty));
     TRY(tarn_pool_run(cx, n_dirty, load_one, &load));
     if (skip) take_skips(cx, files, n, skip, scan, l);
     tarn_scan_deletes deletes = {is_dirty, find_deleted, free_live, l};

@@ -8,7 +8,7 @@ from engines import duckdb_rows, duckdb_with, same_rows
 
 pytest.importorskip("pyiceberg")
 from pyiceberg.table import StaticTable  # noqa: E402
-from tarnlib import Session  # noqa: E402
+from tarnlib import Session, TarnError  # noqa: E402
 
 MERGE_ON_READ = ", ".join(f"'write.{what}.mode' = 'merge-on-read'" for what in ("delete", "update", "merge"))
 PATH, POSITION = 2147483546, 2147483545  # ids of the columns
@@ -75,3 +75,26 @@ def test_tables(session, tmp_path, who):
         table = StaticTable.from_metadata(f"{tmp_path}/t")
         theirs = duckdb_rows(reader, f"SELECT * FROM iceberg_scan('{table.metadata_location}')") if reader else table.scan().to_arrow().to_pylist()
         same_rows(Tarn=session.sql(f"SELECT * FROM {t}").to_pylist(), **{who: theirs})
+
+
+def test_one_is_gone(session, tmp_path):
+    """Delete files are read together; that one of them cannot be read is no matter of the others, and is told of as its own."""
+    t = f"iceberg.`{tmp_path}/t`"
+    session.sql(f"CREATE TABLE {t} (id BIGINT, k INT) PARTITIONED BY (k) TBLPROPERTIES ('format-version' = '2', {MERGE_ON_READ})")
+    session.sql(f"INSERT INTO {t} SELECT range, range % 10 FROM range(1000)")
+    session.sql(f"DELETE FROM {t} WHERE id < 20")
+    files = delete_files(tmp_path / "t")
+    assert len(files) == 10
+    files[2].unlink()
+    session.close()
+    other = Session(tmp_path / "lake")
+    with pytest.raises(TarnError, match=r"NOTFOUND: .*what deletes rows of data file data/k=\d/.*parquet at version 2 is gone"):
+        other.sql(f"SELECT sum(id) FROM {t}")
+    counts = []
+    for k in range(10):  # tables of so many files are read by the partitions that a query needs
+        try:
+            counts += other.sql(f"SELECT count(*) AS n FROM {t} WHERE k = {k} AND id >= 0").column("n").to_pylist()
+        except TarnError as error:
+            assert "what deletes rows of" in str(error)
+    other.close()
+    assert counts == [98] * 9

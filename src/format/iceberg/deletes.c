@@ -6,7 +6,7 @@
 #include "codec/puffin.h"
 #include "format/data_path.h"
 
-enum { VECTOR_MAX = 1 << 30, SQL_MAX = 1 << 20 };
+enum { VECTOR_MAX = 1 << 30, SQL_MAX = 1 << 24, FILES_AT_ONCE = 1000 };
 
 typedef struct file_list {
     TARN_VEC(const tarn_iceberg_file *) files;
@@ -14,9 +14,7 @@ typedef struct file_list {
 
 /* The rows that a position delete file takes away, by data file. */
 typedef struct position_file {
-    const tarn_iceberg_file *of;
     tarn_map rows; /* recorded path to tarn_roaring64 */
-    struct position_file *next;
 } position_file;
 
 struct tarn_iceberg_delete_index {
@@ -27,7 +25,7 @@ struct tarn_iceberg_delete_index {
     tarn_map keys;          /* by tuple and sequence: tarn_iceberg_keys */
     pthread_mutex_t lock;
     tarn_arena *arena; /* of what follows, under its lock */
-    position_file *read;
+    tarn_map read;     /* by tarn_iceberg_file: position_file */
 };
 
 static void add_to(tarn_arena *arena, tarn_map *map, tarn_str key, const tarn_iceberg_file *f) {
@@ -259,89 +257,149 @@ tarn_code tarn_iceberg_read_vector(tarn_cx *cx, tarn_store *store, tarn_str path
     return TARN_OK;
 }
 
-static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, tarn_map *out, tarn_column path, tarn_column pos,
-                                int64_t n) {
+static tarn_roaring64 *rows_of(tarn_arena *arena, position_file *of, tarn_str path) {
+    tarn_roaring64 *rows = tarn_map_get(&of->rows, path);
+    if (rows) return rows;
+    rows = tarn_roaring64_new();
+    tarn_map_put(&of->rows, arena, (tarn_str){tarn_arena_strndup(arena, path.p, path.n), path.n}, rows);
+    return rows;
+}
+
+/* Rows with the place of their file among `out`. */
+static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, tarn_column all, int64_t n, position_file **out,
+                                size_t n_out) {
+    tarn_column path = tarn_column_child(all, 0), pos = tarn_column_child(all, 1), from = tarn_column_child(all, 2);
     tarn_roaring64 *rows = NULL;
     tarn_str last = {0};
+    int64_t last_file = -1;
     for (int64_t i = 0; i < n; i++) {
         if (tarn_column_null(path, i) || tarn_column_null(pos, i)) continue; /* of no row, so of no effect */
         if (tarn_column_int(pos, i) < 0) return tarn_fail(cx, TARN_CORRUPT, "a position is below 0");
         tarn_str key = tarn_column_str(path, i);
-        if (!rows || !tarn_str_eq(key, last)) {
-            rows = tarn_map_get(out, key);
-            if (!rows) {
-                rows = tarn_roaring64_new();
-                tarn_map_put(out, arena, (tarn_str){tarn_arena_strndup(arena, key.p, key.n), key.n}, rows);
-            }
-            last = key;
-        }
+        int64_t file = tarn_column_int(from, i);
+        if (file < 0 || (uint64_t)file >= n_out) return tarn_fail(cx, TARN_INTERNAL, "a row of no file");
+        if (!rows || file != last_file || !tarn_str_eq(key, last)) rows = rows_of(arena, out[file], key);
+        last = key;
+        last_file = file;
         tarn_roaring64_add(rows, (uint64_t)tarn_column_int(pos, i));
     }
     return TARN_OK;
 }
 
-tarn_code tarn_iceberg_open_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file, tarn_conn **conn,
-                                      tarn_rows **out) {
+tarn_code tarn_iceberg_open_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *const *files, size_t n,
+                                      tarn_conn **conn, tarn_rows **out) {
     tarn_auto_buf sql = TARN_BUF(SQL_MAX);
-    const char *path;
-    tarn_buf_puts(&sql, "SELECT file_path, pos FROM read_parquet([");
-    TRY(tarn_data_path(cx, table, file->path, &path));
-    TRY(tarn_data_path_put(cx, &sql, path));
+    tarn_buf_puts(&sql, "SELECT file_path, pos, CAST(file_index AS BIGINT) FROM read_parquet([");
+    for (size_t i = 0; i < n; i++) {
+        const char *path;
+        tarn_buf_puts(&sql, i ? ", " : "");
+        TRY(tarn_data_path(cx, table, files[i]->path, &path));
+        TRY(tarn_data_path_put(cx, &sql, path));
+    }
     tarn_buf_puts(&sql, "], hive_partitioning=false)");
     if (!tarn_buf_ok(&sql)) return tarn_fail(cx, TARN_LIMIT, "its path is too long");
-    TRY(tarn_data_reach(cx, table->engine, table, &file, 1));
+    TRY(tarn_data_reach(cx, table->engine, table, files, n));
     TRY(tarn_engine_conn(cx, table->engine, TARN_DB_EXECUTE, conn));
     return tarn_conn_query(cx, *conn, sql.data, NULL, 0, out);
 }
 
-static tarn_code read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file, tarn_arena *arena,
-                                tarn_map *out) {
+static tarn_code read_rows(tarn_cx *cx, const tarn_table *table, const tarn_file *const *files, size_t n,
+                           tarn_arena *arena, position_file **out) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
-    TRY(tarn_iceberg_open_positions(cx, table, file, &conn, &rows));
+    TRY(tarn_iceberg_open_positions(cx, table, files, n, &conn, &rows));
     for (;;) {
         tarn_auto(struct ArrowArray, tarn_array_release) batch = {0};
         TRY(tarn_rows_next(cx, rows, &batch));
         if (!batch.release) return TARN_OK;
-        tarn_column all = {tarn_rows_schema(rows), &batch};
-        TRY(take_positions(cx, arena, out, tarn_column_child(all, 0), tarn_column_child(all, 1), batch.length));
+        TRY(take_positions(cx, arena, (tarn_column){tarn_rows_schema(rows), &batch}, batch.length, out, n));
     }
 }
 
-static void free_positions(const tarn_map *positions) {
+static void free_positions(const position_file *p) {
     tarn_str key;
     void *rows;
-    for (size_t at = 0; tarn_map_each(positions, &at, &key, &rows);) tarn_roaring64_free(rows);
+    for (size_t at = 0; tarn_map_each(&p->rows, &at, &key, &rows);) tarn_roaring64_free(rows);
+}
+
+/* One query for all of them, into as many new position_files. */
+static tarn_code read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *const *files, size_t n,
+                                tarn_arena *arena, position_file **out) {
+    for (size_t i = 0; i < n; i++) out[i] = TARN_NEW(arena, position_file);
+    tarn_code code = read_rows(cx, table, files, n, arena, out);
+    for (size_t i = 0; code != TARN_OK && i < n; i++) free_positions(out[i]);
+    return code;
 }
 
 tarn_code tarn_iceberg_read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file, tarn_str recorded,
                                       tarn_roaring64 **out) {
-    tarn_map positions = {0};
-    tarn_code code = read_positions(cx, table, file, cx->arena, &positions);
-    const tarn_roaring64 *rows = code == TARN_OK ? tarn_map_get(&positions, recorded) : NULL;
-    tarn_roaring64 *copy = rows ? tarn_roaring64_copy(rows) : code == TARN_OK ? tarn_roaring64_new() : NULL;
-    free_positions(&positions);
-    TRY(tarn_prefix(cx, code, "%.*s", (int)file->path.n, file->path.p));
-    *out = copy;
+    position_file *p;
+    TRY(tarn_prefix(cx, read_positions(cx, table, &file, 1, cx->arena, &p), "%.*s", (int)file->path.n, file->path.p));
+    const tarn_roaring64 *rows = tarn_map_get(&p->rows, recorded);
+    *out = rows ? tarn_roaring64_copy(rows) : tarn_roaring64_new();
+    free_positions(p);
     return TARN_OK;
+}
+
+static tarn_str read_key(const tarn_iceberg_file *const *d) { return (tarn_str){(const char *)d, sizeof *d}; }
+
+static void keep_positions(tarn_iceberg_delete_index *x, const tarn_iceberg_file *d, position_file *p) {
+    tarn_str key = read_key(&d);
+    tarn_map_put(&x->read, x->arena, (tarn_str){tarn_arena_strndup(x->arena, key.p, key.n), key.n}, p);
 }
 
 /* The rows of one position delete file, read once. The index's lock is held. */
 static tarn_code need_positions(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *d,
                                 position_file **out) {
     tarn_iceberg_delete_index *x = s->deletes;
-    for (position_file *p = x->read; p; p = p->next)
-        if (p->of == d) return *out = p, TARN_OK;
-    position_file *p = TARN_NEW(x->arena, position_file);
-    p->of = d;
-    p->next = x->read;
+    const tarn_file *file = &d->file;
+    *out = tarn_map_get(&x->read, read_key(&d));
+    if (*out) return TARN_OK;
     tarn_code code = d->format == TARN_ICEBERG_PARQUET
-                         ? read_positions(cx, s->base.table, &d->file, x->arena, &p->rows)
+                         ? read_positions(cx, s->base.table, &file, 1, x->arena, out)
                          : tarn_fail(cx, TARN_UNSUPPORTED, "position deletes that are not Parquet are not supported");
-    if (code != TARN_OK) free_positions(&p->rows);
     TRY(tarn_prefix(cx, code, "%.*s", (int)d->recorded.n, d->recorded.p));
-    x->read = p;
-    *out = p;
+    keep_positions(x, d, *out);
+    return TARN_OK;
+}
+
+/* Those of the data files that have not been read yet, each once. */
+static size_t list_unread(tarn_cx *cx, const tarn_iceberg_delete_index *x, const tarn_file *const *files, size_t n,
+                          const tarn_iceberg_file **out, size_t max) {
+    tarn_map seen = {0};
+    size_t n_out = 0;
+    for (size_t i = 0; i < n; i++) {
+        const tarn_iceberg_deletes *deletes = files[i]->deletes ? files[i]->deletes->where : NULL;
+        for (size_t k = 0; deletes && k < deletes->n && n_out < max; k++) {
+            const tarn_iceberg_file *d = deletes->files[k];
+            if (d->format != TARN_ICEBERG_PARQUET || tarn_map_get(&x->read, read_key(&d))) continue;
+            if (tarn_map_put(&seen, cx->arena, read_key(&deletes->files[k]), (void *)(uintptr_t)d)) continue;
+            out[n_out++] = d;
+        }
+    }
+    return n_out;
+}
+
+static tarn_code fetch_some(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *const *some, size_t n) {
+    const tarn_file **files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, n);
+    position_file **read = TARN_NEW_ARRAY(cx->arena, position_file *, n);
+    for (size_t i = 0; i < n; i++) files[i] = &some[i]->file;
+    TRY(read_positions(cx, s->base.table, files, n, s->deletes->arena, read));
+    for (size_t i = 0; i < n; i++) keep_positions(s->deletes, some[i], read[i]);
+    return TARN_OK;
+}
+
+tarn_code tarn_iceberg_fetch_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files, size_t n) {
+    tarn_iceberg_snapshot *s = tarn_iceberg_of(snapshot);
+    const tarn_iceberg_file *some[FILES_AT_ONCE];
+    tarn_code code = TARN_OK;
+    if (!s->deletes) return TARN_OK;
+    pthread_mutex_lock(&s->deletes->lock);
+    for (size_t more; code == TARN_OK && (more = list_unread(cx, s->deletes, files, n, some, FILES_AT_ONCE)) > 1;)
+        code = fetch_some(cx, s, some, more);
+    pthread_mutex_unlock(&s->deletes->lock);
+    if (code == TARN_CANCELLED || code == TARN_TIMEOUT) return code;
+    tarn_clear_error(cx); /* the one that cannot be read says so when its turn comes */
     return TARN_OK;
 }
 
@@ -378,7 +436,9 @@ tarn_code tarn_iceberg_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_
 
 void tarn_iceberg_deletes_free(tarn_iceberg_snapshot *s) {
     if (!s->deletes) return;
-    for (position_file *p = s->deletes->read; p; p = p->next) free_positions(&p->rows);
+    tarn_str key;
+    void *p;
+    for (size_t at = 0; tarn_map_each(&s->deletes->read, &at, &key, &p);) free_positions(p);
     pthread_mutex_destroy(&s->deletes->lock);
     tarn_arena_free(s->deletes->arena);
 }

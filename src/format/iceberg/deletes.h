@@ -30,10 +30,12 @@ tarn_str tarn_iceberg_delete_target(const tarn_iceberg_entry *e);
 /* A vector at its place in the file `path`. */
 TARN_MUST tarn_code tarn_iceberg_read_vector(tarn_cx *cx, tarn_store *store, tarn_str path, int64_t offset,
                                              int64_t length, int64_t rows, tarn_roaring64 **out);
-/* The rows of a Parquet file of positions: paths of data files, and places in them. Close both, the rows first; on
- * failure too. */
-TARN_MUST tarn_code tarn_iceberg_open_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file,
-                                                tarn_conn **conn, tarn_rows **out);
+TARN_MUST tarn_code tarn_iceberg_fetch_deleted(tarn_cx *cx, tarn_snapshot *snapshot, const tarn_file *const *files,
+                                               size_t n);
+/* The rows of Parquet files of positions: paths of data files, places in them, and which of the files says so. Close
+ * both, the rows first; on failure too. */
+TARN_MUST tarn_code tarn_iceberg_open_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *const *files,
+                                                size_t n, tarn_conn **conn, tarn_rows **out);
 /* The positions of the data file `recorded` in a Parquet file of them. */
 TARN_MUST tarn_code tarn_iceberg_read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file,
                                                 tarn_str recorded, tarn_roaring64 **out);

@@ -384,6 +384,7 @@ const tarn_format tarn_format_iceberg = {
     .groups = tarn_iceberg_groups,
     .bounds = tarn_iceberg_bounds,
     .deleted = tarn_iceberg_deleted,
+    .fetch_deleted = tarn_iceberg_fetch_deleted,
     .history = tarn_iceberg_history,
     .detail = tarn_iceberg_detail,
     .metadata_table = tarn_iceberg_metadata_table,

@@ -52,7 +52,8 @@ static tarn_code open_file(feed *f) {
     if (file->format != TARN_ICEBERG_PARQUET)
         return tarn_fail(&f->cx, TARN_UNSUPPORTED, "%.*s: position deletes that are not Parquet are not supported",
                          (int)e->path.n, e->path.p);
-    return tarn_iceberg_open_positions(&f->cx, table, &file->file, &f->conn, &f->parquet);
+    const tarn_file *parquet = &file->file;
+    return tarn_iceberg_open_positions(&f->cx, table, &parquet, 1, &f->conn, &f->parquet);
 }
 
 static tarn_code put_batch(feed *f) {
