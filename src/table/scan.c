@@ -10,7 +10,8 @@
 #include "table/scan_columns.h"
 #include "table/scan_files.h"
 
-enum { SQL_MAX = 1 << 30, GUESSED_ROW = 50, BOUNDS_ASKED = 10000 };
+/* LARGE_ROWS: two row groups as DuckDB cuts them. FILTERED: what DuckDB takes a filter to leave is a fifth. */
+enum { SQL_MAX = 1 << 30, GUESSED_ROW = 50, BOUNDS_ASKED = 10000, LARGE_ROWS = 250000, FILTERED = 5 };
 
 /* What tarn_live asks. Both arrays go by the scan's file numbers; an entry without rows is NULL. */
 typedef struct live {
@@ -169,19 +170,29 @@ static bool may_have_nan(tarn_snapshot *snapshot, const tarn_file_group *group) 
     return false;
 }
 
+/* With schema= DuckDB does not know how many row groups a file has, and reads one that is alone with one thread. It is
+ * named twice then, and the second is never read: file_index = 0 leaves it out before it is opened for rows. */
+static bool is_large_alone(const tarn_file_group *group) {
+    const tarn_file *f = group->n_files == 1 ? group->files[0] : NULL;
+    return f && (f->rows >= 0 ? f->rows : f->size / GUESSED_ROW) >= LARGE_ROWS;
+}
+
 /* read_parquet over the files of the part. */
-static tarn_code put_source(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_scan_part *part, bool nan) {
+static tarn_code put_source(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_scan_part *part, bool nan,
+                            bool twice) {
     const tarn_file_group *group = &part->group;
     tarn_buf_puts(out, " FROM read_parquet([");
-    for (size_t i = 0; i < group->n_files; i++) {
+    for (size_t i = 0; i < group->n_files + twice; i++) {
         if (i) tarn_buf_puts(out, ", ");
-        TRY(tarn_scan_put_file(cx, out, snapshot->table, group->files[i]));
+        TRY(tarn_scan_put_file(cx, out, snapshot->table, group->files[twice ? 0 : i]));
         if ((i & 1023) == 0) TRY(tarn_check(cx));
     }
     tarn_buf_puts(out, "], schema=");
     TRY(tarn_scan_schema(cx, out, group, part->zoneless));
     if (nan) tarn_buf_puts(out, ", can_have_nan=true");
-    tarn_buf_printf(out, ", hive_partitioning=false, explicit_cardinality=%lld)", (long long)count_rows(group));
+    int64_t rows = count_rows(group);
+    if (twice && __builtin_mul_overflow(rows, FILTERED, &rows)) rows = INT64_MAX;
+    tarn_buf_printf(out, ", hive_partitioning=false, explicit_cardinality=%lld)", (long long)rows);
     return TARN_OK;
 }
 
@@ -211,7 +222,7 @@ static tarn_code put_key_deletes(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snap
         tarn_scan_sequence(out, &keys.group);
         tarn_buf_puts(out, ") AS _tarn_seq");
     }
-    TRY(put_source(cx, out, snapshot, &keys, true));
+    TRY(put_source(cx, out, snapshot, &keys, true, false));
     tarn_buf_printf(out, "%s) AS _tarn_d%zu ON (", sure ? "" : " GROUP BY ALL", number);
     if (!sure) {
         tarn_buf_printf(out, "_tarn_d%zu._tarn_seq > ", number);
@@ -229,19 +240,21 @@ static tarn_code put_key_deletes(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snap
 static tarn_code put_part(tarn_cx *cx, tarn_buf *out, tarn_snapshot *snapshot, const tarn_scan_part *part, size_t first,
                           const tarn_scan *scan, live *l, bool positions) {
     const tarn_file_group *group = &part->group;
+    bool twice = is_large_alone(group);
     tarn_buf_puts(out, "SELECT ");
     tarn_scan_select(cx, out, group, part->zoneless);
     if (positions)
         tarn_buf_printf(
             out, ", CAST(file_index AS BIGINT) + %zu AS " TARN_FILE_COLUMN ", file_row_number AS " TARN_ROW_COLUMN,
             first);
-    TRY(put_source(cx, out, snapshot, part, may_have_nan(snapshot, group)));
+    TRY(put_source(cx, out, snapshot, part, may_have_nan(snapshot, group), twice));
     for (size_t i = 0; i < group->n_key_deletes; i++)
         TRY(put_key_deletes(cx, out, snapshot, part, &group->key_deletes[i], i));
+    if (twice) tarn_buf_puts(out, " WHERE file_index = 0");
     if (any_dirty(l, first, group->n_files))
         tarn_buf_printf(out,
-                        " WHERE tarn_live(CAST(%llu AS UBIGINT), file_index + CAST(%zu AS UBIGINT), file_row_number)",
-                        (unsigned long long)scan->deletes_id, first);
+                        "%s tarn_live(CAST(%llu AS UBIGINT), file_index + CAST(%zu AS UBIGINT), file_row_number)",
+                        twice ? " AND" : " WHERE", (unsigned long long)scan->deletes_id, first);
     return TARN_OK;
 }
 

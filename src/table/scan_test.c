@@ -179,6 +179,24 @@ static void filters_reach_the_files(void **state) {
     tarn_scan_done(&scan);
 }
 
+/* One large file is named twice, so that more than one thread reads it; its rows are there once. */
+static void one_large_file(void **state) {
+    fixture *f = *state;
+    make_table(f, "a BIGINT, \"file_index\" INTEGER, p INTEGER", 1);
+    copy(f, "SELECT range AS a, 7 AS file_index FROM range(300000)", "large.parquet");
+    fake_file *file = fake_add(f->now, "large.parquet", 300000, &(tarn_value){.kind = TARN_INT32, .i = 9});
+    static const char query[] = "SELECT concat_ws('|', count(*), sum(a), sum(file_index), sum(p)) FROM t";
+    check_table(f, query, "300000|44999850000|2100000|2700000");
+    fake_delete(f->now, file, 299999);
+    check_table(f, query, "299999|44999550001|2099993|2699991");
+    tarn_scan scan = {0};
+    scan_all(f, false, &scan);
+    const char *first = strstr(scan.sql, "large.parquet"), *second = first ? strstr(first + 1, "large.parquet") : NULL;
+    assert_true(second && strstr(second, "file_index = 0 AND tarn_live"));
+    assert_int_equal(scan.n_files, 1);
+    tarn_scan_done(&scan);
+}
+
 /* What files with INT96 are read by; DuckDB's own TIMESTAMP stands for them, as nothing here writes INT96. */
 static void instants_without_zone(void **state) {
     fixture *f = *state;
@@ -259,6 +277,7 @@ int main(void) {
         FAKE_TEST(partition_values_are_constants),
         FAKE_TEST(deleted_and_skipped_rows_are_left_out),
         FAKE_TEST(filters_reach_the_files),
+        FAKE_TEST(one_large_file),
         FAKE_TEST(instants_without_zone),
         FAKE_TEST(instants_that_files_call_local),
         FAKE_TEST(only_void_columns),
