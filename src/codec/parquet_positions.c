@@ -7,6 +7,7 @@
 #include "codec/parquet_positions.h"
 
 #include "base/vec.h"
+#include "codec/bytes.h"
 #include "codec/compress.h"
 #include "tarn.h"
 
@@ -24,13 +25,6 @@ enum { T_TRUE = 1, T_I32 = 5, T_I64 = 6, T_BINARY = 8, T_LIST = 9, T_STRUCT = 12
 /* Encodings.md, "Delta Encoding": as parquet-mr has it. */
 enum { BLOCK = 128, MINIBLOCKS = 4, MINIBLOCK = BLOCK / MINIBLOCKS, WORD = 64 };
 
-static void put_varint(tarn_buf *out, uint64_t v) {
-    for (; v >= 0x80; v >>= 7) tarn_buf_putc(out, (char)(v | 0x80));
-    tarn_buf_putc(out, (char)v);
-}
-
-static void put_zigzag(tarn_buf *out, int64_t v) { put_varint(out, (uint64_t)v << 1 ^ (uint64_t)(v >> 63)); }
-
 /* A struct at work: fields are told by how far their ids are from the one before. */
 typedef struct record {
     tarn_buf *out;
@@ -44,11 +38,11 @@ static void put_field(record *r, int id, int type) {
 
 static void put_number(record *r, int id, int type, int64_t v) {
     put_field(r, id, type);
-    put_zigzag(r->out, v);
+    tarn_put_zigzag(r->out, v);
 }
 
 static void put_bytes(tarn_buf *out, tarn_str v) {
-    put_varint(out, v.n);
+    tarn_put_varint(out, v.n);
     tarn_buf_add(out, v.p, v.n);
 }
 
@@ -60,7 +54,7 @@ static void put_text(record *r, int id, tarn_str v) {
 static void put_list(record *r, int id, int type, size_t n) {
     put_field(r, id, T_LIST);
     tarn_buf_putc(r->out, (char)((n < 15 ? (int)n : 15) << 4 | type));
-    if (n >= 15) put_varint(r->out, n);
+    if (n >= 15) tarn_put_varint(r->out, n);
 }
 
 static record begin(record *r, int id) {
@@ -69,10 +63,6 @@ static record begin(record *r, int id) {
 }
 
 static void end(record *r) { tarn_buf_putc(r->out, 0); }
-
-static void put_int64(char out[8], uint64_t v) {
-    for (int i = 0; i < 8; i++) out[i] = (char)(v >> (8 * i));
-}
 
 /* A column of a row group. */
 typedef struct chunk {
@@ -123,13 +113,13 @@ static void put_paths(writer *w, group *g) {
     chunk *c = &g->path;
     c->at = w->out->n;
     tarn_buf_clear(&w->page);
-    for (int i = 0; i < 4; i++) tarn_buf_putc(&w->page, (char)(w->path.n >> (8 * i)));
+    tarn_put_le(&w->page, w->path.n, 4);
     tarn_buf_add(&w->page, w->path.p, w->path.n);
     put_page(w, c, true, PLAIN, 1, &w->page);
     c->data_at = w->out->n;
     tarn_buf_clear(&w->page);
     tarn_buf_putc(&w->page, 1);
-    put_varint(&w->page, (uint64_t)g->rows << 1);
+    tarn_put_varint(&w->page, (uint64_t)g->rows << 1);
     tarn_buf_putc(&w->page, 0);
     put_page(w, c, false, RLE_DICTIONARY, g->rows, &w->page);
 }
@@ -150,7 +140,7 @@ static void put_block(tarn_buf *out, uint64_t deltas[BLOCK], uint32_t n) {
     int widths[MINIBLOCKS] = {0};
     for (uint32_t i = 1; i < n; i++) least = deltas[i] < least ? deltas[i] : least;
     for (uint32_t i = 0; i < BLOCK; i++) deltas[i] = i < n ? deltas[i] - least : 0;
-    put_zigzag(out, (int64_t)least);
+    tarn_put_zigzag(out, (int64_t)least);
     for (int m = 0; m < MINIBLOCKS; m++) {
         uint64_t any = 0;
         for (int i = 0; i < MINIBLOCK; i++) any |= deltas[m * MINIBLOCK + i];
@@ -168,8 +158,8 @@ static tarn_code put_positions(writer *w, group *g, uint32_t n, bool first) {
     if (tarn_roaring64_values(w->rows, w->next, &g->last, 1) != 1 || g->last > INT64_MAX)
         return tarn_fail(w->cx, TARN_INVALID, "a deleted row's position is past 2^63");
     if (first) g->first = g->last;
-    put_varint(&w->page, BLOCK), put_varint(&w->page, MINIBLOCKS), put_varint(&w->page, n);
-    put_zigzag(&w->page, (int64_t)g->last);
+    tarn_put_varint(&w->page, BLOCK), tarn_put_varint(&w->page, MINIBLOCKS), tarn_put_varint(&w->page, n);
+    tarn_put_zigzag(&w->page, (int64_t)g->last);
     for (uint32_t left = n - 1; left;) {
         uint32_t k = left < BLOCK ? left : BLOCK;
         if (tarn_roaring64_values(w->rows, g->last + 1, rows, k) != k || rows[k - 1] > INT64_MAX)
@@ -248,8 +238,8 @@ static void put_column(writer *w, record *columns, const group *g, bool path) {
     record own = begin(&r, 3);
     put_number(&own, 1, T_I32, path ? BYTE_ARRAY_TYPE : INT64_TYPE);
     put_list(&own, 2, T_I32, path ? 2 : 1);
-    put_zigzag(own.out, path ? PLAIN : DIFFERENCES);
-    if (path) put_zigzag(own.out, RLE_DICTIONARY);
+    tarn_put_zigzag(own.out, path ? PLAIN : DIFFERENCES);
+    if (path) tarn_put_zigzag(own.out, RLE_DICTIONARY);
     put_list(&own, 3, T_BINARY, 1);
     put_bytes(own.out, path ? TARN_LIT("file_path") : TARN_LIT("pos"));
     put_number(&own, 4, T_I32, path ? UNCOMPRESSED : ZSTD);
@@ -258,7 +248,7 @@ static void put_column(writer *w, record *columns, const group *g, bool path) {
     put_number(&own, 7, T_I64, (int64_t)c->stored);
     put_number(&own, 9, T_I64, (int64_t)c->data_at);
     if (path) put_number(&own, 11, T_I64, (int64_t)c->at);
-    put_int64(low, g->first), put_int64(high, g->last);
+    tarn_le64(low, g->first), tarn_le64(high, g->last);
     put_statistics(&own, path ? w->path : (tarn_str){low, 8}, path ? w->path : (tarn_str){high, 8});
     end(&own), end(&r);
 }
@@ -289,8 +279,7 @@ static void put_footer(writer *w, uint64_t rows) {
         end(&by_type), end(&order);
     }
     end(&file);
-    size_t n = w->out->n - before;
-    for (int i = 0; i < 4; i++) tarn_buf_putc(w->out, (char)(n >> (8 * i)));
+    tarn_put_le(w->out, w->out->n - before, 4);
 }
 
 tarn_code tarn_parquet_put_positions(tarn_cx *cx, tarn_str path, const tarn_roaring64 *rows, tarn_buf *out) {

@@ -2,6 +2,7 @@
 #include "codec/puffin.h"
 
 #include "base/crypto.h"
+#include "codec/bytes.h"
 #include "codec/jsonw.h"
 
 enum { LENGTH = 4, MAGIC = 4, CHECKSUM = 4 };
@@ -55,7 +56,7 @@ void tarn_puffin_put_footer(tarn_buf *out, tarn_str blobs) {
     tarn_buf_puts(out, before);
     tarn_buf_add(out, blobs.p, blobs.n);
     tarn_buf_puts(out, after);
-    for (int i = 0; i < 4; i++) tarn_buf_putc(out, (char)(n >> (8 * i)));
+    tarn_put_le(out, n, 4);
     tarn_buf_add(out, "\0\0\0\0", 4); /* flags: the payload is not compressed */
     tarn_buf_puts(out, TARN_PUFFIN_MAGIC);
 }

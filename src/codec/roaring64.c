@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/bytes.h"
+
 typedef struct bucket {
     uint32_t key; /* the high half */
     roaring_bitmap_t *low;
@@ -219,15 +221,11 @@ size_t tarn_roaring64_serialized_size(const tarn_roaring64 *b) {
     return size;
 }
 
-static void put_le(tarn_buf *out, uint64_t v, int bytes) {
-    for (int i = 0; i < bytes; i++) tarn_buf_putc(out, (char)(v >> 8 * i));
-}
-
 void tarn_roaring64_serialize(const tarn_roaring64 *b, tarn_buf *out) {
-    put_le(out, b->n, 8);
+    tarn_put_le(out, b->n, 8);
     for (size_t i = 0; i < b->n; i++) {
         const bucket *from = &b->buckets[i];
-        put_le(out, from->key, 4);
+        tarn_put_le(out, from->key, 4);
         size_t size = roaring_bitmap_portable_size_in_bytes(from->low);
         char *place = tarn_buf_reserve(out, size);
         if (!place) return;

@@ -2,6 +2,7 @@
 #include "codec/avro_write.h"
 
 #include "base/crypto.h"
+#include "codec/bytes.h"
 #include "codec/compress.h"
 
 /* Java's default is 64000 bytes; larger blocks compress better and are read faster. */
@@ -9,15 +10,7 @@ enum { BLOCK = 1 << 18, BLOCK_MAX = 1 << 30 };
 
 static const char *const codec_names[] = {"null", "deflate", "snappy", "zstandard"};
 
-void tarn_avro_put_long(tarn_buf *b, int64_t v) {
-    uint64_t u = (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
-    unsigned char out[10];
-    size_t n = 0;
-    for (; u >= 0x80; u >>= 7) out[n++] = (unsigned char)(u | 0x80);
-    out[n++] = (unsigned char)u;
-    tarn_buf_add(b, out, n);
-}
-
+void tarn_avro_put_long(tarn_buf *b, int64_t v) { tarn_put_zigzag(b, v); }
 void tarn_avro_put_bool(tarn_buf *b, bool v) { tarn_buf_putc(b, v); }
 void tarn_avro_put_float(tarn_buf *b, float v) { tarn_buf_add(b, &v, sizeof v); }
 void tarn_avro_put_double(tarn_buf *b, double v) { tarn_buf_add(b, &v, sizeof v); }

@@ -1,11 +1,8 @@
 /* encode.c: single values as bytes (1.7), and the bounds made of them (1.6). */
+#include "codec/bytes.h"
 #include "format/iceberg/write/write.h"
 
 enum { CUT = 16 };
-
-static void put_le(tarn_buf *out, uint64_t v, int bytes) {
-    for (int i = 0; i < bytes; i++) tarn_buf_putc(out, (char)(v >> (8 * i)));
-}
 
 /* The fewest bytes of two's complement, the highest first. */
 static void put_decimal(tarn_buf *out, __int128 v) {
@@ -30,15 +27,15 @@ bool tarn_iceberg_encode(tarn_buf *out, const tarn_value *value, const tarn_type
     case TARN_INT8:
     case TARN_INT16:
     case TARN_INT32:
-    case TARN_DATE: put_le(out, (uint64_t)v.i, 4); return true;
+    case TARN_DATE: tarn_put_le(out, (uint64_t)v.i, 4); return true;
     case TARN_INT64:
     case TARN_TIME:
     case TARN_TIMESTAMP:
     case TARN_TIMESTAMP_NTZ:
     case TARN_TIMESTAMP_NS:
-    case TARN_TIMESTAMP_NTZ_NS: put_le(out, (uint64_t)v.i, 8); return true;
-    case TARN_FLOAT32: bits.f = (float)v.f; return put_le(out, bits.u32, 4), true;
-    case TARN_FLOAT64: bits.d = v.f; return put_le(out, bits.u64, 8), true;
+    case TARN_TIMESTAMP_NTZ_NS: tarn_put_le(out, (uint64_t)v.i, 8); return true;
+    case TARN_FLOAT32: bits.f = (float)v.f; return tarn_put_le(out, bits.u32, 4), true;
+    case TARN_FLOAT64: bits.d = v.f; return tarn_put_le(out, bits.u64, 8), true;
     case TARN_DECIMAL: put_decimal(out, v.dec); return true;
     case TARN_STRING:
     case TARN_BINARY:

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "codec/bytes.h"
 #include "codec/jsonw.h"
 #include "format/iceberg/deletes.h"
 #include "model/transform.h"
@@ -210,7 +211,7 @@ static void put_position_counts(tarn_buf *b, int64_t n) {
 /* The path is never cut: readers that do not know referenced_data_file tell the data file by its bounds (1.8). */
 static void put_position_bounds(tarn_buf *b, const tarn_iceberg_listed *f, int64_t position) {
     char bytes[8];
-    for (int i = 0; i < 8; i++) bytes[i] = (char)((uint64_t)position >> (8 * i));
+    tarn_le64(bytes, (uint64_t)position);
     put_some(b), tarn_avro_put_long(b, 2);
     tarn_avro_put_long(b, TARN_ICEBERG_POSITION_ID), tarn_avro_put_str(b, (tarn_str){bytes, sizeof bytes});
     tarn_avro_put_long(b, TARN_ICEBERG_PATH_ID), tarn_avro_put_str(b, tarn_str_of(f->referenced));
