@@ -86,8 +86,7 @@ static bool parse_bool(tarn_str s, int64_t *out) {
     return false;
 }
 
-/* The choice as spelled in the table, and its index. */
-static bool parse_choice(const char *choices, tarn_str s, int64_t *index, tarn_str *spelled) {
+bool tarn_parse_choice(const char *choices, tarn_str s, int64_t *index, tarn_str *spelled) {
     for (int64_t i = 0;; i++) {
         tarn_str choice = {choices, strcspn(choices, "|")};
         if (tarn_str_ieq(s, choice)) {
@@ -119,7 +118,7 @@ static bool parse_typed(const tarn_option_info *info, tarn_str *text, int64_t *n
     case TARN_OPT_INT: return tarn_parse_i64(*text, number);
     case TARN_OPT_BYTES: return tarn_parse_bytes(*text, number);
     case TARN_OPT_DURATION: return tarn_parse_i64(*text, number) || tarn_parse_interval_ms(*text, number);
-    case TARN_OPT_ENUM: return parse_choice(info->choices, *text, number, text);
+    case TARN_OPT_ENUM: return tarn_parse_choice(info->choices, *text, number, text);
     case TARN_OPT_BOOL:
         if (!parse_bool(*text, number)) return false;
         *text = *number ? TARN_LIT("true") : TARN_LIT("false");

@@ -48,6 +48,8 @@ typedef struct tarn_conf tarn_conf;
 
 /* 1000, 128MB (powers of 1000) or 1.5GiB (of 1024). */
 bool tarn_parse_bytes(tarn_str s, int64_t *out);
+/* Which of "a|b|c" it is, in any case, and how that is spelled there. */
+bool tarn_parse_choice(const char *choices, tarn_str s, int64_t *index, tarn_str *spelled);
 
 /* Reads TARN_… variables of the environment (TARN_COMMIT_RETRY_TIMEOUT for commit.retry_timeout). A bad value is an
  * error that names the variable; variables that are no settings are passed over. */

@@ -5,11 +5,10 @@
 #include "base/time.h"
 
 const char *tarn_property_word(tarn_cx *cx, const char *words, const char *value) {
-    for (const char *w = words; *w; w += strcspn(w, "|"), w += *w == '|') {
-        tarn_str word = {w, strcspn(w, "|")};
-        if (tarn_str_ieq(tarn_str_of(value), word)) return tarn_arena_strndup(cx->arena, word.p, word.n);
-    }
-    return NULL;
+    int64_t index;
+    tarn_str word;
+    return tarn_parse_choice(words, tarn_str_of(value), &index, &word) ? tarn_arena_strndup(cx->arena, word.p, word.n)
+                                                                       : NULL;
 }
 
 /* What the value should have been; NULL: it is. */
