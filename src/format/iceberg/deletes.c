@@ -12,10 +12,8 @@ typedef struct file_list {
     TARN_VEC(const tarn_iceberg_file *) files;
 } file_list;
 
-/* The rows that a position delete file takes away, by data file. */
-typedef struct position_file {
-    tarn_map rows; /* recorded path to tarn_roaring64 */
-} position_file;
+/* The rows that a position delete file takes away: tarn_roaring64 by the recorded path of the data file. */
+typedef tarn_map positions;
 
 struct tarn_iceberg_delete_index {
     tarn_map by_path;       /* of one data file: vectors and position deletes */
@@ -25,7 +23,7 @@ struct tarn_iceberg_delete_index {
     tarn_map keys;          /* by tuple and sequence: tarn_iceberg_keys */
     pthread_mutex_t lock;
     tarn_arena *arena; /* of what follows, under its lock */
-    tarn_map read;     /* by tarn_iceberg_file: position_file */
+    tarn_map read;     /* by tarn_iceberg_file: its positions */
 };
 
 static void add_to(tarn_arena *arena, tarn_map *map, tarn_str key, const tarn_iceberg_file *f) {
@@ -257,16 +255,16 @@ tarn_code tarn_iceberg_read_vector(tarn_cx *cx, tarn_store *store, tarn_str path
     return TARN_OK;
 }
 
-static tarn_roaring64 *rows_of(tarn_arena *arena, position_file *of, tarn_str path) {
-    tarn_roaring64 *rows = tarn_map_get(&of->rows, path);
+static tarn_roaring64 *rows_of(tarn_arena *arena, positions *of, tarn_str path) {
+    tarn_roaring64 *rows = tarn_map_get(of, path);
     if (rows) return rows;
     rows = tarn_roaring64_new();
-    tarn_map_put(&of->rows, arena, (tarn_str){tarn_arena_strndup(arena, path.p, path.n), path.n}, rows);
+    tarn_map_put(of, arena, (tarn_str){tarn_arena_strndup(arena, path.p, path.n), path.n}, rows);
     return rows;
 }
 
 /* Rows with the place of their file among `out`. */
-static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, tarn_column all, int64_t n, position_file **out,
+static tarn_code take_positions(tarn_cx *cx, tarn_arena *arena, tarn_column all, int64_t n, positions **out,
                                 size_t n_out) {
     tarn_column path = tarn_column_child(all, 0), pos = tarn_column_child(all, 1), from = tarn_column_child(all, 2);
     tarn_roaring64 *rows = NULL;
@@ -304,7 +302,7 @@ tarn_code tarn_iceberg_open_positions(tarn_cx *cx, const tarn_table *table, cons
 }
 
 static tarn_code read_rows(tarn_cx *cx, const tarn_table *table, const tarn_file *const *files, size_t n,
-                           tarn_arena *arena, position_file **out) {
+                           tarn_arena *arena, positions **out) {
     tarn_auto(tarn_conn *, tarn_conn_closep) conn = NULL;
     tarn_auto(tarn_rows *, tarn_rows_closep) rows = NULL;
     TRY(tarn_iceberg_open_positions(cx, table, files, n, &conn, &rows));
@@ -316,16 +314,16 @@ static tarn_code read_rows(tarn_cx *cx, const tarn_table *table, const tarn_file
     }
 }
 
-static void free_positions(const position_file *p) {
+static void free_positions(const positions *p) {
     tarn_str key;
     void *rows;
-    for (size_t at = 0; tarn_map_each(&p->rows, &at, &key, &rows);) tarn_roaring64_free(rows);
+    for (size_t at = 0; tarn_map_each(p, &at, &key, &rows);) tarn_roaring64_free(rows);
 }
 
-/* One query for all of them, into as many new position_files. */
+/* One query for all of them, into as many new maps. */
 static tarn_code read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *const *files, size_t n,
-                                tarn_arena *arena, position_file **out) {
-    for (size_t i = 0; i < n; i++) out[i] = TARN_NEW(arena, position_file);
+                                tarn_arena *arena, positions **out) {
+    for (size_t i = 0; i < n; i++) out[i] = TARN_NEW(arena, positions);
     tarn_code code = read_rows(cx, table, files, n, arena, out);
     for (size_t i = 0; code != TARN_OK && i < n; i++) free_positions(out[i]);
     return code;
@@ -333,9 +331,9 @@ static tarn_code read_positions(tarn_cx *cx, const tarn_table *table, const tarn
 
 tarn_code tarn_iceberg_read_positions(tarn_cx *cx, const tarn_table *table, const tarn_file *file, tarn_str recorded,
                                       tarn_roaring64 **out) {
-    position_file *p;
+    positions *p;
     TRY(tarn_prefix(cx, read_positions(cx, table, &file, 1, cx->arena, &p), "%.*s", (int)file->path.n, file->path.p));
-    const tarn_roaring64 *rows = tarn_map_get(&p->rows, recorded);
+    const tarn_roaring64 *rows = tarn_map_get(p, recorded);
     *out = rows ? tarn_roaring64_copy(rows) : tarn_roaring64_new();
     free_positions(p);
     return TARN_OK;
@@ -343,14 +341,14 @@ tarn_code tarn_iceberg_read_positions(tarn_cx *cx, const tarn_table *table, cons
 
 static tarn_str read_key(const tarn_iceberg_file *const *d) { return (tarn_str){(const char *)d, sizeof *d}; }
 
-static void keep_positions(tarn_iceberg_delete_index *x, const tarn_iceberg_file *d, position_file *p) {
+static void keep_positions(tarn_iceberg_delete_index *x, const tarn_iceberg_file *d, positions *p) {
     tarn_str key = read_key(&d);
     tarn_map_put(&x->read, x->arena, (tarn_str){tarn_arena_strndup(x->arena, key.p, key.n), key.n}, p);
 }
 
 /* The rows of one position delete file, read once. The index's lock is held. */
 static tarn_code need_positions(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *d,
-                                position_file **out) {
+                                positions **out) {
     tarn_iceberg_delete_index *x = s->deletes;
     const tarn_file *file = &d->file;
     *out = tarn_map_get(&x->read, read_key(&d));
@@ -382,7 +380,7 @@ static size_t list_unread(tarn_cx *cx, const tarn_iceberg_delete_index *x, const
 
 static tarn_code fetch_some(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_iceberg_file *const *some, size_t n) {
     const tarn_file **files = TARN_NEW_ARRAY(cx->arena, const tarn_file *, n);
-    position_file **read = TARN_NEW_ARRAY(cx->arena, position_file *, n);
+    positions **read = TARN_NEW_ARRAY(cx->arena, positions *, n);
     for (size_t i = 0; i < n; i++) files[i] = &some[i]->file;
     TRY(read_positions(cx, s->base.table, files, n, s->deletes->arena, read));
     for (size_t i = 0; i < n; i++) keep_positions(s->deletes, some[i], read[i]);
@@ -407,9 +405,9 @@ static tarn_code unite(tarn_cx *cx, tarn_iceberg_snapshot *s, const tarn_file *f
     const tarn_iceberg_deletes *deletes = file->deletes->where;
     const tarn_iceberg_file *f = file->entry;
     for (size_t i = 0; i < deletes->n; i++) {
-        position_file *p = NULL;
+        positions *p = NULL;
         TRY(need_positions(cx, s, deletes->files[i], &p));
-        const tarn_roaring64 *rows = tarn_map_get(&p->rows, f->recorded);
+        const tarn_roaring64 *rows = tarn_map_get(p, f->recorded);
         if (rows) tarn_roaring64_or(all, rows);
     }
     return TARN_OK;
