@@ -11,6 +11,9 @@ typedef struct tarn_map {
     size_t n, cap;
 } tarn_map;
 
+/* The bytes of a variable, a number or a pointer, as a key: it lives as long as the variable. */
+#define TARN_KEY_OF(variable) ((tarn_str){(const char *)&(variable), sizeof(variable)})
+
 void *tarn_map_get(const tarn_map *map, tarn_str key);
 /* Sets or replaces; gives the value that was there before, or NULL. */
 void *tarn_map_put(tarn_map *map, tarn_arena *arena, tarn_str key, void *value);

@@ -99,7 +99,7 @@ static void extend_group(tarn_cx *cx, const changes *c, const tarn_map *items, b
             columns[i].partition += (int)(c->base.n_partition - c->n_own_partition);
     for (size_t i = 0; i < group->n_files; i++) {
         const tarn_file *inner = group->files[i];
-        files[i] = tarn_map_get(items, (tarn_str){(const char *)&inner, sizeof inner});
+        files[i] = tarn_map_get(items, TARN_KEY_OF(inner));
     }
     group->files = files;
 }

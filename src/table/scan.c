@@ -95,9 +95,9 @@ static void take_skips(tarn_cx *cx, const tarn_file *const *files, size_t n, tar
                        const tarn_scan *scan, live *l) {
     tarn_map places = {0};
     for (size_t i = 0; i < n; i++)
-        if (skip[i]) tarn_map_put(&places, cx->arena, (tarn_str){(const char *)&files[i], sizeof files[i]}, skip[i]);
+        if (skip[i]) tarn_map_put(&places, cx->arena, TARN_KEY_OF(files[i]), skip[i]);
     for (size_t i = 0; i < scan->n_files; i++)
-        l->skip[i] = tarn_map_get(&places, (tarn_str){(const char *)&scan->files[i], sizeof scan->files[i]});
+        l->skip[i] = tarn_map_get(&places, TARN_KEY_OF(scan->files[i]));
 }
 
 static tarn_code fetch_all(tarn_cx *cx, const loading *load, size_t n) {

@@ -178,19 +178,17 @@ typedef struct past {
     bool whole; /* the last one has none before it */
 } past;
 
-static tarn_str id_key(const int64_t *id) { return (tarn_str){(const char *)id, sizeof *id}; }
-
 static void walk_past(tarn_cx *cx, const tarn_iceberg_snapshot *end, past *out) {
     const tarn_iceberg_metadata *m = &end->meta;
     tarn_map by_id = {0};
     for (size_t i = 0; i < m->versions.n; i++)
-        tarn_map_put(&by_id, cx->arena, id_key(&m->versions.at[i].id), &m->versions.at[i]);
+        tarn_map_put(&by_id, cx->arena, TARN_KEY_OF(m->versions.at[i].id), &m->versions.at[i]);
     const tarn_iceberg_version *v = end->version;
     out->whole = !v;
     while (v && out->versions.n <= m->versions.n) { /* a chain that goes round ends somewhere */
         *TARN_PUSH(cx->arena, &out->versions) = v;
         out->whole = v->parent < 0;
-        v = v->parent < 0 ? NULL : tarn_map_get(&by_id, id_key(&v->parent));
+        v = v->parent < 0 ? NULL : tarn_map_get(&by_id, TARN_KEY_OF(v->parent));
     }
 }
 

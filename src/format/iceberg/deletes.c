@@ -36,10 +36,6 @@ static void add_to(tarn_arena *arena, tarn_map *map, tarn_str key, const tarn_ic
     *TARN_PUSH(arena, &list->files) = f;
 }
 
-static tarn_str tuple_key(const tarn_iceberg_tuple *const *tuple) {
-    return (tarn_str){(const char *)tuple, sizeof *tuple};
-}
-
 static bool is_global(const tarn_iceberg_snapshot *s, const tarn_iceberg_file *f) {
     const tarn_iceberg_spec *spec = tarn_iceberg_spec_use_of(s, f->tuple->spec_id)->spec;
     for (size_t i = 0; i < spec->n_fields; i++)
@@ -65,14 +61,14 @@ static void index_file(tarn_iceberg_snapshot *s, tarn_iceberg_delete_index *x, c
         if (is_global(s, f))
             *TARN_PUSH(arena, &x->keys_global.files) = f;
         else
-            add_to(arena, &x->keys_by_tuple, tuple_key(&f->tuple), f);
+            add_to(arena, &x->keys_by_tuple, TARN_KEY_OF(f->tuple), f);
         return;
     }
     tarn_str target = tarn_iceberg_delete_target(&e);
     if (target.p)
         add_to(arena, &x->by_path, target, f);
     else
-        add_to(arena, &x->by_tuple, tuple_key(&f->tuple), f);
+        add_to(arena, &x->by_tuple, TARN_KEY_OF(f->tuple), f);
 }
 
 static tarn_code need_index(tarn_cx *cx, tarn_iceberg_snapshot *s) {
@@ -109,13 +105,13 @@ static void add_newer(const file_list *from, int64_t sequence, tarn_iceberg_keys
 static const tarn_iceberg_keys *find_keys(tarn_iceberg_snapshot *s, const tarn_iceberg_file *f) {
     tarn_arena *arena = s->base.arena;
     const file_list *global = &s->deletes->keys_global,
-                    *own = tarn_map_get(&s->deletes->keys_by_tuple, tuple_key(&f->tuple));
+                    *own = tarn_map_get(&s->deletes->keys_by_tuple, TARN_KEY_OF(f->tuple));
     size_t max = global->files.n + (own ? own->files.n : 0);
     const struct {
         const tarn_iceberg_tuple *tuple;
         int64_t sequence;
     } key = {f->tuple, f->sequence};
-    tarn_str name = {(const char *)&key, sizeof key};
+    tarn_str name = TARN_KEY_OF(key);
     if (!max) return NULL;
     tarn_iceberg_keys *keys = tarn_map_get(&s->deletes->keys, name);
     if (!keys) {
@@ -134,7 +130,7 @@ static const tarn_iceberg_keys *find_keys(tarn_iceberg_snapshot *s, const tarn_i
  * are there is said here. */
 static void find_deletes(tarn_iceberg_snapshot *s, tarn_iceberg_file *f) {
     const file_list *own = tarn_map_get(&s->deletes->by_path, f->recorded),
-                    *shared = tarn_map_get(&s->deletes->by_tuple, tuple_key(&f->tuple));
+                    *shared = tarn_map_get(&s->deletes->by_tuple, TARN_KEY_OF(f->tuple));
     size_t n = 0, max = (own ? own->files.n : 0) + (shared ? shared->files.n : 0);
     const tarn_iceberg_keys *keys = f->keys = find_keys(s, f);
     if (!max && !keys) return;
@@ -204,7 +200,7 @@ tarn_code tarn_iceberg_reaching(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_map 
         const tarn_iceberg_keys *keys = ((const tarn_iceberg_file *)list.files.at[i]->entry)->keys;
         TRY(tarn_check(cx));
         if (own) add_names(cx, own->files, own->n, out);
-        tarn_str list_key = {(const char *)&keys, sizeof keys};
+        tarn_str list_key = TARN_KEY_OF(keys);
         if (!keys || tarn_map_get(&seen, list_key)) continue;
         list_key.p = tarn_arena_strndup(cx->arena, list_key.p, list_key.n);
         tarn_map_put(&seen, cx->arena, list_key, s);
@@ -339,10 +335,8 @@ tarn_code tarn_iceberg_read_positions(tarn_cx *cx, const tarn_table *table, cons
     return TARN_OK;
 }
 
-static tarn_str read_key(const tarn_iceberg_file *const *d) { return (tarn_str){(const char *)d, sizeof *d}; }
-
 static void keep_positions(tarn_iceberg_delete_index *x, const tarn_iceberg_file *d, positions *p) {
-    tarn_str key = read_key(&d);
+    tarn_str key = TARN_KEY_OF(d);
     tarn_map_put(&x->read, x->arena, (tarn_str){tarn_arena_strndup(x->arena, key.p, key.n), key.n}, p);
 }
 
@@ -351,7 +345,7 @@ static tarn_code need_positions(tarn_cx *cx, tarn_iceberg_snapshot *s, const tar
                                 positions **out) {
     tarn_iceberg_delete_index *x = s->deletes;
     const tarn_file *file = &d->file;
-    *out = tarn_map_get(&x->read, read_key(&d));
+    *out = tarn_map_get(&x->read, TARN_KEY_OF(d));
     if (*out) return TARN_OK;
     tarn_code code = d->format == TARN_ICEBERG_PARQUET
                          ? read_positions(cx, s->base.table, &file, 1, x->arena, out)
@@ -370,8 +364,8 @@ static size_t list_unread(tarn_cx *cx, const tarn_iceberg_delete_index *x, const
         const tarn_iceberg_deletes *deletes = files[i]->deletes ? files[i]->deletes->where : NULL;
         for (size_t k = 0; deletes && k < deletes->n && n_out < max; k++) {
             const tarn_iceberg_file *d = deletes->files[k];
-            if (d->format != TARN_ICEBERG_PARQUET || tarn_map_get(&x->read, read_key(&d))) continue;
-            if (tarn_map_put(&seen, cx->arena, read_key(&deletes->files[k]), (void *)(uintptr_t)d)) continue;
+            if (d->format != TARN_ICEBERG_PARQUET || tarn_map_get(&x->read, TARN_KEY_OF(d))) continue;
+            if (tarn_map_put(&seen, cx->arena, TARN_KEY_OF(deletes->files[k]), (void *)(uintptr_t)d)) continue;
             out[n_out++] = d;
         }
     }

@@ -190,7 +190,7 @@ typedef struct judging {
 enum { MATCHES = 1, FAILS = 2 };
 
 static bool partition_matches(tarn_cx *cx, judging *j, const tarn_iceberg_tuple *tuple) {
-    tarn_str key = {(const char *)&tuple, sizeof tuple};
+    tarn_str key = TARN_KEY_OF(tuple);
     uintptr_t verdict = (uintptr_t)tarn_map_get(&j->verdicts, key);
     if (!verdict) {
         probe p = {
@@ -230,7 +230,7 @@ static void publish(tarn_iceberg_snapshot *s, tarn_iceberg_walk *walk) {
     for (size_t i = 0; i < walk->files.n; i++) {
         tarn_iceberg_file *f = walk->files.at[i];
         uint32_t ordinal = f->file.ordinal - slot->first;
-        tarn_str key = {(const char *)&ordinal, sizeof ordinal};
+        tarn_str key = TARN_KEY_OF(ordinal);
         tarn_iceberg_file *other = tarn_map_get(&slot->kept, key);
         if (other) {
             walk->files.at[i] = other;

@@ -139,7 +139,7 @@ tarn_code tarn_iceberg_keep(tarn_cx *cx, tarn_iceberg_walk *walk, const tarn_ice
     tarn_iceberg_snapshot *s = walk->s;
     tarn_iceberg_slot *slot = &s->slots[walk->slot];
     uint32_t ordinal = walk->ordinal;
-    tarn_str key = {(const char *)&ordinal, sizeof ordinal};
+    tarn_str key = TARN_KEY_OF(ordinal);
     pthread_mutex_lock(&s->lock);
     tarn_iceberg_file *f = slot->kept.n ? tarn_map_get(&slot->kept, key) : NULL;
     pthread_mutex_unlock(&s->lock);

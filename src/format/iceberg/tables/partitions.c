@@ -16,12 +16,12 @@ typedef struct counting {
 } counting;
 
 static totals *totals_of(counting *c, const tarn_iceberg_tuple *tuple) {
-    tarn_str key = {(const char *)&tuple, sizeof tuple};
+    tarn_str key = TARN_KEY_OF(tuple);
     totals *t = tarn_map_get(&c->by_tuple, key);
     if (t) return t;
     t = TARN_NEW(c->arena, totals);
     *t = (totals){.tuple = tuple, .updated_ms = -1, .updated_by = -1};
-    tarn_map_put(&c->by_tuple, c->arena, (tarn_str){(const char *)&t->tuple, sizeof t->tuple}, t);
+    tarn_map_put(&c->by_tuple, c->arena, TARN_KEY_OF(t->tuple), t);
     *TARN_PUSH(c->arena, &c->all) = t;
     return t;
 }

@@ -4,19 +4,17 @@
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
 
-static tarn_str id_key(const int64_t *id) { return (tarn_str){(const char *)id, sizeof *id}; }
-
 /* A version and those it came from. Chains may be wrong and go round: none is longer than there are snapshots. */
 static tarn_code find_past(tarn_cx *cx, const tarn_iceberg_snapshot *s, const tarn_iceberg_version ***out, size_t *n) {
     const tarn_iceberg_metadata *m = &s->meta;
     const tarn_iceberg_version **past = TARN_NEW_ARRAY(cx->arena, const tarn_iceberg_version *, m->versions.n);
     tarn_map by_id = {0};
     for (size_t i = 0; i < m->versions.n; i++)
-        tarn_map_put(&by_id, cx->arena, id_key(&m->versions.at[i].id), &m->versions.at[i]);
+        tarn_map_put(&by_id, cx->arena, TARN_KEY_OF(m->versions.at[i].id), &m->versions.at[i]);
     *n = 0;
     for (const tarn_iceberg_version *v = s->version; v && *n < m->versions.n;) {
         past[(*n)++] = v;
-        v = v->parent >= 0 ? tarn_map_get(&by_id, id_key(&v->parent)) : NULL;
+        v = v->parent >= 0 ? tarn_map_get(&by_id, TARN_KEY_OF(v->parent)) : NULL;
         TRY(tarn_check(cx));
     }
     *out = past;

@@ -17,10 +17,8 @@ typedef struct planning {
     bool *kept, *referenced; /* of each version */
 } planning;
 
-static tarn_str id_key(const int64_t *id) { return (tarn_str){(const char *)id, sizeof *id}; }
-
 static const tarn_iceberg_version *version_of(const planning *p, int64_t id) {
-    return tarn_map_get(&p->by_id, id_key(&id));
+    return tarn_map_get(&p->by_id, TARN_KEY_OF(id));
 }
 
 static const tarn_iceberg_version *parent_of(const planning *p, const tarn_iceberg_version *v) {
@@ -234,7 +232,7 @@ static void add_ids(planning *p, const tarn_type *type, tarn_map *out) {
     for (size_t i = 0; i < type->n_fields; i++) {
         int64_t *id = TARN_NEW(p->cx->arena, int64_t);
         *id = type->fields[i].id;
-        tarn_map_put(out, p->cx->arena, id_key(id), p);
+        tarn_map_put(out, p->cx->arena, TARN_KEY_OF(*id), p);
         add_ids(p, type->fields[i].type, out);
     }
 }
@@ -252,7 +250,7 @@ static bool is_only_one(const planning *p, const bool *specs, bool deletes, cons
                         const tarn_map *ids) {
     for (size_t i = 0; i < type->n_fields; i++) {
         int64_t id = type->fields[i].id;
-        bool known = tarn_map_get(ids, id_key(&id));
+        bool known = tarn_map_get(ids, TARN_KEY_OF(id));
         if (!known && is_asked_for(p, specs, deletes, type->fields[i].id)) return true;
         if (is_only_one(p, specs, deletes, type->fields[i].type, ids)) return true;
     }
@@ -326,7 +324,7 @@ tarn_code tarn_iceberg_plan_refs(tarn_cx *cx, const tarn_iceberg_snapshot *base,
     for (size_t i = 0; i < p.m->refs.n; i++) *TARN_PUSH(cx->arena, &plan->refs) = p.m->refs.at[i];
     if (!change->refs.n && !change->expire) return TARN_OK;
     for (size_t i = 0; i < p.m->versions.n; i++)
-        tarn_map_put(&p.by_id, cx->arena, id_key(&p.m->versions.at[i].id), &p.m->versions.at[i]);
+        tarn_map_put(&p.by_id, cx->arena, TARN_KEY_OF(p.m->versions.at[i].id), &p.m->versions.at[i]);
     for (size_t i = 0; i < change->refs.n; i++) TRY(plan_ref(&p, &change->refs.at[i]));
     if (change->expire) TRY(plan_expiry(&p, change->expire));
     const tarn_iceberg_ref *head = find(plan, "main");
