@@ -1,6 +1,7 @@
 /* changes.c: what the snapshots in a version's past did to rows: each is compared with the one before it, by the
  * manifests that only one of both has (1.5, 1.8). */
 #include "format/iceberg/deletes.h"
+#include "format/iceberg/write/write.h"
 
 typedef struct feed {
     tarn_cx *cx;
@@ -174,23 +175,10 @@ static tarn_code give_commit(feed *f, const tarn_iceberg_version *parent, const 
 
 /* The snapshots from the newest one back, as far as they are there. */
 typedef struct past {
-    TARN_VEC(const tarn_iceberg_version *) versions;
+    const tarn_iceberg_version **versions;
+    size_t n;
     bool whole; /* the last one has none before it */
 } past;
-
-static void walk_past(tarn_cx *cx, const tarn_iceberg_snapshot *end, past *out) {
-    const tarn_iceberg_metadata *m = &end->meta;
-    tarn_map by_id = {0};
-    for (size_t i = 0; i < m->versions.n; i++)
-        tarn_map_put(&by_id, cx->arena, TARN_KEY_OF(m->versions.at[i].id), &m->versions.at[i]);
-    const tarn_iceberg_version *v = end->version;
-    out->whole = !v;
-    while (v && out->versions.n <= m->versions.n) { /* a chain that goes round ends somewhere */
-        *TARN_PUSH(cx->arena, &out->versions) = v;
-        out->whole = v->parent < 0;
-        v = v->parent < 0 ? NULL : tarn_map_get(&by_id, TARN_KEY_OF(v->parent));
-    }
-}
 
 static bool begins_by(const tarn_iceberg_version *v, const tarn_at *from) {
     return from->kind == TARN_AT_TIMESTAMP ? v->timestamp_ms * 1000 >= from->timestamp_us
@@ -198,8 +186,8 @@ static bool begins_by(const tarn_iceberg_version *v, const tarn_at *from) {
 }
 
 static bool is_id(const past *p, int64_t version) {
-    for (size_t i = 0; i < p->versions.n; i++)
-        if (p->versions.at[i]->id == version) return true;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->versions[i]->id == version) return true;
     return false;
 }
 
@@ -207,10 +195,10 @@ static bool is_id(const past *p, int64_t version) {
 static tarn_code count_wanted(feed *f, const past *p, const tarn_at *from, size_t *out) {
     const tarn_iceberg_snapshot *end = f->end;
     bool version = from->kind == TARN_AT_VERSION, id = version && is_id(p, from->version);
-    size_t n = 0, there = p->whole ? p->versions.n : p->versions.n - 1;
-    while (n < p->versions.n) {
-        const tarn_iceberg_version *v = p->versions.at[n];
-        if (id ? n && p->versions.at[n - 1]->id == from->version : !begins_by(v, from)) break;
+    size_t n = 0, there = p->whole ? p->n : p->n - 1;
+    while (n < p->n) {
+        const tarn_iceberg_version *v = p->versions[n];
+        if (id ? n && p->versions[n - 1]->id == from->version : !begins_by(v, from)) break;
         n++;
     }
     if (!version && from->kind != TARN_AT_TIMESTAMP)
@@ -227,7 +215,7 @@ static tarn_code count_wanted(feed *f, const past *p, const tarn_at *from, size_
                          "the snapshots from version %lld on are not there any more: the first whose changes can be "
                          "told is %lld",
                          (long long)from->version,
-                         (long long)(there ? number_of(p->versions.at[there - 1]) : end->base.version + 1));
+                         (long long)(there ? number_of(p->versions[there - 1]) : end->base.version + 1));
     *out = n < there ? n : there;
     return TARN_OK;
 }
@@ -237,11 +225,12 @@ tarn_code tarn_iceberg_changes(tarn_cx *cx, tarn_snapshot *end, const tarn_at *f
     tarn_auto(feed, done_feed) f = {.cx = cx, .end = tarn_iceberg_of(end), .arena = arena, .out = out};
     past p = {0};
     size_t n = 0;
-    walk_past(cx, f.end, &p);
+    TRY(tarn_iceberg_past(cx, f.end, &p.versions, &p.n));
+    p.whole = !p.n || p.versions[p.n - 1]->parent < 0;
     TRY(count_wanted(&f, &p, from, &n));
     for (size_t i = n; i-- > 0;) {
         TRY(tarn_check(cx));
-        TRY(give_commit(&f, i + 1 < p.versions.n ? p.versions.at[i + 1] : NULL, p.versions.at[i]));
+        TRY(give_commit(&f, i + 1 < p.n ? p.versions[i + 1] : NULL, p.versions[i]));
     }
     return TARN_OK;
 }

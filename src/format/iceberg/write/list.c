@@ -29,16 +29,20 @@ static bool deletes_stay(void *state, const tarn_iceberg_entry *e) {
     return stay;
 }
 
+bool tarn_iceberg_partition_key(tarn_cx *cx, int32_t spec_id, const tarn_value *values, size_t n, tarn_str *out) {
+    tarn_str text;
+    if (!tarn_values_key(cx->arena, values, values ? n : 0, &text)) return false;
+    char *key = tarn_arena_alloc(cx->arena, sizeof spec_id + text.n);
+    memcpy(key, &spec_id, sizeof spec_id);
+    if (text.n) memcpy(key + sizeof spec_id, text.p, text.n);
+    *out = (tarn_str){key, sizeof spec_id + text.n};
+    return true;
+}
+
 static void touch(tarn_iceberg_composing *c, const tarn_iceberg_spec *spec, const tarn_value *values) {
-    tarn_auto_buf key = TARN_BUF(1 << 20);
-    tarn_buf_printf(&key, "%d", spec->id);
-    for (size_t i = 0; values && i < spec->n_fields; i++) {
-        tarn_buf_putc(&key, ' ');
-        tarn_value_sql(&key, &values[i]);
-    }
-    if (key.failed) return;
-    tarn_str name = {tarn_arena_strndup(c->cx->arena, key.data, key.n), key.n};
-    c->counts.partitions += !tarn_map_put(&c->touched, c->cx->arena, name, c);
+    tarn_str key;
+    if (tarn_iceberg_partition_key(c->cx, spec->id, values, spec->n_fields, &key))
+        c->counts.partitions += !tarn_map_put(&c->touched, c->cx->arena, key, c);
 }
 
 static void count_file(tarn_iceberg_composing *c, int64_t rows, int64_t size) {

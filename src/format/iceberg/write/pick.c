@@ -4,8 +4,9 @@
 #include "format/iceberg/iceberg.h"
 #include "format/iceberg/write/write.h"
 
-/* A version and those it came from. Chains may be wrong and go round: none is longer than there are snapshots. */
-static tarn_code find_past(tarn_cx *cx, const tarn_iceberg_snapshot *s, const tarn_iceberg_version ***out, size_t *n) {
+/* Chains may be wrong and go round: none is longer than there are snapshots. */
+tarn_code tarn_iceberg_past(tarn_cx *cx, const tarn_iceberg_snapshot *s, const tarn_iceberg_version ***out,
+                            size_t *n) {
     const tarn_iceberg_metadata *m = &s->meta;
     const tarn_iceberg_version **past = TARN_NEW_ARRAY(cx->arena, const tarn_iceberg_version *, m->versions.n);
     tarn_map by_id = {0};
@@ -23,7 +24,7 @@ static tarn_code find_past(tarn_cx *cx, const tarn_iceberg_snapshot *s, const ta
 
 tarn_code tarn_iceberg_ancestors(tarn_cx *cx, tarn_snapshot *snapshot, tarn_ancestor **out, size_t *n) {
     const tarn_iceberg_version **past;
-    TRY(find_past(cx, tarn_iceberg_of(snapshot), &past, n));
+    TRY(tarn_iceberg_past(cx, tarn_iceberg_of(snapshot), &past, n));
     *out = TARN_NEW_ARRAY(cx->arena, tarn_ancestor, *n);
     for (size_t i = 0; i < *n; i++) (*out)[i] = (tarn_ancestor){past[i]->id, past[i]->timestamp_ms};
     return TARN_OK;
@@ -64,7 +65,7 @@ static tarn_code check_past(tarn_cx *cx, const tarn_iceberg_snapshot *base, cons
     const char *own = tarn_printf(cx, "%lld", (long long)source->id);
     const tarn_iceberg_version **past;
     size_t n;
-    TRY(find_past(cx, base, &past, &n));
+    TRY(tarn_iceberg_past(cx, base, &past, &n));
     for (size_t i = 0; i < n; i++) {
         const tarn_json_value *entry = NULL;
         tarn_auto(tarn_arena *, tarn_arena_freep) scratch = tarn_arena_new();
@@ -121,17 +122,13 @@ static bool replaces_partitions(tarn_cx *cx, const tarn_iceberg_version *v, cons
 static tarn_code partition_key(tarn_cx *cx, const tarn_iceberg_snapshot *s, const tarn_file *file, tarn_str *out) {
     const tarn_iceberg_tuple *tuple = ((const tarn_iceberg_file *)file->entry)->tuple;
     const tarn_iceberg_spec *spec = tuple ? tarn_iceberg_spec_find(&s->meta, tuple->spec_id) : NULL;
-    tarn_str values;
-    if (!tarn_values_key(cx->arena, tuple ? tuple->values : NULL, spec ? spec->n_fields : 0, &values))
-        return tarn_fail(cx, TARN_LIMIT, "%.*s: the partition's values are too long", (int)file->path.n, file->path.p);
-    tarn_auto_buf key = TARN_BUF(values.n + 16);
-    tarn_buf_printf(&key, "%d ", tuple ? tuple->spec_id : 0);
-    tarn_buf_add(&key, values.p, values.n);
-    *out = (tarn_str){tarn_arena_strndup(cx->arena, key.data, key.n), key.n};
-    return TARN_OK;
+    if (tarn_iceberg_partition_key(cx, tuple ? tuple->spec_id : 0, tuple ? tuple->values : NULL,
+                                   spec ? spec->n_fields : 0, out))
+        return TARN_OK;
+    return tarn_fail(cx, TARN_LIMIT, "%.*s: the partition's values are too long", (int)file->path.n, file->path.p);
 }
 
-static tarn_code list_paths(tarn_cx *cx, tarn_snapshot *s, tarn_file_list *list, tarn_map *paths) {
+tarn_code tarn_iceberg_files_by_path(tarn_cx *cx, tarn_snapshot *s, tarn_file_list *list, tarn_map *paths) {
     TRY(tarn_iceberg_files(cx, s, NULL, list));
     for (size_t i = 0; i < list->files.n; i++)
         tarn_map_put(paths, cx->arena, list->files.at[i]->path, (void *)(uintptr_t)list->files.at[i]);
@@ -181,7 +178,7 @@ static tarn_code replace_partitions(tarn_cx *cx, tarn_snapshot *base, const tarn
     tarn_map was_there = {0}, is_left = {0}, is_there = {0};
     const tarn_iceberg_version **past;
     size_t n, i = 0;
-    TRY(find_past(cx, s, &past, &n));
+    TRY(tarn_iceberg_past(cx, s, &past, &n));
     while (i < n && past[i]->id != source->parent) i++;
     if (source->parent >= 0 && i == n)
         return tarn_fail(cx, TARN_INVALID, "it replaces partitions of snapshot %lld, which the table does not come from",
@@ -189,10 +186,10 @@ static tarn_code replace_partitions(tarn_cx *cx, tarn_snapshot *base, const tarn
     if (source->parent >= 0) {
         tarn_at at = {.kind = TARN_AT_VERSION, .version = source->parent};
         TRY(base->format->open(cx, base->table, &at, base, &parent));
-        TRY(list_paths(cx, parent, &was, &was_there));
+        TRY(tarn_iceberg_files_by_path(cx, parent, &was, &was_there));
     }
-    TRY(list_paths(cx, pick->from, &left, &is_left));
-    TRY(list_paths(cx, base, &now, &is_there));
+    TRY(tarn_iceberg_files_by_path(cx, pick->from, &left, &is_left));
+    TRY(tarn_iceberg_files_by_path(cx, base, &now, &is_there));
     TRY(remove_replaced(cx, &was, &is_left, &is_there, change));
     return check_untouched(cx, s, &now, &was_there, pick, change);
 }

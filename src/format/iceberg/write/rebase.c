@@ -119,10 +119,7 @@ static tarn_code check_application(rebasing *r) {
 
 static tarn_code index_files(tarn_cx *cx, tarn_iceberg_snapshot *s, tarn_map *out) {
     tarn_file_list list = {0};
-    TRY(tarn_iceberg_files(cx, &s->base, NULL, &list));
-    for (size_t i = 0; i < list.files.n; i++)
-        tarn_map_put(out, cx->arena, list.files.at[i]->path, (void *)(uintptr_t)list.files.at[i]);
-    return TARN_OK;
+    return tarn_iceberg_files_by_path(cx, &s->base, &list, out);
 }
 
 /* Files that came since and hold rows the change would have read. */

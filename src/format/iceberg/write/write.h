@@ -95,6 +95,9 @@ typedef struct tarn_iceberg_made {
     int32_t spec_id, sort_order_id;
 } tarn_iceberg_made;
 
+/* list.c: tells partitions apart, also those of different specs; values NULL: none. False: they are too long. */
+bool tarn_iceberg_partition_key(tarn_cx *cx, int32_t spec_id, const tarn_value *values, size_t n, tarn_str *out);
+
 /* compose.c: a version of a table: its manifests are written, its metadata is text. */
 typedef struct tarn_iceberg_composed {
     tarn_str text;              /* of the metadata file */
@@ -127,7 +130,11 @@ void tarn_iceberg_maintain(tarn_cx *cx, const tarn_table *table, tarn_snapshot *
 TARN_MUST tarn_code tarn_iceberg_unneeded(tarn_cx *cx, tarn_snapshot *before, tarn_snapshot *after,
                                           tarn_unneeded_fn *each, void *state);
 
-/* pick.c */
+/* pick.c. A version and those it came from, newest first. */
+TARN_MUST tarn_code tarn_iceberg_past(tarn_cx *cx, const struct tarn_iceberg_snapshot *s,
+                                      const tarn_iceberg_version ***out, size_t *n);
+/* All files of a snapshot, and the same by their paths. */
+TARN_MUST tarn_code tarn_iceberg_files_by_path(tarn_cx *cx, tarn_snapshot *s, tarn_file_list *list, tarn_map *paths);
 TARN_MUST tarn_code tarn_iceberg_ancestors(tarn_cx *cx, tarn_snapshot *snapshot, tarn_ancestor **out, size_t *n);
 TARN_MUST tarn_code tarn_iceberg_pick(tarn_cx *cx, tarn_snapshot *base, tarn_pick *pick, tarn_change *change);
 
