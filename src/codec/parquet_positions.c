@@ -12,7 +12,6 @@
 #include "tarn.h"
 
 enum { PATH_MAX_BYTES = 1 << 20, PAGE_ROWS = 20000, GROUP_ROWS = 1 << 20, PAGE_BYTES = 1 << 22 };
-enum { PATH_ID = 2147483546, POSITION_ID = 2147483545 };
 
 /* parquet.thrift. */
 enum { INT64_TYPE = 2, BYTE_ARRAY_TYPE = 6, REQUIRED = 0, UTF8 = 0, DATA_PAGE = 0, DICTIONARY_PAGE = 2 };
@@ -197,7 +196,8 @@ static void put_schema(record *file) {
     static const struct {
         tarn_str name;
         int type, id;
-    } columns[] = {{TARN_LIT("file_path"), BYTE_ARRAY_TYPE, PATH_ID}, {TARN_LIT("pos"), INT64_TYPE, POSITION_ID}};
+    } columns[] = {{TARN_LIT("file_path"), BYTE_ARRAY_TYPE, TARN_POSITIONS_PATH_ID},
+                   {TARN_LIT("pos"), INT64_TYPE, TARN_POSITIONS_ROW_ID}};
     put_list(file, 2, T_STRUCT, 3);
     record root = {file->out, 0};
     put_text(&root, 4, TARN_LIT("table"));

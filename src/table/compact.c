@@ -291,7 +291,7 @@ static tarn_code begin_commit(tarn_cx *cx, job *j) {
  * left of them. */
 static tarn_code rewrite_groups(tarn_cx *cx, job *j, size_t from, size_t to) {
     tarn_optimize_result was = j->result;
-    tarn_code code = begin_commit(cx, j);
+    tarn_code code = from ? begin_commit(cx, j) : TARN_OK; /* the first one has begun */
     for (size_t i = from; i < to && code == TARN_OK; i++) {
         const group *g = &j->groups.at[i];
         bool sorts = j->spec.n_zorder || j->spec.order;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "codec/parquet_positions.h"
 #include "codec/puffin.h"
 #include "format/data_path.h"
 
@@ -48,8 +49,8 @@ tarn_str tarn_iceberg_delete_target(const tarn_iceberg_entry *e) {
     tarn_str low, high, none = {0};
     if (e->content != TARN_ICEBERG_POSITIONS) return none;
     if (e->referenced.p) return e->referenced;
-    bool one = tarn_iceberg_stat_bound(e, TARN_ICEBERG_LOWER, TARN_ICEBERG_PATH_ID, &low) &&
-               tarn_iceberg_stat_bound(e, TARN_ICEBERG_UPPER, TARN_ICEBERG_PATH_ID, &high) && tarn_str_eq(low, high);
+    bool one = tarn_iceberg_stat_bound(e, TARN_ICEBERG_LOWER, TARN_POSITIONS_PATH_ID, &low) &&
+               tarn_iceberg_stat_bound(e, TARN_ICEBERG_UPPER, TARN_POSITIONS_PATH_ID, &high) && tarn_str_eq(low, high);
     return one ? low : none;
 }
 

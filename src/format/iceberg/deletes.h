@@ -4,9 +4,6 @@
 
 #include "format/iceberg/iceberg.h"
 
-/* The columns of position delete files (1.8). */
-enum { TARN_ICEBERG_PATH_ID = 2147483546, TARN_ICEBERG_POSITION_ID = 2147483545 };
-
 /* Position delete files or one deletion vector: what tarn_deletes.where points to. */
 typedef struct tarn_iceberg_deletes {
     const tarn_iceberg_file **files;

@@ -5,6 +5,7 @@
 
 #include "codec/bytes.h"
 #include "codec/jsonw.h"
+#include "codec/parquet_positions.h"
 #include "format/iceberg/deletes.h"
 #include "model/transform.h"
 
@@ -203,8 +204,8 @@ static bool has_positions(const tarn_iceberg_listed *f) {
 /* A map of what is known of both columns. */
 static void put_position_counts(tarn_buf *b, int64_t n) {
     put_some(b), tarn_avro_put_long(b, 2);
-    tarn_avro_put_long(b, TARN_ICEBERG_POSITION_ID), tarn_avro_put_long(b, n);
-    tarn_avro_put_long(b, TARN_ICEBERG_PATH_ID), tarn_avro_put_long(b, n);
+    tarn_avro_put_long(b, TARN_POSITIONS_ROW_ID), tarn_avro_put_long(b, n);
+    tarn_avro_put_long(b, TARN_POSITIONS_PATH_ID), tarn_avro_put_long(b, n);
     tarn_avro_put_long(b, 0);
 }
 
@@ -213,8 +214,8 @@ static void put_position_bounds(tarn_buf *b, const tarn_iceberg_listed *f, int64
     char bytes[8];
     tarn_le64(bytes, (uint64_t)position);
     put_some(b), tarn_avro_put_long(b, 2);
-    tarn_avro_put_long(b, TARN_ICEBERG_POSITION_ID), tarn_avro_put_str(b, (tarn_str){bytes, sizeof bytes});
-    tarn_avro_put_long(b, TARN_ICEBERG_PATH_ID), tarn_avro_put_str(b, tarn_str_of(f->referenced));
+    tarn_avro_put_long(b, TARN_POSITIONS_ROW_ID), tarn_avro_put_str(b, (tarn_str){bytes, sizeof bytes});
+    tarn_avro_put_long(b, TARN_POSITIONS_PATH_ID), tarn_avro_put_str(b, tarn_str_of(f->referenced));
     tarn_avro_put_long(b, 0);
 }
 
