@@ -6,6 +6,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "support"))
 from s3server import S3Server  # noqa: E402
+from tarnlib import Session  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,10 @@ def s3():
             patch.setenv(name, value)
         yield server
     server.stop()
+
+
+@pytest.fixture
+def session(tmp_path):
+    opened = Session(tmp_path / "lake")
+    yield opened
+    opened.close()

@@ -17,13 +17,6 @@ SHAPES = {"one": (1000, "id = 999"), "few": (70_000, "id % 1000 = 7"), "sparse":
           "groups": (2_500_000, "id % 2 = 1")}
 
 
-@pytest.fixture
-def session(tmp_path):
-    made = Session(tmp_path / "lake")
-    yield made
-    made.close()
-
-
 def delete_files(folder):
     return sorted((folder / "data").rglob("*-deletes.parquet"))
 

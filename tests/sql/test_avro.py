@@ -11,7 +11,7 @@ import pyarrow.fs
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from tarnlib import Session, TarnError  # noqa: E402
+from tarnlib import TarnError  # noqa: E402
 
 UTC = datetime.timezone.utc
 CODECS = ["null", "deflate", "snappy", "zstandard"]
@@ -67,13 +67,6 @@ def write(path, schema, rows, **options):
     with open(path, "wb") as file:
         fastavro.writer(file, schema, rows, **options)
     return path
-
-
-@pytest.fixture
-def session(tmp_path):
-    opened = Session(tmp_path / "lake")
-    yield opened
-    opened.close()
 
 
 def plain(value):

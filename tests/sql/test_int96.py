@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from tarnlib import Session, TarnError  # noqa: E402
+from tarnlib import TarnError  # noqa: E402
 
 UTC = datetime.timezone.utc
 INSTANT = pyarrow.timestamp("us", "UTC")
@@ -76,13 +76,6 @@ def table(tmp_path):
         actions.append(add_file(folder, name, data, use_deprecated_int96_timestamps=i % 2 == 0))
     write_log(folder, COLUMNS, actions)
     return folder
-
-
-@pytest.fixture
-def session(tmp_path):
-    opened = Session(tmp_path / "lake")
-    yield opened
-    opened.close()
 
 
 def set_zone(session, zone):
